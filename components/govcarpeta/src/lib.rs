@@ -1,0 +1,1 @@
+//! The registry plugin for the GovCarpeta HTTP API.

@@ -1,0 +1,1 @@
+//! The pure rules of the service: no Spin, HTTP, SQL, clock or randomness.
