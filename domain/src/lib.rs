@@ -1,1 +1,11 @@
-//! The pure rules of the service: no Spin, HTTP, SQL, clock or randomness.
+//! The pure rules of the service. No Spin, HTTP, SQL, clock or randomness: `now`, ids and random bits come in.
+
+pub mod backoff;
+pub mod breaker;
+pub mod check;
+pub mod citizen;
+pub mod http_registry;
+pub mod page;
+pub mod problem;
+pub mod time;
+pub mod verdict;

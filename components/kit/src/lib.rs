@@ -1,1 +1,16 @@
-//! What every HTTP component shares.
+//! What every component shares: answers, problems, the guard, settings, logs, the database and the cache.
+//!
+//! Statics live in the components; what this library keeps between requests is said on each type.
+
+pub mod answer;
+pub mod cache;
+pub mod database;
+pub mod guard;
+pub mod log;
+pub mod pool;
+pub mod problem;
+pub mod request;
+pub mod runtime;
+pub mod settings;
+pub mod throttle;
+pub mod token;

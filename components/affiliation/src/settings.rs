@@ -1,0 +1,54 @@
+//! The component's settings.
+
+use connectivity_kit::log;
+use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Invalid, Reader, TokenSettings, log_level, throttle_user};
+use connectivity_kit::throttle::Rate;
+use std::time::Duration;
+
+/// What the component needs to know. Holds secrets: no `Debug`.
+pub(crate) struct Settings {
+    pub(crate) database: DatabaseSettings,
+    pub(crate) cache: CacheSettings,
+    pub(crate) tokens: TokenSettings,
+    /// `throttle_user`
+    pub(crate) throttle: Rate,
+    /// `affiliation_cache_seconds`; `None`: nothing is answered from the cache.
+    pub(crate) remember_affiliated: Option<Duration>,
+    /// `affiliated_status` is 204: "already affiliated" is answered without a body.
+    pub(crate) affiliated_without_body: bool,
+}
+
+const NAMES: [&str; 4] = ["throttle_user", "affiliation_cache_seconds", "affiliated_status", "log_level"];
+
+/// A day: an affiliation ended since then would still be answered with.
+const LONGEST_MEMORY: u64 = 86_400;
+
+impl Settings {
+    pub(crate) async fn of_host() -> Result<Self, Invalid> {
+        let names: Vec<_> = NAMES
+            .into_iter()
+            .chain(DatabaseSettings::NAMES)
+            .chain(CacheSettings::NAMES)
+            .chain(TokenSettings::NAMES)
+            .collect();
+        Self::read(Reader::of_host(&names).await)
+    }
+
+    pub(crate) fn read(mut reader: Reader) -> Result<Self, Invalid> {
+        let seconds = reader.number("affiliation_cache_seconds", 0..=LONGEST_MEMORY);
+        let affiliated_status = reader.text("affiliated_status");
+        if !["200", "204"].contains(&affiliated_status.as_str()) {
+            reader.wrong("affiliated_status", "must be 200 or 204");
+        }
+        let settings = Self {
+            database: DatabaseSettings::read(&mut reader),
+            cache: CacheSettings::read(&mut reader),
+            tokens: TokenSettings::read(&mut reader),
+            throttle: throttle_user(&mut reader),
+            remember_affiliated: (seconds > 0).then(|| Duration::from_secs(seconds)),
+            affiliated_without_body: affiliated_status == "204",
+        };
+        log::set_threshold(log_level(&mut reader));
+        reader.finish(settings)
+    }
+}

@@ -1,0 +1,147 @@
+//! From a router's answer to the wire, in one write.
+
+use crate::log::{self, Level};
+use crate::problem::{Pending, Problem};
+use crate::request::{BodyError, MAX_BODY, RequestContext, read_body};
+use crate::runtime;
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use connectivity_domain::problem::ProblemKind;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use serde_json::Value;
+use spin_sdk::http::IntoResponse as _;
+use spin_sdk::wasip3::http::types;
+use std::future::Future;
+use std::time::Instant;
+
+/// Who called, for the log line; a handler puts it into its answer's extensions.
+#[derive(Clone, Debug)]
+pub struct Subject(pub String);
+
+/// Answers one request of the host: reads it, has `handle` answer it, and writes the answer.
+pub async fn serve<F, Fut>(request: spin_sdk::http::Request, handle: F) -> Result<types::Response, types::ErrorCode>
+where
+    F: FnOnce(Request<Body>) -> Fut,
+    Fut: Future<Output = Response>,
+{
+    let (parts, body) = request.into_parts();
+    let answer = match read_body(body, MAX_BODY).await {
+        Ok(bytes) => exchange(Request::from_parts(parts, bytes), handle).await,
+        Err(error) => {
+            let refused = refuse(&error);
+            exchange(Request::from_parts(parts, Bytes::new()), |_| async { refused.into_response() }).await
+        }
+    };
+    write(answer).await
+}
+
+fn refuse(error: &BodyError) -> Problem {
+    let kind = match error {
+        BodyError::TooLarge => ProblemKind::PayloadTooLarge,
+        BodyError::Incomplete => ProblemKind::InvalidRequest,
+    };
+    Problem::new(kind, error.to_string())
+}
+
+/// One request and its answer, without a host: what [`serve`] does between reading and writing.
+pub async fn exchange<F, Fut>(request: Request<Bytes>, handle: F) -> http::Response<Bytes>
+where
+    F: FnOnce(Request<Body>) -> Fut,
+    Fut: Future<Output = Response>,
+{
+    let started = Instant::now();
+    let context = RequestContext::of(request.headers(), runtime::new_id);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut request = request.map(|bytes| Body::new(Full::new(bytes)));
+    request.extensions_mut().insert(context.clone());
+    let response = finish(handle(request).await, &context).await;
+    log_request(&method, &path, &response, &context, started);
+    response.map(|(_, bytes)| bytes)
+}
+
+/// Completes the answer: the problem's body, the request id, what an API says to browsers and caches.
+async fn finish(response: Response, context: &RequestContext) -> http::Response<(Option<Subject>, Bytes)> {
+    let (mut parts, body) = response.into_parts();
+    let mut bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if let Some(Pending(mut problem)) = parts.extensions.remove() {
+        problem.insert("request_id".into(), context.request_id.clone().into());
+        bytes = Value::Object(problem).to_string().into();
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    }
+    // RFC 9110 section 8.6: a 204 has no content-length.
+    if parts.status != StatusCode::NO_CONTENT {
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    }
+    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    parts.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        parts.headers.insert("x-request-id", id);
+    }
+    let subject = parts.extensions.remove::<Subject>();
+    http::Response::from_parts(parts, (subject, bytes))
+}
+
+fn log_request(
+    method: &Method,
+    path: &str,
+    response: &http::Response<(Option<Subject>, Bytes)>,
+    context: &RequestContext,
+    started: Instant,
+) {
+    let status = response.status().as_u16();
+    let level = if status >= 500 { Level::Warn } else { Level::Info };
+    let subject = response.body().0.as_ref().map(|Subject(subject)| subject.as_str());
+    let milliseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) as f64 / 1000.0;
+    let fields = [
+        ("method", method.as_str().into()),
+        ("path", path.into()),
+        ("status", status.into()),
+        ("duration_ms", milliseconds.into()),
+        ("request_id", context.request_id.as_str().into()),
+        ("trace_id", context.trace_id().into()),
+        ("subject", subject.into()),
+    ];
+    log::line(level, "request", &fields);
+}
+
+/// Hands the answer to the host so that head and body leave in one write.
+///
+/// The SDK writes the body from a task of its own. Yielding once lets that task run before the head is returned, and
+/// the host then sends both together; otherwise Nagle's algorithm and the client's delayed acknowledgement add 40 ms.
+async fn write(answer: http::Response<Bytes>) -> Result<types::Response, types::ErrorCode> {
+    let response = answer.map(Full::new).into_response()?;
+    #[cfg(target_family = "wasm")]
+    spin_sdk::wit_bindgen::yield_async().await;
+    Ok(response)
+}
+
+/// The answer for a path that nothing serves.
+pub async fn not_found() -> Problem {
+    Problem::new(ProblemKind::NotFound, "nothing is served at this path")
+}
+
+/// The answer for a method that this path does not serve; axum adds `Allow`.
+pub async fn method_not_allowed() -> Problem {
+    Problem::new(ProblemKind::MethodNotAllowed, "this path does not serve this method: see the Allow header")
+}
+
+/// Runs a router on one request. Paths count with and without their trailing slash: routes are written without.
+pub async fn route(router: Router, mut request: Request<Body>) -> Response {
+    use tower_service::Service;
+    let path = request.uri().path();
+    if path.len() > 1 && path.ends_with('/') {
+        let trimmed = path.trim_end_matches('/');
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        if let Ok(uri) = format!("{trimmed}{query}").parse() {
+            *request.uri_mut() = uri;
+        }
+    }
+    let mut router = router.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    match router.call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}

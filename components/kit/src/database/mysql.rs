@@ -1,0 +1,127 @@
+//! MySQL and MariaDB through the host.
+
+use super::{DatabaseError, Row, Value};
+use crate::pool::{Connect, Lease, Pool};
+use spin_sdk::mysql::{Connection, DbValue, Error, MysqlError, ParameterValue};
+use std::sync::Arc;
+
+/// Opens connections to one server. Holds a secret: no `Debug`.
+pub struct Server {
+    pub(super) address: String,
+}
+
+impl Connect for Server {
+    type Connection = Connection;
+    type Error = DatabaseError;
+
+    async fn open(&self) -> Result<Connection, DatabaseError> {
+        Connection::open(self.address.as_str()).await.map_err(|error| match translate(&error) {
+            // Not a fault of a statement, whatever it says: "too many connections", "access denied".
+            Failure::Statement(error) | Failure::Connection(error) => match error {
+                DatabaseError::Refused(cause) => DatabaseError::Unavailable(cause),
+                other => other,
+            },
+        })
+    }
+}
+
+/// What an error says about the connection it came from.
+enum Failure {
+    /// The server answered; the connection is in order.
+    Statement(DatabaseError),
+    /// The connection cannot be used any more.
+    Connection(DatabaseError),
+}
+
+pub(super) async fn run(
+    pool: &Arc<Pool<Server>>,
+    sql: &'static str,
+    parameters: Vec<Value>,
+) -> Result<Vec<Row>, DatabaseError> {
+    let parameters: Vec<ParameterValue> = parameters.into_iter().map(parameter).collect();
+    let mut repeated = false;
+    loop {
+        let closed = || DatabaseError::Unavailable("the pool is closed".into());
+        let lease = pool.lease().await.ok_or_else(closed)??;
+        let kept = lease.was_kept();
+        match on(lease, sql, parameters.clone()).await {
+            Ok(rows) => return Ok(rows),
+            // The row that the first, broken-off try wrote.
+            Err(Failure::Statement(DatabaseError::Duplicate)) if repeated => return Ok(Vec::new()),
+            Err(Failure::Statement(error)) => return Err(error),
+            Err(Failure::Connection(_)) if kept => repeated = true,
+            Err(Failure::Connection(error)) => return Err(error),
+        }
+    }
+}
+
+async fn on(lease: Lease<Server>, sql: &str, parameters: Vec<ParameterValue>) -> Result<Vec<Row>, Failure> {
+    let Some(connection) = lease.connection() else {
+        return Err(Failure::Connection(DatabaseError::Unavailable("no connection".into())));
+    };
+    let result = if sql.starts_with("SELECT") {
+        match connection.query(sql, parameters).await {
+            Ok(rows) => rows.collect().await,
+            Err(error) => Err(error),
+        }
+    } else {
+        connection.execute(sql, parameters).await.map(|()| Vec::new())
+    };
+    match result {
+        Ok(rows) => {
+            lease.give_back();
+            Ok(rows.iter().map(|row| row.values().map(value).collect()).collect())
+        }
+        Err(error) => {
+            let failure = translate(&error);
+            if matches!(failure, Failure::Statement(_)) {
+                lease.give_back();
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// Spin reports every failed statement as `query-failed` with the driver's debug text. Only what the server itself
+/// answered (`Server(ServerError { code: … })`) leaves the connection in order.
+fn translate(error: &Error) -> Failure {
+    match error {
+        Error::MysqlError(MysqlError::QueryFailed(cause)) if cause.starts_with("Server") => {
+            Failure::Statement(if cause.contains("code: 1062") {
+                DatabaseError::Duplicate
+            } else {
+                DatabaseError::Refused(cause.clone())
+            })
+        }
+        Error::MysqlError(
+            MysqlError::QueryFailed(cause) | MysqlError::ConnectionFailed(cause) | MysqlError::Other(cause),
+        ) => Failure::Connection(DatabaseError::Unavailable(cause.clone())),
+        Error::MysqlError(MysqlError::BadParameter(cause) | MysqlError::ValueConversionFailed(cause))
+        | Error::Decode(cause) => Failure::Statement(DatabaseError::Refused(cause.clone())),
+    }
+}
+
+fn parameter(value: Value) -> ParameterValue {
+    match value {
+        Value::Null => ParameterValue::DbNull,
+        Value::Integer(integer) => ParameterValue::Int64(integer),
+        Value::Text(text) => ParameterValue::Str(text),
+    }
+}
+
+fn value(value: &DbValue) -> Value {
+    match value {
+        DbValue::DbNull | DbValue::Unsupported | DbValue::Floating32(_) | DbValue::Floating64(_) => Value::Null,
+        DbValue::Boolean(truth) => Value::Integer(i64::from(*truth)),
+        DbValue::Int8(integer) => Value::Integer(i64::from(*integer)),
+        DbValue::Int16(integer) => Value::Integer(i64::from(*integer)),
+        DbValue::Int32(integer) => Value::Integer(i64::from(*integer)),
+        DbValue::Int64(integer) => Value::Integer(*integer),
+        DbValue::Uint8(integer) => Value::Integer(i64::from(*integer)),
+        DbValue::Uint16(integer) => Value::Integer(i64::from(*integer)),
+        DbValue::Uint32(integer) => Value::Integer(i64::from(*integer)),
+        DbValue::Uint64(integer) => Value::Integer(i64::try_from(*integer).unwrap_or(i64::MAX)),
+        DbValue::Str(text) => Value::Text(text.clone()),
+        DbValue::Binary(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+    }
+}

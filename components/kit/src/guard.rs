@@ -1,0 +1,68 @@
+//! Who may pass: the token, its scope, and how often its subject has called.
+
+use crate::cache::Cache;
+use crate::log::{self, Level};
+use crate::problem::Problem;
+use crate::throttle::Rate;
+use crate::token::{Caller, Verifier};
+use connectivity_domain::problem::ProblemKind;
+use connectivity_domain::time::Timestamp;
+use http::{HeaderMap, HeaderValue, header};
+
+/// The caller, if its token holds and carries the scope.
+///
+/// Errors as RFC 6750 section 3 says: 401 with a challenge and no error code where no token came, `invalid_token` where
+/// one came that does not hold, 403 `insufficient_scope` where it holds but is for something else.
+pub fn authenticate(headers: &HeaderMap, scope: &str, verifier: &Verifier, now: Timestamp) -> Result<Caller, Problem> {
+    let token = bearer(headers)?;
+    let caller = verifier.verify(token, now).map_err(|error| {
+        log::line(Level::Info, "token refused", &[("cause", error.to_string().into())]);
+        let detail = "the access token is not valid or no longer valid: get a new one";
+        challenge(ProblemKind::InvalidToken, detail, "Bearer error=\"invalid_token\"".into())
+    })?;
+    if caller.has_scope(scope) {
+        return Ok(caller);
+    }
+    let detail = format!("the access token lacks the scope {scope}");
+    let header = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+    Err(challenge(ProblemKind::Forbidden, detail, header))
+}
+
+/// Takes one call from what the subject has left in this window.
+///
+/// A cache that is down lets callers pass unthrottled: they are authenticated, and an operator's work does not stop
+/// because a counter is away.
+pub async fn throttle(caller: &Caller, rate: Rate, cache: &Cache, now: Timestamp) -> Result<(), Problem> {
+    let (window, left) = rate.window_at(now);
+    let key = format!("connectivity:throttle:{window}:{}", caller.subject);
+    match cache.count(&key, left, now).await {
+        Ok(count) if count > rate.calls => {
+            let detail = format!("more than {} calls in {} seconds", rate.calls, rate.window.as_secs());
+            Err(Problem::new(ProblemKind::TooManyRequests, detail).retry_after(left))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The one token of the one `Authorization` header (RFC 6750 section 2.1).
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (first, second) = (values.next(), values.next());
+    let Some(value) = first else {
+        let detail = "an access token is needed: Authorization: Bearer <token>";
+        return Err(challenge(ProblemKind::Unauthenticated, detail, "Bearer".into()));
+    };
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_start_matches(' '))
+    });
+    token.filter(|_| second.is_none()).ok_or_else(|| {
+        let detail = "exactly one Authorization header is needed: Bearer <token>";
+        challenge(ProblemKind::InvalidToken, detail, "Bearer error=\"invalid_token\"".into())
+    })
+}
+
+fn challenge(kind: ProblemKind, detail: impl Into<String>, challenge: String) -> Problem {
+    let value = HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
+    Problem::new(kind, detail).header(header::WWW_AUTHENTICATE, value)
+}

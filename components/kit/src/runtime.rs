@@ -1,0 +1,75 @@
+//! What a component asks of its host besides I/O: the time, a timer, a task of its own.
+
+use connectivity_domain::time::Timestamp;
+use futures_util::future::{Either, select};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The time now, UTC.
+pub fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// A new id: UUID version 7, which sorts by time (RFC 9562 section 5.7).
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// 64 random bits.
+pub fn random() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().1
+}
+
+/// Waits.
+#[cfg(target_family = "wasm")]
+pub async fn sleep(duration: Duration) {
+    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    spin_sdk::wasip3::clocks::monotonic_clock::wait_for(nanoseconds).await;
+}
+
+/// Waits.
+#[cfg(not(target_family = "wasm"))]
+pub async fn sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+/// Lets a future run to its end though nobody waits for it any more.
+#[cfg(target_family = "wasm")]
+fn detach(future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    spin_sdk::wit_bindgen::spawn(future);
+}
+
+/// Lets a future run to its end though nobody waits for it any more.
+#[cfg(not(target_family = "wasm"))]
+fn detach(future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    tokio::spawn(future);
+}
+
+/// Waits for `work` at most `limit`; after that the work is dropped.
+pub async fn timeout<T>(limit: Duration, work: impl Future<Output = T> + Send) -> Option<T> {
+    match select(pin!(work), pin!(sleep(limit))).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(((), _)) => None,
+    }
+}
+
+/// Waits for `work` at most `limit`; after that the work goes on by itself and nobody hears of its result.
+///
+/// For what must not be cut off in the middle: a statement on a kept connection, whose handle would be left in an
+/// unknown state.
+pub async fn timeout_detached<T: Send + 'static>(
+    limit: Duration,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    match select(Box::pin(work), pin!(sleep(limit))).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(((), unfinished)) => {
+            detach(Box::pin(async move {
+                unfinished.await;
+            }));
+            None
+        }
+    }
+}

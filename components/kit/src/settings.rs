@@ -1,0 +1,265 @@
+//! Settings: read once per instance, validated together, all problems reported by name and never by value.
+
+use crate::log::Level;
+use crate::throttle::Rate;
+use spin_sdk::variables;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// Everything that is wrong with the settings, a sentence each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(pub Vec<String>);
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join("; "))
+    }
+}
+
+/// The values of the variables as they were read, and what was found wrong with them so far.
+#[derive(Debug, Default)]
+pub struct Reader {
+    values: BTreeMap<&'static str, String>,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    /// Reads the named variables from the host.
+    pub async fn of_host(names: &[&'static str]) -> Self {
+        let mut reader = Self::default();
+        for name in names {
+            match variables::get(name).await {
+                Ok(value) => {
+                    reader.values.insert(name, value);
+                }
+                Err(_) => reader.problems.push(format!("{name} cannot be read: is it in spin.toml?")),
+            }
+        }
+        reader
+    }
+
+    /// The variables from a table, for tests.
+    pub fn of_values(values: &[(&'static str, &str)]) -> Self {
+        let values = values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self { values, problems: Vec::new() }
+    }
+
+    /// The value, without surrounding blanks; empty where it is not set.
+    pub fn text(&self, name: &str) -> String {
+        self.values.get(name).map(|value| value.trim().to_owned()).unwrap_or_default()
+    }
+
+    /// The value, exactly as given.
+    pub fn secret(&self, name: &str) -> String {
+        self.values.get(name).cloned().unwrap_or_default()
+    }
+
+    /// A whole number within bounds.
+    pub fn number(&mut self, name: &str, bounds: std::ops::RangeInclusive<u64>) -> u64 {
+        match self.text(name).parse::<u64>() {
+            Ok(number) if bounds.contains(&number) => number,
+            _ => {
+                self.wrong(name, &format!("must be a whole number from {} to {}", bounds.start(), bounds.end()));
+                *bounds.start()
+            }
+        }
+    }
+
+    /// Notes that a variable's value will not do.
+    pub fn wrong(&mut self, name: &str, what: &str) {
+        self.problems.push(format!("{name} {what}"));
+    }
+
+    /// The settings, if nothing was wrong with them.
+    pub fn finish<T>(self, settings: T) -> Result<T, Invalid> {
+        if self.problems.is_empty() { Ok(settings) } else { Err(Invalid(self.problems)) }
+    }
+}
+
+/// Which database holds the records.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseSettings {
+    /// `mysql_address` and its companions: `mysql://user:password@host:port/database`. Holds a secret: no `Debug`.
+    MySql {
+        /// The address with the credentials in it.
+        address: String,
+    },
+    /// `mysql_address` is empty: the host's own SQLite database `default`.
+    Embedded,
+}
+
+impl DatabaseSettings {
+    /// The variables that [`DatabaseSettings::read`] reads.
+    pub const NAMES: [&str; 4] = ["mysql_address", "mysql_user", "mysql_password", "mysql_database"];
+
+    /// Reads `mysql_address`, `mysql_user`, `mysql_password` and `mysql_database`.
+    pub fn read(reader: &mut Reader) -> Self {
+        let address = reader.text("mysql_address");
+        if address.is_empty() {
+            return Self::Embedded;
+        }
+        let (user, database) = (reader.text("mysql_user"), reader.text("mysql_database"));
+        for (name, value) in [("mysql_user", &user), ("mysql_database", &database)] {
+            if value.is_empty() {
+                reader.wrong(name, "must be set when mysql_address is");
+            }
+        }
+        let server = server(reader, "mysql_address", "mysql", &address);
+        let credentials = format!("{}:{}", percent(&user), percent(&reader.secret("mysql_password")));
+        Self::MySql { address: format!("mysql://{credentials}@{server}/{}", percent(&database)) }
+    }
+}
+
+/// Which cache is shared by all instances.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CacheSettings {
+    /// `redis_address` and `redis_password`: `redis://:password@host:port`. Holds a secret: no `Debug`.
+    Redis {
+        /// The address with the password in it.
+        address: String,
+    },
+    /// `redis_address` is empty: a table of the host's own SQLite database `default`.
+    Embedded,
+}
+
+impl CacheSettings {
+    /// The variables that [`CacheSettings::read`] reads.
+    pub const NAMES: [&str; 2] = ["redis_address", "redis_password"];
+
+    /// Reads `redis_address` and `redis_password`.
+    pub fn read(reader: &mut Reader) -> Self {
+        let address = reader.text("redis_address");
+        if address.is_empty() {
+            return Self::Embedded;
+        }
+        let server = server(reader, "redis_address", "redis", &address);
+        let password = reader.secret("redis_password");
+        let credentials = if password.is_empty() { String::new() } else { format!(":{}@", percent(&password)) };
+        Self::Redis { address: format!("redis://{credentials}{server}") }
+    }
+}
+
+/// Whose tokens are believed. Holds a secret: no `Debug`.
+#[derive(Clone)]
+pub struct TokenSettings {
+    /// `jwt_secret`: signs and verifies HS256, at least 32 bytes (RFC 7518 section 3.2).
+    pub secret: String,
+    /// `jwt_issuer`: what `iss` must say.
+    pub issuer: String,
+    /// `jwt_audience`: what `aud` must name.
+    pub audience: String,
+}
+
+impl TokenSettings {
+    /// The variables that [`TokenSettings::read`] reads.
+    pub const NAMES: [&str; 3] = ["jwt_secret", "jwt_issuer", "jwt_audience"];
+
+    /// Reads `jwt_secret`, `jwt_issuer` and `jwt_audience`.
+    pub fn read(reader: &mut Reader) -> Self {
+        let secret = reader.secret("jwt_secret");
+        if secret.len() < 32 {
+            reader.wrong("jwt_secret", "must have at least 32 bytes");
+        }
+        let (issuer, audience) = (reader.text("jwt_issuer"), reader.text("jwt_audience"));
+        for (name, value) in [("jwt_issuer", &issuer), ("jwt_audience", &audience)] {
+            if value.is_empty() {
+                reader.wrong(name, "must not be empty");
+            }
+        }
+        Self { secret, issuer, audience }
+    }
+}
+
+/// Reads `throttle_user`: how often one subject may call.
+pub fn throttle_user(reader: &mut Reader) -> Rate {
+    let rate = Rate::parse(&reader.text("throttle_user"));
+    rate.unwrap_or_else(|| {
+        reader.wrong("throttle_user", "must look like 1000/hour (second, minute, hour or day)");
+        Rate { calls: 1, window: Duration::from_secs(1) }
+    })
+}
+
+/// Reads `log_level`: the lowest level that is written.
+pub fn log_level(reader: &mut Reader) -> Level {
+    Level::parse(&reader.text("log_level")).unwrap_or_else(|| {
+        reader.wrong("log_level", "must be error, warn, info or debug");
+        Level::Info
+    })
+}
+
+/// The `host:port` of an address like `scheme://host:port`, the only form that a manifest's allowed hosts can hold.
+fn server(reader: &mut Reader, name: &str, scheme: &str, address: &str) -> String {
+    let server = address.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")).unwrap_or_default();
+    let port = server.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none() || server.contains(['/', '@', '?', '#']) {
+        reader.wrong(name, &format!("must look like {scheme}://host:port, without user, password or path"));
+    }
+    server.to_owned()
+}
+
+/// Percent-encodes what is not unreserved (RFC 3986 section 2.3).
+fn percent(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_carry_encoded_credentials() {
+        let mut reader = Reader::of_values(&[
+            ("mysql_address", "mysql://db:3306"),
+            ("mysql_user", "me"),
+            ("mysql_password", "p@ss:/?"),
+            ("mysql_database", "records"),
+            ("redis_address", "redis://cache:6379"),
+            ("redis_password", "s#"),
+        ]);
+        let database = DatabaseSettings::read(&mut reader);
+        let cache = CacheSettings::read(&mut reader);
+        assert!(database == DatabaseSettings::MySql { address: "mysql://me:p%40ss%3A%2F%3F@db:3306/records".into() });
+        assert!(cache == CacheSettings::Redis { address: "redis://:s%23@cache:6379".into() });
+        assert_eq!(reader.finish(()), Ok(()));
+    }
+
+    #[test]
+    fn nothing_set_is_the_embedded_default() {
+        let mut reader = Reader::of_values(&[]);
+        assert!(DatabaseSettings::read(&mut reader) == DatabaseSettings::Embedded);
+        assert!(CacheSettings::read(&mut reader) == CacheSettings::Embedded);
+    }
+
+    #[test]
+    fn all_problems_are_told_together_and_none_by_value() {
+        let mut reader = Reader::of_values(&[
+            ("mysql_address", "mysql://user:hunter2@db/records"),
+            ("jwt_secret", "short-secret"),
+            ("log_level", "loud"),
+            ("throttle_user", "often"),
+        ]);
+        DatabaseSettings::read(&mut reader);
+        TokenSettings::read(&mut reader);
+        log_level(&mut reader);
+        throttle_user(&mut reader);
+        let problems = reader.finish(()).expect_err("problems").to_string();
+        for name in
+            ["mysql_address", "mysql_user", "mysql_database", "jwt_secret", "jwt_issuer", "log_level", "throttle_user"]
+        {
+            assert!(problems.contains(name), "{name} in {problems}");
+        }
+        for value in ["hunter2", "short-secret", "loud"] {
+            assert!(!problems.contains(value), "{problems}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Access tokens: JSON Web Tokens (RFC 7519), verified by the rules of RFC 8725.
+
+use crate::settings::TokenSettings;
+use connectivity_domain::time::Timestamp;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+
+/// Longest token that is looked at. Ours have about 400 bytes.
+const MAX_TOKEN: usize = 4 * 1024;
+
+/// By how many seconds the issuer's clock may differ from ours.
+const LEEWAY_SECONDS: i64 = 5;
+
+/// Why a token is not believed. The caller hears "invalid token"; which of these it was goes to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not a JWT, too long, or with a header that asks for something we do not do.
+    #[error("malformed")]
+    Malformed,
+    /// An algorithm that none of our keys is for.
+    #[error("wrong algorithm")]
+    Algorithm,
+    /// The signature is not by our key.
+    #[error("wrong signature")]
+    Signature,
+    /// A claim is missing or of the wrong type, or `iss`, `aud` or `token_type` names something else.
+    #[error("wrong claims")]
+    Claims,
+    /// `exp` has passed.
+    #[error("expired")]
+    Expired,
+    /// `nbf` or `iat` has not come yet.
+    #[error("not yet valid")]
+    NotYetValid,
+}
+
+/// Who calls, and what for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// `sub`: the service account.
+    pub subject: String,
+    /// `jti`: this token, by which it can be revoked.
+    pub token_id: String,
+    scopes: Vec<String>,
+}
+
+impl Caller {
+    /// May it do what this scope is for?
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|own| own == scope)
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    aud: Audience,
+    sub: String,
+    exp: i64,
+    nbf: Option<i64>,
+    iat: Option<i64>,
+    jti: String,
+    token_type: String,
+    scope: String,
+}
+
+/// One name or several (RFC 7519 section 4.1.3).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self, audience: &str) -> bool {
+        match self {
+            Self::One(name) => name == audience,
+            Self::Several(names) => names.iter().any(|name| name == audience),
+        }
+    }
+}
+
+/// What a token's header may say. Anything that tells us where to find a key, or asks for an extension that we do not
+/// know (`crit`), is refused: the key is chosen by us alone (RFC 8725 section 3.10).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    alg: String,
+    #[serde(rename = "typ")]
+    _typ: Option<String>,
+    #[serde(rename = "kid")]
+    _kid: Option<String>,
+}
+
+/// The keys and names that tokens are verified against. Holds a secret: no `Debug`.
+pub struct Verifier {
+    key: DecodingKey,
+    validation: Validation,
+    issuer: String,
+    audience: String,
+}
+
+impl Verifier {
+    /// A verifier for tokens signed with `jwt_secret`.
+    pub fn new(settings: &TokenSettings) -> Self {
+        // The library checks the signature under the pinned algorithm. The claims are checked here, against a time
+        // that is passed in.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        Self {
+            key: DecodingKey::from_secret(settings.secret.as_bytes()),
+            validation,
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+        }
+    }
+
+    /// The caller that an access token names, if the token holds.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, TokenError> {
+        let header = header(token)?;
+        if header.alg != "HS256" {
+            return Err(TokenError::Algorithm);
+        }
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
+            .map_err(|error| match error.kind() {
+                jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::Signature,
+                jsonwebtoken::errors::ErrorKind::Json(_) => TokenError::Claims,
+                _ => TokenError::Malformed,
+            })?
+            .claims;
+        self.check(&claims, now.as_micros().div_euclid(1_000_000))?;
+        let scopes = claims.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+        Ok(Caller { subject: claims.sub, token_id: claims.jti, scopes })
+    }
+
+    fn check(&self, claims: &Claims, now_seconds: i64) -> Result<(), TokenError> {
+        let named = claims.iss == self.issuer && claims.aud.names(&self.audience) && claims.token_type == "access";
+        let identified = (1..=128).contains(&claims.sub.len()) && (1..=128).contains(&claims.jti.len());
+        let starts = claims.nbf.into_iter().chain(claims.iat).max().unwrap_or(i64::MIN);
+        if !named || !identified {
+            Err(TokenError::Claims)
+        } else if claims.exp <= now_seconds.saturating_sub(LEEWAY_SECONDS) {
+            Err(TokenError::Expired)
+        } else if starts > now_seconds.saturating_add(LEEWAY_SECONDS) {
+            Err(TokenError::NotYetValid)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn header(token: &str) -> Result<Header, TokenError> {
+    if token.len() > MAX_TOKEN {
+        return Err(TokenError::Malformed);
+    }
+    let encoded = token.split('.').next().unwrap_or_default();
+    let bytes = base64_url(encoded).ok_or(TokenError::Malformed)?;
+    serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)
+}
+
+/// Decodes unpadded base64url (RFC 7515 appendix C).
+fn base64_url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut held, mut bits) = (0_u32, 0);
+    for character in text.bytes() {
+        let sextet = match character {
+            b'A'..=b'Z' => character - b'A',
+            b'a'..=b'z' => character - b'a' + 26,
+            b'0'..=b'9' => character - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        held = (held << 6 | u32::from(sextet)) & 0xFFFF;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits & 0xFF) as u8);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests;

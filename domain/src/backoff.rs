@@ -1,0 +1,70 @@
+//! When to try again.
+
+use std::time::Duration;
+
+/// Exponentially growing pauses, each drawn from the upper half of its range so that callers spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The first pause at most.
+    pub base: Duration,
+    /// Any pause at most.
+    pub cap: Duration,
+}
+
+impl Backoff {
+    /// The pause after the `attempt`th try (from 1): what the other side asked for, if it did, else half to all of
+    /// `base * 2^(attempt-1)`, at most `cap`, by 64 random bits.
+    pub fn delay(self, attempt: u32, random: u64, retry_after: Option<Duration>) -> Duration {
+        if let Some(asked) = retry_after {
+            return asked;
+        }
+        let doublings = attempt.saturating_sub(1).min(31);
+        let full = self.base.saturating_mul(1 << doublings).min(self.cap);
+        let half = full / 2;
+        let spread = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+        half + Duration::from_nanos(random.checked_rem(spread.saturating_add(1)).unwrap_or(0))
+    }
+}
+
+/// What to do after a try that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Pause that long, then try again.
+    Retry(Duration),
+    /// Leave it.
+    GiveUp,
+}
+
+/// Decides after the `attempt`th of at most `attempts` tries, `elapsed` into a call that may take `deadline`.
+///
+/// A pause that does not leave time for another try is not worth waiting for.
+pub fn next_step(attempt: u32, attempts: u32, elapsed: Duration, deadline: Duration, delay: Duration) -> Step {
+    if attempt < attempts && elapsed.saturating_add(delay) < deadline { Step::Retry(delay) } else { Step::GiveUp }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+
+    #[test]
+    fn the_other_side_is_obeyed_or_left() {
+        let asked = Duration::from_secs(7);
+        assert_eq!(BACKOFF.delay(1, 0, Some(asked)), asked);
+        let step = |elapsed, deadline| next_step(1, 3, Duration::from_secs(elapsed), Duration::from_secs(deadline), asked);
+        assert_eq!(step(1, 9), Step::Retry(asked));
+        assert_eq!(step(2, 9), Step::GiveUp);
+        assert_eq!(next_step(3, 3, Duration::ZERO, Duration::from_secs(9), Duration::ZERO), Step::GiveUp);
+    }
+
+    proptest! {
+        #[test]
+        fn pauses_grow_to_the_cap_and_stay_in_the_upper_half(attempt in 1_u32..1_000, random: u64) {
+            let delay = BACKOFF.delay(attempt, random, None);
+            let full = BACKOFF.base.saturating_mul(2_u32.saturating_pow(attempt - 1)).min(BACKOFF.cap);
+            prop_assert!(full / 2 <= delay && delay <= full, "{delay:?} of {full:?}");
+        }
+    }
+}

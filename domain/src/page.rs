@@ -1,0 +1,92 @@
+//! Pages of a history, newest first.
+
+/// One page of a list, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    number: u64,
+    size: u64,
+}
+
+/// Which of the page's parameters cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// `page` is not a whole number from 1 to a million.
+    #[error("page must be a whole number from 1 to 1000000")]
+    Number,
+    /// `page_size` is not a whole number from 1.
+    #[error("page_size must be a whole number from 1 to 100")]
+    Size,
+}
+
+impl Page {
+    /// Records on a page where nobody says otherwise (API contract).
+    pub const DEFAULT_SIZE: u64 = 20;
+    /// Most records on a page; more than that is cut to it (API contract).
+    pub const MAX_SIZE: u64 = 100;
+    /// The last page that can be asked for.
+    pub const MAX_NUMBER: u64 = 1_000_000;
+
+    /// Reads the parameters `page` and `page_size`.
+    pub fn parse(number: Option<&str>, size: Option<&str>) -> Result<Self, PageError> {
+        let read = |text: Option<&str>, default| text.map_or(Some(default), |text| text.parse::<u64>().ok());
+        let number = read(number, 1).filter(|number| (1..=Self::MAX_NUMBER).contains(number)).ok_or(PageError::Number)?;
+        let size = read(size, Self::DEFAULT_SIZE).filter(|size| *size >= 1).ok_or(PageError::Size)?;
+        Ok(Self { number, size: size.min(Self::MAX_SIZE) })
+    }
+
+    /// Which page, from 1.
+    pub fn number(self) -> u64 {
+        self.number
+    }
+
+    /// How many records on it at most.
+    pub fn size(self) -> u64 {
+        self.size
+    }
+
+    /// How many records come before it.
+    pub fn offset(self) -> u64 {
+        (self.number - 1) * self.size
+    }
+
+    /// The number of the page after it, in a list of `count` records.
+    pub fn next(self, count: u64) -> Option<u64> {
+        (self.number * self.size < count && self.number < Self::MAX_NUMBER).then_some(self.number + 1)
+    }
+
+    /// The number of the page before it.
+    pub fn previous(self) -> Option<u64> {
+        (self.number > 1).then_some(self.number - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(number: Option<&str>, size: Option<&str>, expected: Result<(u64, u64, u64), PageError>) {
+        let page = Page::parse(number, size).map(|page| (page.number(), page.size(), page.offset()));
+        assert_eq!(page, expected, "{number:?} {size:?}");
+    }
+
+    #[test]
+    fn parameters_are_read_within_bounds() {
+        check(None, None, Ok((1, 20, 0)));
+        check(Some("3"), Some("50"), Ok((3, 50, 100)));
+        check(Some("1000000"), Some("5000"), Ok((1_000_000, 100, 99_999_900)));
+        for bad in ["0", "-1", "", "x", "1.5", "1000001", "99999999999999999999"] {
+            check(Some(bad), None, Err(PageError::Number));
+        }
+        for bad in ["0", "-1", "", "x"] {
+            check(None, Some(bad), Err(PageError::Size));
+        }
+    }
+
+    #[test]
+    fn neighbours_exist_only_where_there_are_records() {
+        let page = |number: &str| Page::parse(Some(number), Some("10")).expect("a page");
+        assert_eq!((page("1").previous(), page("1").next(10)), (None, None));
+        assert_eq!((page("1").previous(), page("1").next(11)), (None, Some(2)));
+        assert_eq!((page("2").previous(), page("2").next(11)), (Some(1), None));
+    }
+}

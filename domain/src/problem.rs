@@ -1,0 +1,137 @@
+//! The kinds of problems a caller can meet (RFC 9457): what `type`, `title` and `status` say.
+
+/// A kind of problem. Its slug is part of the API: it never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProblemKind {
+    /// The request cannot be read.
+    InvalidRequest,
+    /// `citizen_id` is not one.
+    InvalidCitizenId,
+    /// No token came.
+    Unauthenticated,
+    /// The token does not hold.
+    InvalidToken,
+    /// The token is for something else.
+    Forbidden,
+    /// Nothing is here.
+    NotFound,
+    /// Not with this method.
+    MethodNotAllowed,
+    /// The body is too long.
+    PayloadTooLarge,
+    /// The body is not JSON.
+    UnsupportedMediaType,
+    /// Too often.
+    TooManyRequests,
+    /// Ours.
+    Internal,
+    /// The registry gave no verdict.
+    RegistryUnavailable,
+    /// The registry refused the question.
+    RegistryRefused,
+    /// The registry's answer is not in its contract.
+    RegistryNonsense,
+    /// The answer could not be recorded, so it is not given.
+    StorageUnavailable,
+    /// The service is not configured yet.
+    NotReady,
+}
+
+impl ProblemKind {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::InvalidRequest,
+        Self::InvalidCitizenId,
+        Self::Unauthenticated,
+        Self::InvalidToken,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::TooManyRequests,
+        Self::Internal,
+        Self::RegistryUnavailable,
+        Self::RegistryRefused,
+        Self::RegistryNonsense,
+        Self::StorageUnavailable,
+        Self::NotReady,
+    ];
+
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InvalidRequest | Self::InvalidCitizenId => 400,
+            Self::Unauthenticated | Self::InvalidToken => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::TooManyRequests => 429,
+            Self::Internal => 500,
+            Self::RegistryUnavailable
+            | Self::RegistryRefused
+            | Self::RegistryNonsense
+            | Self::StorageUnavailable
+            | Self::NotReady => 503,
+        }
+    }
+
+    /// The last part of the `type` URI.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid-request",
+            Self::InvalidCitizenId => "invalid-citizen-id",
+            Self::Unauthenticated => "unauthenticated",
+            Self::InvalidToken => "invalid-token",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::PayloadTooLarge => "payload-too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::TooManyRequests => "too-many-requests",
+            Self::Internal => "internal",
+            Self::RegistryUnavailable => "registry-unavailable",
+            Self::RegistryRefused => "registry-refused",
+            Self::RegistryNonsense => "registry-nonsense",
+            Self::StorageUnavailable => "storage-unavailable",
+            Self::NotReady => "not-ready",
+        }
+    }
+
+    /// A short summary, the same for every occurrence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "The request cannot be read",
+            Self::InvalidCitizenId => "This is not a citizen id",
+            Self::Unauthenticated => "An access token is needed",
+            Self::InvalidToken => "The access token does not hold",
+            Self::Forbidden => "The access token is not for this",
+            Self::NotFound => "Nothing is here",
+            Self::MethodNotAllowed => "Not with this method",
+            Self::PayloadTooLarge => "The body is too long",
+            Self::UnsupportedMediaType => "The body must be JSON",
+            Self::TooManyRequests => "Too many requests",
+            Self::Internal => "Something went wrong here",
+            Self::RegistryUnavailable => "The registry gave no verdict",
+            Self::RegistryRefused => "The registry refused the question",
+            Self::RegistryNonsense => "The registry's answer cannot be understood",
+            Self::StorageUnavailable => "The answer could not be recorded",
+            Self::NotReady => "The service is not ready",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn slugs_are_unique_and_statuses_are_errors() {
+        let slugs: HashSet<_> = ProblemKind::ALL.iter().map(|kind| kind.slug()).collect();
+        assert_eq!(slugs.len(), ProblemKind::ALL.len());
+        assert!(ProblemKind::ALL.iter().all(|kind| (400..=599).contains(&kind.status())));
+    }
+}

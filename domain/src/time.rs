@@ -1,0 +1,116 @@
+//! Points in time. The clock is the caller's.
+
+use std::time::Duration;
+
+/// A point in time: microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// So many microseconds after (before, if negative) the epoch.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the epoch.
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// The point that much later; the end of time where that is past it.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long it is since `earlier`; nothing if that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// `2026-01-01T00:00:00.000000Z` (RFC 3339).
+    pub fn to_rfc3339_micros(self) -> String {
+        self.format('T', "Z")
+    }
+
+    /// `2026-01-01 00:00:00.000000`, UTC, as both databases keep it.
+    pub fn to_sql(self) -> String {
+        self.format(' ', "")
+    }
+
+    /// Reads what [`Timestamp::to_sql`] wrote.
+    pub fn parse_sql(text: &str) -> Option<Self> {
+        let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+        let separated = |at: usize, by: u8| text.as_bytes().get(at) == Some(&by);
+        let separators = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':'), (19, b'.')];
+        if text.len() != 26 || !separators.iter().all(|(at, by)| separated(*at, *by)) {
+            return None;
+        }
+        let days = days_of_civil(number(0, 4)?, number(5, 7)?, number(8, 10)?);
+        let seconds = days * 86_400 + number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?;
+        Some(Self(seconds * 1_000_000 + number(20, 26)?))
+    }
+
+    fn format(self, separator: char, zone: &str) -> String {
+        let (seconds, micros) = (self.0.div_euclid(1_000_000), self.0.rem_euclid(1_000_000));
+        let (year, month, day) = civil_of_days(seconds.div_euclid(86_400));
+        let of_day = seconds.rem_euclid(86_400);
+        let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+        format!("{year:04}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}.{micros:06}{zone}")
+    }
+}
+
+// Gregorian dates counted in eras of 400 years (146,097 days) that begin on 1 March, so that the leap day is last.
+// 719,468 days lie between 0000-03-01 and 1970-01-01.
+
+fn civil_of_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+fn days_of_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + of_era - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn known_times_are_written_as_they_are() {
+        for (micros, expected) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (951_782_400_000_001, "2000-02-29T00:00:00.000001Z"),
+            (1_767_225_599_999_999, "2025-12-31T23:59:59.999999Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(Timestamp::from_micros(micros).to_rfc3339_micros(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_time_is_not_read() {
+        for text in ["", "2026-01-01", "2026-01-01T00:00:00.000000", "2026-01-01 00:00:00.00000x"] {
+            assert_eq!(Timestamp::parse_sql(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(micros in -62_135_596_800_000_000_i64..253_402_300_799_999_999) {
+            let time = Timestamp::from_micros(micros);
+            prop_assert_eq!(Timestamp::parse_sql(&time.to_sql()), Some(time));
+        }
+    }
+}
