@@ -1,31 +1,18 @@
 //! May this citizen be affiliated with us? `POST /api/v1/affiliation/check/` and `GET /api/v1/affiliation/history/`.
 
+#![cfg_attr(not(target_family = "wasm"), expect(dead_code, reason = "the handler, which uses it all, exists in wasm only"))]
+
+#[cfg(target_family = "wasm")]
+mod handler;
+#[cfg(target_family = "wasm")]
 mod instance;
+#[cfg(target_family = "wasm")]
 mod registry;
 mod routes;
 mod settings;
+#[cfg(target_family = "wasm")]
 mod store;
 mod wire;
 
 #[cfg(test)]
 mod tests;
-
-use axum::response::IntoResponse;
-use connectivity_domain::problem::ProblemKind;
-use connectivity_kit::answer;
-use connectivity_kit::problem::Problem;
-use spin_sdk::http::Request;
-use spin_sdk::wasip3::http::types::{ErrorCode, Response};
-
-/// Answers one request.
-#[spin_sdk::http_service]
-async fn handle(request: Request) -> Result<Response, ErrorCode> {
-    let instance = instance::get().await;
-    answer::serve(request, |request| async move {
-        match instance {
-            Some(instance) => answer::route(routes::router(instance.services(&request)), request).await,
-            None => Problem::new(ProblemKind::NotReady, "the service is not configured: see its log").into_response(),
-        }
-    })
-    .await
-}

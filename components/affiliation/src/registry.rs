@@ -1,7 +1,9 @@
 //! The registry plugin behind the WIT, as the domain's port.
 
-#[expect(missing_docs, reason = "generated; the documentation is in wit/registry.wit")]
-#[expect(clippy::all, clippy::pedantic, unreachable_pub, reason = "generated")]
+#[allow(
+    unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::allow_attributes,
+    reason = "generated; the documentation is in wit/registry.wit"
+)]
 mod bindings {
     spin_sdk::wit_bindgen::generate!({
         world: "asks-citizens",

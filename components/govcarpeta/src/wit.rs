@@ -1,7 +1,9 @@
 //! The boundary: from the plugin's own types to those of the WIT, one `match` each, without `_`.
 
-#[expect(missing_docs, reason = "generated; the documentation is in wit/registry.wit")]
-#[expect(clippy::all, clippy::pedantic, unreachable_pub, reason = "generated")]
+#[allow(
+    unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::allow_attributes,
+    reason = "generated; the documentation is in wit/registry.wit"
+)]
 mod bindings {
     spin_sdk::wit_bindgen::generate!({
         world: "plugin",
@@ -72,4 +74,8 @@ fn unavailable(none: NoVerdict) -> Error {
     Error::Unavailable(Unavailable { cause, status: none.status, retry_after_ms, attempts: none.attempts })
 }
 
-bindings::export!(Plugin with_types_in bindings);
+#[expect(unsafe_code, reason = "generated: the component's exported functions")]
+mod export {
+    use super::{Plugin, bindings};
+    bindings::export!(Plugin with_types_in bindings);
+}

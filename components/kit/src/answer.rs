@@ -12,7 +12,6 @@ use connectivity_domain::problem::ProblemKind;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
-use spin_sdk::http::IntoResponse as _;
 use spin_sdk::wasip3::http::types;
 use std::future::Future;
 use std::time::Instant;
@@ -112,7 +111,7 @@ fn log_request(
 /// The SDK writes the body from a task of its own. Yielding once lets that task run before the head is returned, and
 /// the host then sends both together; otherwise Nagle's algorithm and the client's delayed acknowledgement add 40 ms.
 async fn write(answer: http::Response<Bytes>) -> Result<types::Response, types::ErrorCode> {
-    let response = answer.map(Full::new).into_response()?;
+    let response = spin_sdk::http::IntoResponse::into_response(answer.map(Full::new))?;
     #[cfg(target_family = "wasm")]
     spin_sdk::wit_bindgen::yield_async().await;
     Ok(response)

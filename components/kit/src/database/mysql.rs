@@ -61,7 +61,11 @@ async fn on(lease: Lease<Server>, sql: &str, parameters: Vec<ParameterValue>) ->
     };
     let result = if sql.starts_with("SELECT") {
         match connection.query(sql, parameters).await {
-            Ok(rows) => rows.collect().await,
+            Ok(answer) => {
+                let (_, rows, end) = answer.into_inner();
+                let rows = rows.collect().await;
+                end.await.map(|()| rows).map_err(Error::MysqlError)
+            }
             Err(error) => Err(error),
         }
     } else {
@@ -70,7 +74,7 @@ async fn on(lease: Lease<Server>, sql: &str, parameters: Vec<ParameterValue>) ->
     match result {
         Ok(rows) => {
             lease.give_back();
-            Ok(rows.iter().map(|row| row.values().map(value).collect()).collect())
+            Ok(rows.iter().map(|row| row.iter().map(value).collect()).collect())
         }
         Err(error) => {
             let failure = translate(&error);

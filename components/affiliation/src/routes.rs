@@ -1,0 +1,145 @@
+//! The routes. A plain function of the services that it is given.
+
+use crate::wire::{self, HistoryQuery};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use connectivity_domain::check::{AffiliatedMemory, CheckError, CheckStore, Registry, StoreError, check_affiliation};
+use connectivity_domain::page::Page;
+use connectivity_domain::problem::ProblemKind;
+use connectivity_domain::time::Timestamp;
+use connectivity_kit::answer::Subject;
+use connectivity_kit::cache::Cache;
+use connectivity_kit::guard;
+use connectivity_kit::problem::Problem;
+use connectivity_kit::throttle::Rate;
+use connectivity_kit::token::{Caller, Verifier};
+use http::HeaderMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The scope that every route here needs.
+const SCOPE: &str = "affiliation";
+
+/// When to come back after a failure that an operator has to mend.
+const LATER: Duration = Duration::from_secs(60);
+
+/// When to come back while the database is down.
+const SOON: Duration = Duration::from_secs(5);
+
+/// What the routes need to answer one request.
+pub(crate) struct Services<R, S, M> {
+    pub(crate) registry: R,
+    pub(crate) store: S,
+    pub(crate) memory: M,
+    /// Where calls are counted; none: they are not.
+    pub(crate) cache: Option<Arc<Cache>>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) throttle: Rate,
+    pub(crate) affiliated_without_body: bool,
+    pub(crate) now: fn() -> Timestamp,
+    pub(crate) new_id: fn() -> String,
+}
+
+/// The routes of this component, without trailing slashes: `answer::route` has taken them off.
+pub(crate) fn router<R, S, M>(services: Services<R, S, M>) -> Router
+where
+    R: Registry + 'static,
+    S: CheckStore + 'static,
+    M: AffiliatedMemory + 'static,
+{
+    Router::new()
+        .route("/api/v1/affiliation/check", post(check::<R, S, M>))
+        .route("/api/v1/affiliation/history", get(history::<R, S, M>))
+        .with_state(Arc::new(services))
+}
+
+async fn check<R: Registry, S: CheckStore, M: AffiliatedMemory>(
+    State(services): State<Arc<Services<R, S, M>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let caller = match services.admit(&headers).await {
+        Ok(caller) => caller,
+        Err(refused) => return refused.into_response(),
+    };
+    let answer = services.check(&headers, &body).await.unwrap_or_else(IntoResponse::into_response);
+    by(caller, answer)
+}
+
+async fn history<R: Registry, S: CheckStore, M: AffiliatedMemory>(
+    State(services): State<Arc<Services<R, S, M>>>,
+    headers: HeaderMap,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+) -> Response {
+    let caller = match services.admit(&headers).await {
+        Ok(caller) => caller,
+        Err(refused) => return refused.into_response(),
+    };
+    let answer = services.history(query).await.unwrap_or_else(IntoResponse::into_response);
+    by(caller, answer)
+}
+
+/// Tells the log who called.
+fn by(caller: Caller, mut answer: Response) -> Response {
+    answer.extensions_mut().insert(Subject(caller.subject));
+    answer
+}
+
+impl<R: Registry, S: CheckStore, M: AffiliatedMemory> Services<R, S, M> {
+    async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let now = (self.now)();
+        let caller = guard::authenticate(headers, SCOPE, &self.verifier, now)?;
+        if let Some(cache) = &self.cache {
+            guard::throttle(&caller, self.throttle, cache, now).await?;
+        }
+        Ok(caller)
+    }
+
+    async fn check(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let citizen = wire::read_check(headers, body)?;
+        let id = (self.new_id)();
+        let checked = check_affiliation(&self.registry, &self.store, &self.memory, &citizen, id, self.now).await;
+        let record = checked.map_err(no_answer)?;
+        Ok(wire::checked(&record, self.affiliated_without_body))
+    }
+
+    async fn history(&self, query: Result<Query<HistoryQuery>, QueryRejection>) -> Result<Response, Problem> {
+        let Query(query) = query.map_err(|_| {
+            Problem::new(ProblemKind::InvalidRequest, "give citizen_id, page and page_size at most once each")
+        })?;
+        let citizen = wire::read_citizen(query.citizen_id.as_deref().unwrap_or_default())?;
+        let page = Page::parse(query.page.as_deref(), query.page_size.as_deref())
+            .map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))?;
+        let (count, checks) =
+            self.store.history(&citizen, page).await.map_err(|StoreError| storage_unavailable())?;
+        Ok(wire::history(&citizen, page, count, &checks))
+    }
+}
+
+/// What the caller hears of a check without an answer. Which server failed and how is not its affair.
+fn no_answer(error: CheckError) -> Problem {
+    match error {
+        CheckError::NoVerdict { retry_after, .. } => {
+            let detail = "the registry cannot be asked at the moment: nothing is known about the citizen, try again later";
+            Problem::new(ProblemKind::RegistryUnavailable, detail).retry_after(retry_after)
+        }
+        CheckError::Refused => {
+            let detail = "the registry refused the question: nothing is known about the citizen";
+            Problem::new(ProblemKind::RegistryRefused, detail).retry_after(LATER)
+        }
+        CheckError::Nonsense => {
+            let detail = "the registry gave an answer that is not in its contract: nothing is known about the citizen";
+            Problem::new(ProblemKind::RegistryNonsense, detail).retry_after(LATER)
+        }
+        CheckError::NotRecorded => storage_unavailable(),
+    }
+}
+
+fn storage_unavailable() -> Problem {
+    let detail = "the records cannot be reached, and nothing is answered without one: try again later";
+    Problem::new(ProblemKind::StorageUnavailable, detail).retry_after(SOON)
+}

@@ -1,0 +1,233 @@
+//! Status and body of every route, with the ports faked.
+
+use crate::routes::{Services, router};
+use bytes::Bytes;
+use connectivity_domain::check::fakes::{FakeMemory, FakeRegistry, FakeStore};
+use connectivity_domain::check::{Affiliation, NoVerdict, RegistryError};
+use connectivity_domain::time::Timestamp;
+use connectivity_domain::verdict::{Cause, Evidence};
+use connectivity_kit::answer;
+use connectivity_kit::settings::TokenSettings;
+use connectivity_kit::throttle::Rate;
+use connectivity_kit::token::Verifier;
+use http::{Method, Request, Response, StatusCode, header};
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+struct Given {
+    registry: FakeRegistry,
+    store: FakeStore,
+    affiliated_without_body: bool,
+}
+
+fn given(answer: Result<Affiliation, RegistryError>) -> Given {
+    Given { registry: FakeRegistry::answering(answer), store: FakeStore::default(), affiliated_without_body: false }
+}
+
+fn eligible() -> Given {
+    given(Ok(Affiliation::None(Evidence { status: 204, body: None })))
+}
+
+fn affiliated() -> Given {
+    given(Ok(Affiliation::Affiliated(Evidence { status: 200, body: Some("\"en el operador\"".into()) })))
+}
+
+fn token(scope: &str) -> String {
+    let claims = json!({"iss": "connectivity", "aud": "connectivity", "sub": "operator", "exp": 1_800_000_900,
+                        "iat": 1_800_000_000, "jti": "t", "token_type": "access", "scope": scope});
+    jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).expect("a token")
+}
+
+impl Given {
+    fn services(&self) -> Services<FakeRegistry, FakeStore, FakeMemory> {
+        let tokens = TokenSettings {
+            secret: SECRET.into(),
+            issuer: "connectivity".into(),
+            audience: "connectivity".into(),
+        };
+        Services {
+            registry: self.registry.clone(),
+            store: self.store.clone(),
+            memory: FakeMemory::default(),
+            cache: None,
+            verifier: Arc::new(Verifier::new(&tokens)),
+            throttle: Rate { calls: 1, window: Duration::from_secs(1) },
+            affiliated_without_body: self.affiliated_without_body,
+            now: || NOW,
+            new_id: || "id-1".into(),
+        }
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
+        answer::exchange(request, |request| answer::route(router(self.services()), request)).await
+    }
+
+    async fn post(&self, body: &str) -> Response<Bytes> {
+        self.send(check_request(body)).await
+    }
+
+    async fn get(&self, path: &str) -> Response<Bytes> {
+        let bearer = format!("Bearer {}", token("affiliation"));
+        let request = Request::get(path).header(header::AUTHORIZATION, bearer);
+        self.send(request.body(Bytes::new()).expect("a request")).await
+    }
+}
+
+fn check_request(body: &str) -> Request<Bytes> {
+    Request::post("/api/v1/affiliation/check/")
+        .header(header::AUTHORIZATION, format!("Bearer {}", token("affiliation")))
+        .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
+        .header("x-request-id", "r-1")
+        .body(Bytes::from(body.to_owned()))
+        .expect("a request")
+}
+
+fn body(response: &Response<Bytes>) -> Value {
+    serde_json::from_slice(response.body()).unwrap_or(Value::Null)
+}
+
+fn expect_problem(response: &Response<Bytes>, status: u16, slug: &str) {
+    assert_eq!(response.status().as_u16(), status, "{response:?}");
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+    let problem = body(response);
+    assert_eq!(problem["type"], format!("urn:connectivity:problem:{slug}"));
+    assert_eq!(problem["status"], status);
+    assert_eq!(Some(problem["request_id"].as_str().expect("an id")), response.headers()["x-request-id"].to_str().ok());
+}
+
+#[tokio::test]
+async fn eligible_is_answered_and_recorded() {
+    let given = eligible();
+    let response = given.post(r#"{"citizen_id": " 1128456232 "}"#).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let expected = json!({"citizen_id": "1128456232", "is_eligible": true, "external_api_status_code": 204, "citizen_data": null});
+    assert_eq!(body(&response), expected);
+    assert_eq!(response.headers()["x-request-id"], "r-1");
+    assert_eq!(given.store.records().len(), 1);
+}
+
+#[tokio::test]
+async fn affiliated_is_answered_with_what_the_registry_said_or_without_a_body() {
+    let mut given = affiliated();
+    let response = given.post(r#"{"citizen_id": "1128456232"}"#).await;
+    let expected = json!({"citizen_id": "1128456232", "is_eligible": false, "external_api_status_code": 200, "citizen_data": "en el operador"});
+    assert_eq!((response.status(), body(&response)), (StatusCode::OK, expected));
+    given.affiliated_without_body = true;
+    let response = given.post(r#"{"citizen_id": "1128456232"}"#).await;
+    assert_eq!((response.status(), response.body().len()), (StatusCode::NO_CONTENT, 0));
+    assert!(!response.headers().contains_key(header::CONTENT_LENGTH));
+}
+
+#[tokio::test]
+async fn no_verdict_is_a_503_with_a_record() {
+    let none = NoVerdict { cause: Cause::Timeout, status: None, retry_after: Duration::from_millis(2_500), attempts: 3 };
+    let evidence = || Evidence { status: 302, body: None };
+    for (error, slug, wait) in [
+        (RegistryError::Unavailable(none), "registry-unavailable", "3"),
+        (RegistryError::Refused(evidence()), "registry-refused", "60"),
+        (RegistryError::Nonsense(evidence()), "registry-nonsense", "60"),
+    ] {
+        let given = given(Err(error));
+        let response = given.post(r#"{"citizen_id": "1128456232"}"#).await;
+        expect_problem(&response, 503, slug);
+        assert_eq!(response.headers()[header::RETRY_AFTER], wait);
+        assert_eq!(given.store.records().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_answered_that_was_not_recorded() {
+    let given = Given { store: FakeStore::down(), ..eligible() };
+    let response = given.post(r#"{"citizen_id": "1128456232"}"#).await;
+    expect_problem(&response, 503, "storage-unavailable");
+    assert!(!String::from_utf8_lossy(response.body()).contains("eligible"));
+    expect_problem(&given.get("/api/v1/affiliation/history/?citizen_id=1128456232").await, 503, "storage-unavailable");
+}
+
+#[tokio::test]
+async fn bad_bodies_are_refused_before_anybody_is_asked() {
+    let given = eligible();
+    for (body, slug) in [
+        ("", "invalid-request"),
+        ("{", "invalid-request"),
+        ("[]", "invalid-request"),
+        ("{}", "invalid-request"),
+        (r#"{"citizen_id": 1128456232}"#, "invalid-citizen-id"),
+        (r#"{"citizen_id": null}"#, "invalid-citizen-id"),
+        (r#"{"citizen_id": ["1128456232"]}"#, "invalid-citizen-id"),
+        (r#"{"citizen_id": {"citizen_id": "1128456232"}}"#, "invalid-citizen-id"),
+        (r#"{"citizen_id": "12345"}"#, "invalid-citizen-id"),
+        (r#"{"citizen_id": "1128456232", "citizen_id": "123456"}"#, "invalid-request"),
+    ] {
+        expect_problem(&given.post(body).await, 400, slug);
+    }
+    let mut form = check_request("citizen_id=1128456232");
+    form.headers_mut().insert(header::CONTENT_TYPE, "application/x-www-form-urlencoded".parse().expect("a value"));
+    expect_problem(&given.send(form).await, 415, "unsupported-media-type");
+    assert_eq!(given.registry.calls(), 0);
+}
+
+#[tokio::test]
+async fn who_may_not_is_told_why() {
+    let given = eligible();
+    let mut without = check_request("{}");
+    without.headers_mut().remove(header::AUTHORIZATION);
+    let response = given.send(without).await;
+    expect_problem(&response, 401, "unauthenticated");
+    assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+    for bad in ["", "Bearer", "Bearer ", "Basic abc", "Bearer a.b.c", &token("affiliation")] {
+        let mut request = check_request("{}");
+        request.headers_mut().insert(header::AUTHORIZATION, bad.parse().expect("a value"));
+        let response = given.send(request).await;
+        expect_problem(&response, 401, "invalid-token");
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer error=\"invalid_token\"");
+    }
+    let mut twice = check_request("{}");
+    let again = twice.headers()[header::AUTHORIZATION].clone();
+    twice.headers_mut().append(header::AUTHORIZATION, again);
+    expect_problem(&given.send(twice).await, 401, "invalid-token");
+    let mut other = check_request("{}");
+    other.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {}", token("documents")).parse().expect("a value"));
+    expect_problem(&given.send(other).await, 403, "forbidden");
+}
+
+#[tokio::test]
+async fn paths_and_methods_are_as_the_contract_says() {
+    let given = eligible();
+    expect_problem(&given.get("/api/v1/affiliation/nothing/").await, 404, "not-found");
+    let response = given.get("/api/v1/affiliation/check/").await;
+    expect_problem(&response, 405, "method-not-allowed");
+    assert_eq!(response.headers()[header::ALLOW], "POST");
+    let mut request = check_request(r#"{"citizen_id": "1128456232"}"#);
+    *request.uri_mut() = "/api/v1/affiliation/check".parse().expect("a path");
+    assert_eq!(given.send(request).await.status(), StatusCode::OK);
+    let mut delete = check_request("");
+    *delete.method_mut() = Method::DELETE;
+    expect_problem(&given.send(delete).await, 405, "method-not-allowed");
+}
+
+#[tokio::test]
+async fn the_history_is_paged_newest_first() {
+    let given = affiliated();
+    for _ in 0..3 {
+        given.post(r#"{"citizen_id": "1128456232"}"#).await;
+    }
+    let response = given.get("/api/v1/affiliation/history/?citizen_id=1128456232&page=2&page_size=1").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let page = body(&response);
+    assert_eq!(page["count"], 3);
+    assert_eq!(page["next"], "/api/v1/affiliation/history/?citizen_id=1128456232&page=3&page_size=1");
+    assert_eq!(page["previous"], "/api/v1/affiliation/history/?citizen_id=1128456232&page=1&page_size=1");
+    let expected = json!([{"id": "id-1", "citizen_id": "1128456232", "status": "ALREADY_AFFILIATED", "exists_in_system": true,
+        "is_eligible": false, "message": "an operator has affiliated this citizen", "checked_at": "2027-01-15T08:00:00.000000Z"}]);
+    assert_eq!(page["results"], expected);
+    for bad in ["", "?citizen_id=12345", "?citizen_id=1128456232&page=0", "?citizen_id=1128456232&page_size=x",
+                "?citizen_id=1128456232&citizen_id=123456"] {
+        assert_eq!(given.get(&format!("/api/v1/affiliation/history/{bad}")).await.status(), StatusCode::BAD_REQUEST, "{bad}");
+    }
+}

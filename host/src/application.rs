@@ -1,0 +1,202 @@
+//! The application as it will run: manifest, values and components, all checked before anything listens.
+
+use crate::allowed_hosts::{AllowedHosts, NotAnOrigin};
+use crate::cli::Options;
+use crate::compose::{ComposeError, compose};
+use crate::engine::{Grant, Instances, engine, prepare};
+use crate::interfaces::sqlite;
+use crate::manifest::{Component, Manifest, Route};
+use crate::outbound_http::{OutboundHttp, SharedClient, client};
+use crate::routes::Routes;
+use crate::template::{TemplateError, resolve};
+use crate::variables::{VariableProblems, decide};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime_wasi_http::handler::ProxyHandler;
+
+/// How instances are used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) reuse: usize,
+    pub(crate) concurrent_reuse: usize,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_busy: Duration,
+}
+
+impl Limits {
+    fn of(options: &Options) -> Self {
+        Self {
+            reuse: options.max_instance_reuse_count,
+            concurrent_reuse: options.max_instance_concurrent_reuse_count,
+            idle_timeout: options.idle_instance_timeout,
+            request_timeout: options.request_timeout,
+            max_busy: options.max_busy,
+        }
+    }
+
+    /// The limit on busy components in epochs of that length, at least one whole.
+    pub(crate) fn busy_epochs(self, epoch: Duration) -> u64 {
+        u64::try_from(self.max_busy.as_millis() / epoch.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
+
+/// Everything that runs.
+pub(crate) struct Application {
+    pub(crate) routes: Routes,
+    pub(crate) handlers: BTreeMap<String, ProxyHandler<Instances>>,
+}
+
+/// Why it cannot run. Each message says what to change.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error("{path} cannot be read: {cause}")]
+    Unreadable { path: PathBuf, cause: std::io::Error },
+    #[error("{path}: {cause}")]
+    Syntax { path: PathBuf, cause: Box<toml::de::Error> },
+    #[error("spin_manifest_version must be 2")]
+    Version,
+    #[error("a route names the component {0:?}, which the manifest does not have")]
+    NoSuchComponent(String),
+    #[error("component {0}: private routes are not supported by this host: run it with Spin")]
+    PrivateRoute(String),
+    #[error("component {component}: the SQLite database {name:?} is neither \"default\" nor in the runtime configuration")]
+    NoSuchDatabase { component: String, name: String },
+    #[error(transparent)]
+    Variables(#[from] VariableProblems),
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    #[error(transparent)]
+    AllowedHosts(#[from] NotAnOrigin),
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+    #[error("the database {path} cannot be used: {cause}")]
+    Database { path: PathBuf, cause: rusqlite::Error },
+    #[error("{what}: {cause:#}")]
+    Wasm { what: String, cause: wasmtime::Error },
+}
+
+/// The runtime configuration file, as far as this host goes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuntimeConfig {
+    #[serde(default)]
+    sqlite_database: BTreeMap<String, SqliteDatabase>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SqliteDatabase {
+    #[serde(rename = "type")]
+    _kind: SpinKind,
+    path: PathBuf,
+}
+
+/// `type = "spin"`: a file. Spin's other kinds are not supported.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SpinKind {
+    Spin,
+}
+
+impl Application {
+    /// Reads, checks, composes and compiles.
+    pub(crate) fn load(options: &Options) -> Result<Self, LoadError> {
+        let manifest: Manifest = parse(&options.manifest)?;
+        if manifest.spin_manifest_version != 2 {
+            return Err(LoadError::Version);
+        }
+        let folder = options.manifest.parent().unwrap_or(Path::new("")).to_owned();
+        let values = decide(&manifest.variables, &options.variables, |name| std::env::var(name).ok())?;
+        let state = options.state_dir.clone().unwrap_or_else(|| folder.join(".spin"));
+        let databases = databases(options, &folder, &state)?;
+        let wasm = |what: &str| {
+            let what = what.to_owned();
+            move |cause| LoadError::Wasm { what, cause }
+        };
+        let cache = std::path::absolute(state.join("compiled"))
+            .map_err(|cause| LoadError::Unreadable { path: state.clone(), cause })?;
+        let engine = engine(&cache).map_err(wasm("the wasm engine"))?;
+        let client = client();
+        let mut application = Self { routes: Routes::default(), handlers: BTreeMap::new() };
+        for trigger in &manifest.trigger.http {
+            let id = &trigger.component;
+            let component = manifest.component.get(id).ok_or_else(|| LoadError::NoSuchComponent(id.clone()))?;
+            match &trigger.route {
+                Route::Path(route) => application.routes.add(route, id),
+                Route::Private { private } => {
+                    if *private {
+                        return Err(LoadError::PrivateRoute(id.clone()));
+                    }
+                }
+            }
+            if !application.handlers.contains_key(id) {
+                let grant = Arc::new(grant(id, component, &values, &databases, client.clone())?);
+                let bytes = compose(id, &manifest.component, &folder)?;
+                let pre = prepare(&engine, &bytes).map_err(wasm(&format!("component {id}")))?;
+                let instances = Instances { engine: engine.clone(), pre, grant, limits: Limits::of(options) };
+                application.handlers.insert(id.clone(), ProxyHandler::new(instances));
+            }
+        }
+        Ok(application)
+    }
+}
+
+fn grant(
+    id: &str,
+    component: &Component,
+    values: &BTreeMap<String, String>,
+    databases: &BTreeMap<String, PathBuf>,
+    client: SharedClient,
+) -> Result<Grant, LoadError> {
+    let hosts: Vec<String> =
+        component.allowed_outbound_hosts.iter().map(|entry| resolve(entry, values)).collect::<Result<_, _>>()?;
+    let variables = component.variables.iter();
+    let variables = variables.map(|(name, template)| Ok((name.clone(), resolve(template, values)?)));
+    let own = component.sqlite_databases.iter().map(|name| {
+        let missing = || LoadError::NoSuchDatabase { component: id.to_owned(), name: name.clone() };
+        Ok((name.clone(), databases.get(name).cloned().ok_or_else(missing)?))
+    });
+    Ok(Grant {
+        id: id.to_owned(),
+        variables: variables.collect::<Result<_, TemplateError>>()?,
+        http: OutboundHttp::new(client, AllowedHosts::parse(&hosts)?),
+        databases: own.collect::<Result<_, LoadError>>()?,
+    })
+}
+
+/// Where the databases are, the default one prepared with the SQL of the command line.
+fn databases(options: &Options, folder: &Path, state: &Path) -> Result<BTreeMap<String, PathBuf>, LoadError> {
+    let configured: RuntimeConfig = match &options.runtime_config_file {
+        Some(path) => parse(path)?,
+        None => RuntimeConfig::default(),
+    };
+    let mut databases: BTreeMap<_, _> =
+        configured.sqlite_database.into_iter().map(|(name, database)| (name, folder.join(database.path))).collect();
+    let default = databases.entry("default".to_owned()).or_insert_with(|| state.join("sqlite_db.db")).clone();
+    for path in databases.values().filter_map(|path| path.parent()) {
+        std::fs::create_dir_all(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
+    }
+    let failed = |cause| LoadError::Database { path: default.clone(), cause };
+    let connection = sqlite::open_file(&default).map_err(failed)?;
+    for sql in &options.sqlite {
+        let text = match sql.strip_prefix('@') {
+            Some(path) => read(Path::new(path))?,
+            None => sql.clone(),
+        };
+        connection.execute_batch(&text).map_err(failed)?;
+    }
+    Ok(databases)
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    std::fs::read_to_string(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, LoadError> {
+    toml::from_str(&read(path)?)
+        .map_err(|cause| LoadError::Syntax { path: path.to_owned(), cause: Box::new(cause) })
+}

@@ -1,0 +1,5 @@
+//! The host's side of the `spin:*` interfaces, generated from the WIT inside spin-sdk (see build.rs).
+
+#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated")]
+
+include!(concat!(env!("OUT_DIR"), "/bindings.rs"));

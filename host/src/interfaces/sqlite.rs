@@ -1,0 +1,154 @@
+//! `spin:sqlite`: databases are files; statements run on threads that may block.
+
+use super::{HostData, Rows};
+use crate::bindings::spin::sqlite::sqlite::{
+    Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
+};
+use crate::engine::State;
+use rusqlite::types::{Value as SqlValue, ValueRef};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
+
+/// What a guest's handle stands for.
+pub(crate) struct Connection(Arc<Mutex<rusqlite::Connection>>);
+
+/// How long a writer waits for another one.
+const BUSY: Duration = Duration::from_secs(5);
+
+type Handle = Resource<Connection>;
+type Answer<T> = wasmtime::Result<Result<T, Error>>;
+type Rowset = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
+
+/// Opens a database file so that readers and a writer do not stop each other.
+pub(crate) fn open_file(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
+    let connection = rusqlite::Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    Ok(connection)
+}
+
+fn io(error: impl ToString) -> Error {
+    Error::Io(error.to_string())
+}
+
+async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R, Error> + Send + 'static) -> Result<R, Error> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(io(panic)))
+}
+
+async fn open(grant: &crate::engine::Grant, name: &str) -> Result<Connection, Error> {
+    let path = grant.databases.get(name).cloned().ok_or(Error::AccessDenied)?;
+    let connection = blocking(move || open_file(&path).map_err(io)).await?;
+    Ok(Connection(Arc::new(Mutex::new(connection))))
+}
+
+async fn run(connection: Arc<Mutex<rusqlite::Connection>>, sql: String, parameters: Vec<Value>) -> Result<QueryResult, Error> {
+    blocking(move || {
+        let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statement = connection.prepare_cached(&sql).map_err(io)?;
+        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let width = columns.len();
+        let parameters = parameters.into_iter().map(|value| match value {
+            Value::Integer(it) => SqlValue::Integer(it),
+            Value::Real(it) => SqlValue::Real(it),
+            Value::Text(it) => SqlValue::Text(it),
+            Value::Blob(it) => SqlValue::Blob(it),
+            Value::Null => SqlValue::Null,
+        });
+        let mut found = statement.query(rusqlite::params_from_iter(parameters)).map_err(io)?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next().map_err(io)? {
+            let values = (0..width).map(|index| row.get_ref(index).map(value).map_err(io));
+            rows.push(RowResult { values: values.collect::<Result<_, _>>()? });
+        }
+        Ok(QueryResult { columns, rows })
+    })
+    .await
+}
+
+fn value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(it) => Value::Integer(it),
+        ValueRef::Real(it) => Value::Real(it),
+        ValueRef::Text(it) => Value::Text(String::from_utf8_lossy(it).into_owned()),
+        ValueRef::Blob(it) => Value::Blob(it.to_vec()),
+    }
+}
+
+impl State {
+    fn sqlite(&self, handle: &Handle) -> wasmtime::Result<Arc<Mutex<rusqlite::Connection>>> {
+        Ok(Arc::clone(&self.table.get(handle)?.0))
+    }
+}
+
+impl Host for &mut State {}
+
+impl HostConnection for &mut State {
+    async fn open(&mut self, name: String) -> Answer<Handle> {
+        let grant = Arc::clone(&self.grant);
+        Ok(match open(&grant, &name).await {
+            Ok(connection) => Ok(self.table.push(connection)?),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn execute(&mut self, it: Handle, statement: String, parameters: Vec<Value>) -> Answer<QueryResult> {
+        let connection = self.sqlite(&it)?;
+        Ok(run(connection, statement, parameters).await)
+    }
+
+    async fn last_insert_rowid(&mut self, it: Handle) -> wasmtime::Result<i64> {
+        let connection = self.sqlite(&it)?;
+        Ok(connection.lock().unwrap_or_else(PoisonError::into_inner).last_insert_rowid())
+    }
+
+    async fn changes(&mut self, it: Handle) -> wasmtime::Result<u64> {
+        let connection = self.sqlite(&it)?;
+        Ok(connection.lock().unwrap_or_else(PoisonError::into_inner).changes())
+    }
+
+    async fn drop(&mut self, handle: Handle) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl<T> HostConnectionWithStore<T> for HostData {
+    async fn open_async(accessor: &Accessor<T, Self>, name: String) -> Answer<Handle> {
+        let grant = accessor.with(|mut access| Arc::clone(&access.get().grant));
+        Ok(match open(&grant, &name).await {
+            Ok(connection) => Ok(accessor.with(|mut access| access.get().table.push(connection))?),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn execute_async(
+        accessor: &Accessor<T, Self>,
+        it: Handle,
+        statement: String,
+        parameters: Vec<Value>,
+    ) -> Answer<Rowset> {
+        let connection = accessor.with(|mut access| access.get().sqlite(&it))?;
+        let found = match run(connection, statement, parameters).await {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        accessor.with(|mut access| {
+            let rows = StreamReader::new(&mut access, Rows(Some(found.rows)))?;
+            let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
+            Ok(Ok((found.columns, rows, end)))
+        })
+    }
+
+    async fn last_insert_rowid_async(accessor: &Accessor<T, Self>, it: Handle) -> wasmtime::Result<i64> {
+        let connection = accessor.with(|mut access| access.get().sqlite(&it))?;
+        Ok(connection.lock().unwrap_or_else(PoisonError::into_inner).last_insert_rowid())
+    }
+
+    async fn changes_async(accessor: &Accessor<T, Self>, it: Handle) -> wasmtime::Result<u64> {
+        let connection = accessor.with(|mut access| access.get().sqlite(&it))?;
+        Ok(connection.lock().unwrap_or_else(PoisonError::into_inner).changes())
+    }
+}

@@ -1,0 +1,16 @@
+//! `spin:variables`
+
+use super::HostData;
+use crate::bindings::spin::variables::variables::{Error, Host, HostWithStore};
+use crate::engine::State;
+use std::sync::Arc;
+use wasmtime::component::Accessor;
+
+impl Host for &mut State {}
+
+impl<T> HostWithStore<T> for HostData {
+    async fn get(accessor: &Accessor<T, Self>, name: String) -> wasmtime::Result<Result<String, Error>> {
+        let grant = accessor.with(|mut access| Arc::clone(&access.get().grant));
+        Ok(grant.variables.get(&name).cloned().ok_or(Error::Undefined(name)))
+    }
+}
