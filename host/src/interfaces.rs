@@ -1,8 +1,8 @@
 //! The `spin:*` interfaces, over the drivers that Spin uses.
 
-pub(crate) mod mysql;
-pub(crate) mod redis;
-pub(crate) mod sqlite;
+pub mod mysql;
+pub mod redis;
+pub mod sqlite;
 mod variables;
 
 use crate::engine::State;

@@ -9,7 +9,7 @@ mod bindings;
 mod cli;
 mod compose;
 mod engine;
-mod interfaces;
+pub mod interfaces;
 mod manifest;
 mod outbound_http;
 mod routes;

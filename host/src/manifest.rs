@@ -9,7 +9,8 @@ use std::path::PathBuf;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
     pub(crate) spin_manifest_version: u32,
-    pub(crate) application: ApplicationTable,
+    #[serde(rename = "application")]
+    pub(crate) _application: ApplicationTable,
     #[serde(default)]
     pub(crate) variables: BTreeMap<String, Variable>,
     pub(crate) trigger: Triggers,

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 /// What a guest's handle stands for.
-pub(crate) struct Connection(Arc<Mutex<Conn>>);
+pub struct Connection(Arc<Mutex<Conn>>);
 
 type Handle = Resource<Connection>;
 type Answer<T> = wasmtime::Result<Result<T, Error>>;

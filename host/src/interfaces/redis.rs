@@ -11,7 +11,7 @@ use std::sync::Arc;
 use wasmtime::component::{Accessor, Resource};
 
 /// What a guest's handle stands for.
-pub(crate) struct Connection(MultiplexedConnection);
+pub struct Connection(MultiplexedConnection);
 
 type Handle = Resource<Connection>;
 type Answer<T> = wasmtime::Result<Result<T, Error>>;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 /// What a guest's handle stands for.
-pub(crate) struct Connection(Arc<Mutex<rusqlite::Connection>>);
+pub struct Connection(Arc<Mutex<rusqlite::Connection>>);
 
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(5);
