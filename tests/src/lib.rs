@@ -1,1 +1,7 @@
-//! Black-box tests: services, a registry simulator and scenarios.
+//! What the black-box tests need: a registry to ask, servers to use, a host to run, a client to call with.
+
+pub mod client;
+pub mod host;
+pub mod proxy;
+pub mod servers;
+pub mod simulator;

@@ -1,3 +1,2 @@
 //! Tasks.
-
 fn main() {}

@@ -1,0 +1,121 @@
+//! A caller of the API.
+
+use crate::host::SECRET;
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// No answer of ours takes longer: what does hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body as JSON; null where it is not.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// A client that keeps connections.
+#[derive(Clone)]
+pub struct Client(HyperClient<HttpConnector, Full<Bytes>>);
+
+impl Default for Client {
+    fn default() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self(HyperClient::builder(TokioExecutor::new()).build(connector))
+    }
+}
+
+impl Client {
+    /// Sends a request and reads the answer.
+    ///
+    /// # Panics
+    /// There is none.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        let exchange = async {
+            let (parts, body) = self.0.request(request).await.expect("an answer").into_parts();
+            let body = body.collect().await.expect("a whole body").to_bytes();
+            Answer { status: parts.status, headers: parts.headers, body }
+        };
+        tokio::time::timeout(PATIENCE, exchange).await.expect("an answer within a minute")
+    }
+
+    /// Checks a citizen with a good token; `body` is sent as it is.
+    pub async fn check_raw(&self, url: &str, body: impl Into<Bytes>) -> Answer {
+        self.send(check_request(url, &token(), body.into())).await
+    }
+
+    /// Checks a citizen.
+    pub async fn check(&self, url: &str, citizen: &str) -> Answer {
+        self.check_raw(url, json!({"citizen_id": citizen}).to_string()).await
+    }
+
+    /// Gets a path with a good token.
+    ///
+    /// # Panics
+    /// The URL is not one.
+    pub async fn get(&self, url: &str) -> Answer {
+        let request = Request::get(url).header(header::AUTHORIZATION, format!("Bearer {}", token()));
+        self.send(request.body(Full::default()).expect("a request")).await
+    }
+}
+
+/// The request of a check.
+///
+/// # Panics
+/// The URL or the token cannot be in a request.
+pub fn check_request(url: &str, token: &str, body: Bytes) -> Request<Full<Bytes>> {
+    Request::post(url)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(body))
+        .expect("a request")
+}
+
+/// Seconds since the epoch.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The claims of a good access token.
+pub fn claims() -> Value {
+    json!({"iss": "connectivity", "aud": "connectivity", "sub": "tests", "exp": now() + 900, "nbf": now(), "iat": now(),
+           "jti": uuid::Uuid::new_v4().to_string(), "token_type": "access", "scope": "affiliation"})
+}
+
+/// A good access token.
+pub fn token() -> String {
+    sign(&claims(), Algorithm::HS256, SECRET)
+}
+
+/// A token with these claims.
+///
+/// # Panics
+/// They cannot be signed.
+pub fn sign(claims: &Value, algorithm: Algorithm, secret: &str) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(&Header::new(algorithm), claims, &key).expect("a token")
+}

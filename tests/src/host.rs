@@ -1,0 +1,88 @@
+//! The application, running on the local host as a child process.
+
+use crate::servers::root;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Signs the tokens of the tests. Not a secret of anything.
+pub const SECRET: &str = "a secret for tests alone, 32 bytes or more";
+
+/// The application on a host of its own. It is killed when it is dropped.
+pub struct Host {
+    child: Child,
+    url: String,
+    log: Arc<Mutex<Vec<String>>>,
+    state: PathBuf,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = (self.child.kill(), self.child.wait(), std::fs::remove_dir_all(&self.state));
+    }
+}
+
+impl Host {
+    /// Starts the application with these variables, on embedded databases of its own where they name no server.
+    ///
+    /// # Panics
+    /// It does not start: the message says what it printed.
+    pub fn start(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let state = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&state).expect("a folder");
+        let mut command = Command::new(root().join("target/release/connectivity-host"));
+        command.current_dir(root()).args(["--listen", "127.0.0.1:0", "--state-dir"]).arg(&state).args(arguments);
+        for script in ["0001_affiliation_checks", "0002_cache"] {
+            command.args(["--sqlite", &format!("@migrations/sqlite/{script}.sql")]);
+        }
+        command.env("SPIN_VARIABLE_JWT_SECRET", SECRET);
+        for (name, value) in variables {
+            command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run `cargo xtask build` first");
+        let log = Arc::default();
+        let stderr = child.stderr.take().expect("stderr");
+        collect(BufReader::new(stderr), Arc::clone(&log));
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a line");
+        let url = line.trim().strip_prefix("Serving ").map(str::to_owned);
+        collect(stdout, Arc::clone(&log));
+        let Some(url) = url else {
+            // It has ended: all that it said is there soon.
+            let _ = child.wait();
+            panic!("the host did not start: {:?}", log.lock());
+        };
+        Self { child, url, log, state }
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks it to stop, and tells how it ended.
+    ///
+    /// # Panics
+    /// It cannot be asked.
+    pub fn terminate(&mut self) -> std::process::ExitStatus {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(asked.expect("kill runs").success());
+        self.child.wait().expect("an end")
+    }
+}
+
+fn collect(lines: impl BufRead + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
+    std::thread::spawn(move || {
+        for line in lines.lines().map_while(Result::ok) {
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
+}
