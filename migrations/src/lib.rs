@@ -60,6 +60,24 @@ pub async fn migrate(url: &str) -> Result<Vec<&'static str>, MigrationError> {
     applied
 }
 
+/// Creates a database where there is none. `name` is of letters, digits and `_`.
+pub async fn create_database(server: &str, name: &str) -> Result<(), MigrationError> {
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let options = Opts::from_url(server).ok().filter(|_| plain).ok_or(MigrationError::Address)?;
+    let mut connection = Conn::new(options).await?;
+    connection.query_drop(format!("CREATE DATABASE IF NOT EXISTS {name}")).await?;
+    connection.disconnect().await?;
+    Ok(())
+}
+
+/// Does the database answer a query?
+pub async fn answers(url: &str) -> bool {
+    let Ok(options) = Opts::from_url(url) else { return false };
+    let Ok(mut connection) = Conn::new(options).await else { return false };
+    let answer: Result<Option<u8>, _> = connection.query_first("SELECT 1").await;
+    answer.is_ok_and(|one| one == Some(1))
+}
+
 async fn apply(connection: &mut Conn) -> Result<Vec<&'static str>, MigrationError> {
     connection
         .query_drop(

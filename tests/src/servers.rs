@@ -57,10 +57,8 @@ impl Servers {
     pub async fn fresh_database(&self) -> String {
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
         let server = format!("mysql://{USER}:{}@{}", self.mariadb.password, self.mariadb.address());
-        let options = Opts::from_url(&format!("{server}/mysql")).expect("an address");
-        let mut connection = mysql_async::Conn::new(options).await.expect("MariaDB answers");
-        connection.query_drop(format!("CREATE DATABASE {name}")).await.expect("a new database");
-        connection.disconnect().await.expect("an orderly end");
+        let created = connectivity_migrations::create_database(&format!("{server}/mysql"), &name).await;
+        created.expect("a new database");
         connectivity_migrations::migrate(&format!("{server}/{name}")).await.expect("the schema");
         name
     }

@@ -1,2 +1,81 @@
-//! Tasks.
-fn main() {}
+//! The tasks of this project: what a developer, an operator and CI do, they do with these.
+
+mod build;
+mod lint;
+mod run;
+mod services;
+mod test;
+mod token;
+mod up;
+
+use clap::{Parser, Subcommand};
+use run::Failure;
+use std::process::ExitCode;
+
+/// The tasks of this project. Start with `cargo xtask up`.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds everything and runs the application here, with a simulated registry and a ready token.
+    Up(up::Options),
+    /// Builds the components (adding the wasm target if it is missing) and the local host.
+    Build,
+    /// Runs the whole suite: formatting, lints, unit tests, and scenarios on the embedded default and on real servers.
+    Test,
+    /// Checks formatting and lints.
+    Lint,
+    /// Starts, stops or shows real MariaDB and Redis servers with their data under target/.
+    Services {
+        #[command(subcommand)]
+        action: services::Action,
+    },
+    /// Brings the schema of a MySQL or MariaDB database up to date. Safe to run twice.
+    Migrate {
+        /// mysql://user:password@host:port/database. Better by the environment: arguments can be read by everybody.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database_url: String,
+    },
+    /// Prints an access token for the application that `cargo xtask up` runs.
+    Token {
+        /// What it is for: affiliation.
+        #[arg(long, default_value = "affiliation")]
+        scope: String,
+        /// How long it holds.
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Up(options) => up::up(&options),
+        Task::Build => build::build(),
+        Task::Test => test::test(),
+        Task::Lint => lint::lint(),
+        Task::Services { action } => services::act(&action),
+        Task::Migrate { database_url } => migrate(&database_url),
+        Task::Token { scope, minutes } => token::development(&scope, minutes).map(|token| println!("{token}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(message)) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn migrate(url: &str) -> Result<(), Failure> {
+    let applied = run::block_on(connectivity_migrations::migrate(url))?.map_err(|error| Failure(error.to_string()))?;
+    match applied.as_slice() {
+        [] => println!("the schema is up to date"),
+        applied => println!("applied: {}", applied.join(", ")),
+    }
+    Ok(())
+}

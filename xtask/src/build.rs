@@ -1,0 +1,39 @@
+//! Builds what runs.
+
+use crate::run::{Failure, announce, cargo, program, run};
+
+/// The wasm target of the components.
+const TARGET: &str = "wasm32-wasip2";
+
+/// The components and plugins that spin.toml names.
+pub(crate) const COMPONENTS: [&str; 2] = ["affiliation", "govcarpeta"];
+
+/// Builds the components, the host and the simulator.
+pub(crate) fn build() -> Result<(), Failure> {
+    components()?;
+    announce("building the local host and the simulator (wasmtime takes some minutes the first time)");
+    run(&mut cargo(&["build", "--release", "-p", "connectivity-host", "-p", "connectivity-tests"]))
+}
+
+/// Builds the components.
+pub(crate) fn components() -> Result<(), Failure> {
+    add_target()?;
+    announce("building the components");
+    let mut arguments = vec!["build", "--release", "--target", TARGET];
+    COMPONENTS.iter().for_each(|component| arguments.extend(["-p", component]));
+    run(&mut cargo(&arguments))
+}
+
+/// Adds the wasm target to the toolchain if it is missing.
+pub(crate) fn add_target() -> Result<(), Failure> {
+    let installed = program("rustup", &["target", "list", "--installed"]).output();
+    match installed {
+        Ok(output) if String::from_utf8_lossy(&output.stdout).lines().any(|line| line == TARGET) => Ok(()),
+        Ok(_) => {
+            announce("adding the wasm target");
+            run(&mut program("rustup", &["target", "add", TARGET]))
+        }
+        // A toolchain without rustup may have the target all the same; the build will tell.
+        Err(_) => Ok(()),
+    }
+}

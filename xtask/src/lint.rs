@@ -1,0 +1,27 @@
+//! Formatting and lints.
+
+use crate::build::{COMPONENTS, add_target};
+use crate::run::{Failure, announce, cargo, program, run};
+
+/// Checks everything; warnings are errors.
+pub(crate) fn lint() -> Result<(), Failure> {
+    announce("formatting");
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    add_target()?;
+    announce("clippy");
+    let deny = ["--", "-D", "warnings"];
+    run(cargo(&["clippy", "--release", "--workspace", "--all-targets"]).args(deny))?;
+    let mut wasm = vec!["clippy", "--release", "--target", "wasm32-wasip2"];
+    COMPONENTS.iter().for_each(|component| wasm.extend(["-p", component]));
+    run(cargo(&wasm).args(deny))?;
+    for (tool, arguments) in [("cargo-deny", &["deny", "check"][..]), ("cargo-machete", &["machete"][..])] {
+        let there = program(tool, &["--version"]).output().is_ok_and(|output| output.status.success());
+        if there {
+            announce(tool);
+            run(&mut cargo(arguments))?;
+        } else {
+            announce(&format!("SKIPPED: {tool} is not installed (cargo install {tool})"));
+        }
+    }
+    Ok(())
+}

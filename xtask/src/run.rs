@@ -1,0 +1,56 @@
+//! Running other programs.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Why a task did not get done: a sentence for a terminal, which says what to do.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+/// A failure of the system, with what was being done.
+pub(crate) fn failed<E: std::fmt::Display>(what: impl Into<String>) -> impl FnOnce(E) -> Failure {
+    let what = what.into();
+    move |cause| Failure(format!("{what}: {cause}"))
+}
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let xtask = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().map_or_else(|| xtask.clone(), PathBuf::from)
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A program to be run at the root.
+pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(name);
+    command.current_dir(root()).args(arguments);
+    command
+}
+
+/// Cargo, the same that runs this.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments)
+}
+
+/// Runs a program to its end, its output shown.
+pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
+    let shown = format!("{:?}", command.get_program());
+    let status = command.status().map_err(failed(shown.clone()))?;
+    if status.success() { Ok(()) } else { Err(Failure(format!("{shown} {:?} ended with {status}", command.get_args().collect::<Vec<_>>()))) }
+}
+
+/// Says what comes next.
+pub(crate) fn announce(what: &str) {
+    println!("==> {what}");
+}
+
+/// Runs a future here.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed("tokio"))?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,75 @@
+//! The whole suite, on a machine that has nothing but Rust and (on Debian) a package manager.
+
+use crate::run::{Failure, announce, cargo, failed, target};
+use crate::{build, lint, services};
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+/// The browser of `target/wasm32-wasip2/release/*.wasm` loads at most this much per component, in bytes.
+const LARGEST_COMPONENT: u64 = 2 * 1024 * 1024;
+
+/// Runs everything, and closes with a line that counts the tests.
+pub(crate) fn test() -> Result<(), Failure> {
+    lint::lint()?;
+    build::build()?;
+    check_sizes()?;
+    let started = services::start()?;
+    announce("tests");
+    let result = count_tests();
+    if started {
+        services::stop()?;
+    }
+    let (passed, failures) = result?;
+    println!("{passed} passed, {failures} failed");
+    if failures == 0 && passed > 0 { Ok(()) } else { Err(Failure("the suite failed".into())) }
+}
+
+fn check_sizes() -> Result<(), Failure> {
+    for component in build::COMPONENTS {
+        let path = target().join(format!("wasm32-wasip2/release/{component}.wasm"));
+        let size = std::fs::metadata(&path).map_err(failed(path.display().to_string()))?.len();
+        println!("{component}.wasm: {} KiB", size / 1024);
+        if size > LARGEST_COMPONENT {
+            return Err(Failure(format!("{component}.wasm is larger than {} KiB", LARGEST_COMPONENT / 1024)));
+        }
+    }
+    Ok(())
+}
+
+/// Runs the tests, shows what they print, and adds up their closing lines.
+fn count_tests() -> Result<(u64, u64), Failure> {
+    let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed("cargo test"))?;
+    let (mut passed, mut failures) = (0, 0);
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            // The terminal may be gone; the tests go on.
+            let _ = writeln!(std::io::stdout(), "{line}");
+            if line.starts_with("test result: ") {
+                passed += count(&line, "passed");
+                failures += count(&line, "failed");
+            }
+        }
+    }
+    let status = child.wait().map_err(failed("cargo test"))?;
+    if !status.success() && failures == 0 {
+        return Err(Failure(format!("cargo test ended with {status}")));
+    }
+    Ok((passed, failures))
+}
+
+fn count(line: &str, word: &str) -> u64 {
+    let before = line.split(word).next().unwrap_or_default();
+    before.trim().rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn closing_lines_are_counted() {
+        let line = "test result: FAILED. 26 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.11s";
+        assert_eq!((count(line, "passed"), count(line, "failed")), (26, 3));
+    }
+}

@@ -1,0 +1,145 @@
+//! The application on this machine, from one command.
+
+use crate::run::{Failure, announce, block_on, failed, program, root, target};
+use crate::services::{self, mariadb};
+use crate::{build, token};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Where the application listens.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: String,
+    /// A registry to ask in place of the simulator: scheme, host and port, such as https://registry.example.
+    #[arg(long)]
+    registry_url: Option<String>,
+    /// Run on real MariaDB and Redis servers (`cargo xtask services start`) in place of the embedded SQLite.
+    #[arg(long)]
+    services: bool,
+    /// Run it with `spin up` (Spin 4.1 or later on PATH) in place of the local host.
+    #[arg(long)]
+    spin: bool,
+}
+
+/// Few long-lived instances with one request each at a time: the fastest for short requests on few cores, and the
+/// smallest. Spin and the local host have the same options.
+const INSTANCES: [&str; 6] =
+    ["--max-instance-concurrent-reuse-count", "1", "--max-instance-reuse-count", "5000", "--idle-instance-timeout", "30s"];
+
+const SCRIPTS: [&str; 2] = ["@migrations/sqlite/0001_affiliation_checks.sql", "@migrations/sqlite/0002_cache.sql"];
+
+/// Ends its process with it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already, by the same Ctrl-C.
+        let _ = (self.0.kill(), self.0.wait());
+    }
+}
+
+pub(crate) fn up(options: &Options) -> Result<(), Failure> {
+    if options.spin {
+        check_spin()?;
+    }
+    build::build()?;
+    let mut command = if options.spin {
+        program("spin", &["up"])
+    } else {
+        program(&target().join("release/connectivity-host").display().to_string(), &[])
+    };
+    command.args(["--from", "spin.toml", "--listen", &options.listen]).args(INSTANCES);
+    SCRIPTS.iter().for_each(|script| {
+        command.args(["--sqlite", script]);
+    });
+    let simulator = match &options.registry_url {
+        Some(url) => {
+            command.env("SPIN_VARIABLE_REGISTRY_URL", url);
+            None
+        }
+        None => Some(simulate(&mut command)?),
+    };
+    if options.services {
+        use_services(&mut command)?;
+    }
+    command.env("SPIN_VARIABLE_JWT_SECRET", token::secret()?);
+    let mut application = Running(command.stdout(Stdio::piped()).spawn().map_err(failed("the application"))?);
+    let stdout = application.0.stdout.take().ok_or_else(|| Failure("no output".into()))?;
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        println!("{line}");
+        if line.starts_with("Serving ") {
+            explain(options, simulator.is_some())?;
+        }
+    }
+    let status = application.0.wait().map_err(failed("the application"))?;
+    if status.success() { Ok(()) } else { Err(Failure(format!("the application ended with {status}"))) }
+}
+
+/// Starts the simulator and has the application ask it.
+fn simulate(command: &mut Command) -> Result<Running, Failure> {
+    let path = target().join("release/govcarpeta-simulator").display().to_string();
+    let mut child = program(&path, &[]).stdout(Stdio::piped()).spawn().map(Running).map_err(failed(path))?;
+    let mut line = String::new();
+    if let Some(stdout) = child.0.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line).map_err(failed("the simulator"))?;
+    }
+    let url = line.trim().rsplit(' ').next().filter(|url| url.starts_with("http://"));
+    let url = url.ok_or_else(|| Failure("the simulator did not start".into()))?;
+    command.env("SPIN_VARIABLE_REGISTRY_URL", url);
+    Ok(child)
+}
+
+fn use_services(command: &mut Command) -> Result<(), Failure> {
+    services::start()?;
+    let services = services::known()?;
+    let server = mariadb::url(&services.mariadb, "mysql");
+    let url = mariadb::url(&services.mariadb, "connectivity");
+    let migrated = block_on(async {
+        connectivity_migrations::create_database(&server, "connectivity").await?;
+        connectivity_migrations::migrate(&url).await
+    })?;
+    migrated.map_err(failed("migrations"))?;
+    for (name, value) in [
+        ("MYSQL_ADDRESS", format!("mysql://127.0.0.1:{}", services.mariadb.port)),
+        ("MYSQL_USER", mariadb::USER.to_owned()),
+        ("MYSQL_PASSWORD", services.mariadb.password),
+        ("MYSQL_DATABASE", "connectivity".to_owned()),
+        ("REDIS_ADDRESS", format!("redis://127.0.0.1:{}", services.redis.port)),
+        ("REDIS_PASSWORD", services.redis.password),
+    ] {
+        command.env(format!("SPIN_VARIABLE_{name}"), value);
+    }
+    Ok(())
+}
+
+fn check_spin() -> Result<(), Failure> {
+    let output = Command::new("spin").arg("--version").current_dir(root()).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let numbers = text.split_whitespace().nth(1).unwrap_or_default();
+    let mut numbers = numbers.split(['.', '-']).map(|number| number.parse::<u32>().unwrap_or(0));
+    if (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (4, 1) {
+        return Ok(());
+    }
+    Err(Failure("--spin needs Spin 4.1 or later on PATH; without --spin the local host of this project runs".into()))
+}
+
+fn explain(options: &Options, simulated: bool) -> Result<(), Failure> {
+    let token = token::development("affiliation", 60)?;
+    let url = format!("http://{}/api/v1/affiliation", options.listen);
+    if simulated {
+        announce("The registry is SIMULATED: even ids are nobody's, odd ids are affiliated. --registry-url asks a real one.");
+    }
+    println!("\nA secret for development signs the tokens: {}", token::secret()?);
+    println!("A token for the next hour (another: cargo xtask token):\n\n  TOKEN={token}\n");
+    let check = |what: &str, header: &str, id: &str| {
+        println!("# {what}\ncurl -i {url}/check/ {header}-H 'content-type: application/json' -d '{{\"citizen_id\": \"{id}\"}}'\n");
+    };
+    let bearer = "-H \"authorization: Bearer $TOKEN\" ";
+    check("eligible", bearer, "1128456232");
+    check("already affiliated", bearer, "1128456231");
+    check("not a citizen id", bearer, "12");
+    check("without a token", "", "1128456232");
+    println!("# what was checked\ncurl -i {bearer}'{url}/history/?citizen_id=1128456232'\n\nCtrl-C ends it.");
+    Ok(())
+}
