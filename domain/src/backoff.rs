@@ -12,17 +12,17 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The pause after the `attempt`th try (from 1): what the other side asked for, if it did, else half to all of
-    /// `base * 2^(attempt-1)`, at most `cap`, by 64 random bits.
+    /// The pause after the `attempt`th try (from 1): half to all of `base * 2^(attempt-1)`, at most `cap`, by 64 random
+    /// bits; longer where the other side asked for longer (`Retry-After`, RFC 9110 section 10.2.3).
+    ///
+    /// Who asks for less, `Retry-After: 0` say, is still not asked again at once by everybody.
     pub fn delay(self, attempt: u32, random: u64, retry_after: Option<Duration>) -> Duration {
-        if let Some(asked) = retry_after {
-            return asked;
-        }
         let doublings = attempt.saturating_sub(1).min(31);
         let full = self.base.saturating_mul(1 << doublings).min(self.cap);
         let half = full / 2;
         let spread = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
-        half + Duration::from_nanos(random.checked_rem(spread.saturating_add(1)).unwrap_or(0))
+        let own = half + Duration::from_nanos(random.checked_rem(spread.saturating_add(1)).unwrap_or(0));
+        retry_after.map_or(own, |asked| asked.max(own))
     }
 }
 
@@ -52,14 +52,44 @@ mod tests {
     #[test]
     fn the_other_side_is_obeyed_or_left() {
         let asked = Duration::from_secs(7);
+        assert_eq!(BACKOFF.delay(2, 0, Some(Duration::ZERO)), Duration::from_millis(100));
         assert_eq!(BACKOFF.delay(1, 0, Some(asked)), asked);
-        let step = |elapsed, deadline| next_step(1, 3, Duration::from_secs(elapsed), Duration::from_secs(deadline), asked);
+        let step =
+            |elapsed, deadline| next_step(1, 3, Duration::from_secs(elapsed), Duration::from_secs(deadline), asked);
         assert_eq!(step(1, 9), Step::Retry(asked));
         assert_eq!(step(2, 9), Step::GiveUp);
         assert_eq!(next_step(3, 3, Duration::ZERO, Duration::from_secs(9), Duration::ZERO), Step::GiveUp);
     }
 
     proptest! {
+        #[test]
+        fn a_pause_is_never_shorter_than_asked_nor_than_without_being_asked(
+            attempt in 1_u32..1_000, random: u64, seconds in 0_u64..100,
+        ) {
+            let asked = Duration::from_secs(seconds);
+            let own = BACKOFF.delay(attempt, random, None);
+            prop_assert_eq!(BACKOFF.delay(attempt, random, Some(asked)), asked.max(own));
+        }
+
+        #[test]
+        fn tries_and_pauses_stay_within_their_bounds(
+            attempts in 0_u32..20, deadline in 0_u64..60_000, took in 0_u64..5_000, random: u64, asked: Option<u32>,
+        ) {
+            let deadline = Duration::from_millis(deadline);
+            let (mut elapsed, mut attempt) = (Duration::ZERO, 1);
+            loop {
+                elapsed += Duration::from_millis(took);
+                let asked = asked.map(|seconds| Duration::from_secs(seconds.into()));
+                match next_step(attempt, attempts, elapsed, deadline, BACKOFF.delay(attempt, random, asked)) {
+                    Step::GiveUp => break,
+                    Step::Retry(pause) => elapsed += pause,
+                }
+                prop_assert!(elapsed < deadline);
+                attempt += 1;
+            }
+            prop_assert!(attempt <= attempts.max(1));
+        }
+
         #[test]
         fn pauses_grow_to_the_cap_and_stay_in_the_upper_half(attempt in 1_u32..1_000, random: u64) {
             let delay = BACKOFF.delay(attempt, random, None);

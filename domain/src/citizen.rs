@@ -84,7 +84,19 @@ mod tests {
         check("12345", Err(CitizenIdError::TooShort));
         check("1234567890123", Err(CitizenIdError::TooLong));
         check(&"1".repeat(1_000_000), Err(CitizenIdError::TooLong));
-        for text in ["abcdef", "12345a", "123 456", "+123456", "-123456", "1234.5", "0x1234", "１２３４５６", "١٢٣٤٥٦", "123456\0", "12'or'1"] {
+        for text in [
+            "abcdef",
+            "12345a",
+            "123 456",
+            "+123456",
+            "-123456",
+            "1234.5",
+            "0x1234",
+            "１２３４５６",
+            "١٢٣٤٥٦",
+            "123456\0",
+            "12'or'1",
+        ] {
             check(text, Err(CitizenIdError::NotDigits));
         }
     }

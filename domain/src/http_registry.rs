@@ -1,7 +1,10 @@
-//! What an answer of the GovCarpeta HTTP API means (registry contract). Decided by the status code, never by the body.
+//! What an answer of the `GovCarpeta` HTTP API means (registry contract). Decided by the status code, never by the body.
+
+mod body;
+
+pub use body::registry_body;
 
 use crate::verdict::{Cause, Evidence};
-use serde_json::Value;
 use std::time::Duration;
 
 /// How one question over HTTP ended.
@@ -122,68 +125,5 @@ pub fn read_document_answer(exchange: Exchange) -> DocumentAnswer {
     }
 }
 
-/// Longest text that is kept as evidence, in characters. The registry's sentences have about 100.
-const KEPT_TEXT: usize = 4_096;
-
-/// Longest JSON that is kept as it is, in bytes.
-const KEPT_JSON: usize = 8 * 1024;
-
-/// Makes JSON text of an answer's body, whatever it is; `complete` is false where its end was not read.
-///
-/// JSON stays JSON, its text without the trailing blanks this registry is known for; other text becomes a JSON string;
-/// a page of HTML only its size, for it says nothing about a citizen.
-pub fn registry_body(bytes: &[u8], complete: bool) -> Option<String> {
-    let text = String::from_utf8_lossy(bytes).replace('\0', "");
-    let text = text.trim();
-    if text.is_empty() {
-        return None;
-    }
-    if text.starts_with('<') {
-        return Some(Value::from(format!("[HTML, {} bytes]", bytes.len())).to_string());
-    }
-    let json = if complete && text.len() <= KEPT_JSON { serde_json::from_str(text).ok() } else { None };
-    let kept = match json {
-        Some(Value::String(said)) => Value::from(shorten(said.replace('\0', "").trim())),
-        Some(Value::Null) => return None,
-        // Compact, with control characters escaped, an escaped NUL is harmless to JSON but not to every database.
-        Some(other) if !other.to_string().contains("\\u0000") => other,
-        Some(_) | None => Value::from(shorten(text)),
-    };
-    Some(kept.to_string())
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(KEPT_TEXT).collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bodies_of_all_kinds_become_json_or_nothing() {
-        let prose = "\"El ciudadano con id: 1128456232 se encuentra registrado en el operador: Operador Ciudadano \"";
-        let trimmed = "\"El ciudadano con id: 1128456232 se encuentra registrado en el operador: Operador Ciudadano\"";
-        for (body, expected) in [
-            (prose, Some(trimmed)),
-            ("", None),
-            (" \r\n", None),
-            ("null", None),
-            ("no json at all ", Some("\"no json at all\"")),
-            ("<!DOCTYPE html><h1>Error</h1>", Some("\"[HTML, 29 bytes]\"")),
-            ("{ \"a\": [1, 2] }", Some("{\"a\":[1,2]}")),
-            ("a\0b", Some("\"ab\"")),
-        ] {
-            assert_eq!(registry_body(body.as_bytes(), true).as_deref(), expected, "{body:?}");
-        }
-        assert_eq!(registry_body(b"{\"a\": 1", false).as_deref(), Some("\"{\\\"a\\\": 1\""));
-        assert!(registry_body(&[0xFF, 0xFE], true).is_some());
-        assert!(registry_body(&vec![b'x'; 64 * 1024], false).is_some_and(|kept| kept.len() < 5_000));
-    }
-
-    #[test]
-    fn deep_json_is_kept_as_text() {
-        let deep = "[".repeat(4_000);
-        assert!(registry_body(deep.as_bytes(), true).is_some_and(|kept| kept.starts_with('"')));
-    }
-}
+mod tests;

@@ -28,8 +28,11 @@ impl Page {
 
     /// Reads the parameters `page` and `page_size`.
     pub fn parse(number: Option<&str>, size: Option<&str>) -> Result<Self, PageError> {
-        let read = |text: Option<&str>, default| text.map_or(Some(default), |text| text.parse::<u64>().ok());
-        let number = read(number, 1).filter(|number| (1..=Self::MAX_NUMBER).contains(number)).ok_or(PageError::Number)?;
+        // `parse` takes a leading plus sign, which in a query is an encoded blank.
+        let whole = |text: &str| text.parse::<u64>().ok().filter(|_| !text.starts_with('+'));
+        let read = |text: Option<&str>, default| text.map_or(Some(default), whole);
+        let number =
+            read(number, 1).filter(|number| (1..=Self::MAX_NUMBER).contains(number)).ok_or(PageError::Number)?;
         let size = read(size, Self::DEFAULT_SIZE).filter(|size| *size >= 1).ok_or(PageError::Size)?;
         Ok(Self { number, size: size.min(Self::MAX_SIZE) })
     }
@@ -74,7 +77,7 @@ mod tests {
         check(None, None, Ok((1, 20, 0)));
         check(Some("3"), Some("50"), Ok((3, 50, 100)));
         check(Some("1000000"), Some("5000"), Ok((1_000_000, 100, 99_999_900)));
-        for bad in ["0", "-1", "", "x", "1.5", "1000001", "99999999999999999999"] {
+        for bad in ["0", "-1", "", "x", "+1", " 1", "1.5", "1000001", "99999999999999999999"] {
             check(Some(bad), None, Err(PageError::Number));
         }
         for bad in ["0", "-1", "", "x"] {

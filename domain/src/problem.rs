@@ -129,9 +129,32 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn slugs_are_unique_and_statuses_are_errors() {
+    fn kinds_keep_their_slug_and_status() {
+        let expected = [
+            ("invalid-request", 400),
+            ("invalid-citizen-id", 400),
+            ("unauthenticated", 401),
+            ("invalid-token", 401),
+            ("forbidden", 403),
+            ("not-found", 404),
+            ("method-not-allowed", 405),
+            ("payload-too-large", 413),
+            ("unsupported-media-type", 415),
+            ("too-many-requests", 429),
+            ("internal", 500),
+            ("registry-unavailable", 503),
+            ("registry-refused", 503),
+            ("registry-nonsense", 503),
+            ("storage-unavailable", 503),
+            ("not-ready", 503),
+        ];
+        assert_eq!(ProblemKind::ALL.map(|kind| (kind.slug(), kind.status())), expected);
+    }
+
+    #[test]
+    fn slugs_and_titles_are_unique() {
         let slugs: HashSet<_> = ProblemKind::ALL.iter().map(|kind| kind.slug()).collect();
-        assert_eq!(slugs.len(), ProblemKind::ALL.len());
-        assert!(ProblemKind::ALL.iter().all(|kind| (400..=599).contains(&kind.status())));
+        let titles: HashSet<_> = ProblemKind::ALL.iter().map(|kind| kind.title()).collect();
+        assert_eq!((slugs.len(), titles.len()), (ProblemKind::ALL.len(), ProblemKind::ALL.len()));
     }
 }

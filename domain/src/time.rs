@@ -48,7 +48,9 @@ impl Timestamp {
         }
         let days = days_of_civil(number(0, 4)?, number(5, 7)?, number(8, 10)?);
         let seconds = days * 86_400 + number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?;
-        Some(Self(seconds * 1_000_000 + number(20, 26)?))
+        let time = Self(seconds * 1_000_000 + number(20, 26)?);
+        // A month 13, a 30 February or a sign among the digits would be written differently.
+        (time.to_sql() == text).then_some(time)
     }
 
     fn format(self, separator: char, zone: &str) -> String {
@@ -101,9 +103,34 @@ mod tests {
 
     #[test]
     fn what_is_not_a_time_is_not_read() {
-        for text in ["", "2026-01-01", "2026-01-01T00:00:00.000000", "2026-01-01 00:00:00.00000x"] {
+        for text in [
+            "",
+            "2026-01-01",
+            "2026-01-01T00:00:00.000000",
+            "2026-01-01 00:00:00.00000x",
+            "2026-13-01 00:00:00.000000",
+            "2026-00-01 00:00:00.000000",
+            "2026-02-29 00:00:00.000000",
+            "2026-01-01 24:00:00.000000",
+            "2026-01-01 00:60:00.000000",
+            "2026-01-01 00:00:60.000000",
+            "+026-01-01 00:00:00.000000",
+            "2026-01-01 +1:-1:00.000000",
+            "2026-01-01 00:00:00.00é0",
+        ] {
             assert_eq!(Timestamp::parse_sql(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn durations_stop_at_the_ends_of_time() {
+        let (early, late) = (Timestamp::from_micros(10), Timestamp::from_micros(25));
+        assert_eq!((late.since(early), early.since(late)), (Duration::from_micros(15), Duration::ZERO));
+        assert_eq!(early.plus(Duration::from_micros(15)), late);
+        assert_eq!(late.plus(Duration::MAX), Timestamp::from_micros(i64::MAX));
+        let (first, last) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
+        assert_eq!(last.since(first), Duration::from_micros(i64::MAX.unsigned_abs()));
+        assert!(!first.to_sql().is_empty() && !last.to_sql().is_empty());
     }
 
     proptest! {

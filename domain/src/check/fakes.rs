@@ -1,6 +1,6 @@
 //! In-memory ports, for tests.
 
-use super::{Affiliation, AffiliatedMemory, CheckRecord, CheckStore, Registry, RegistryError, StoreError, StoredCheck};
+use super::{AffiliatedMemory, Affiliation, CheckRecord, CheckStore, Registry, RegistryError, StoreError, StoredCheck};
 use crate::citizen::CitizenId;
 use crate::page::Page;
 use crate::verdict::Evidence;

@@ -118,3 +118,51 @@ fn a_status_is_read_as_it_was_written() {
     }
     assert_eq!(CheckStatus::parse("eligible"), None);
 }
+
+/// Every kind of outcome, and what is recorded of it: status, known to an operator, status code, data.
+#[test]
+fn every_outcome_has_its_record() {
+    let said = |status| Evidence { status, body: Some("\"said\"".into()) };
+    let unavailable =
+        NoVerdict { cause: Cause::Overloaded, status: Some(503), retry_after: Duration::from_secs(5), attempts: 3 };
+    let data = Some("\"said\"");
+    for (outcome, expected) in [
+        (Ok(Affiliation::None(said(204))), (CheckStatus::Eligible, Some(false), Some(204), data)),
+        (Ok(Affiliation::Affiliated(said(200))), (CheckStatus::AlreadyAffiliated, Some(true), Some(200), data)),
+        (Err(RegistryError::Unavailable(unavailable)), (CheckStatus::Error, None, Some(503), None)),
+        (Err(RegistryError::Refused(said(501))), (CheckStatus::Error, None, Some(501), data)),
+        (Err(RegistryError::Nonsense(said(302))), (CheckStatus::Error, None, Some(302), data)),
+    ] {
+        let record = CheckRecord::of("id-1".into(), NOW, citizen(), &outcome);
+        let (status, code) = (record.status(), record.status_code());
+        assert_eq!((status, status.exists_in_system(), code, record.citizen_data()), expected, "{outcome:?}");
+        assert_eq!((record.id(), record.citizen(), record.checked_at()), ("id-1", &citizen(), NOW));
+        assert!(!record.message().is_empty() && !record.message().contains("1128456232"), "{}", record.message());
+    }
+}
+
+#[test]
+fn every_cause_ends_as_an_error_that_is_recorded_and_passed_on() {
+    for cause in
+        [Cause::Timeout, Cause::Connection, Cause::Tls, Cause::Overloaded, Cause::BreakerOpen, Cause::Misconfigured]
+    {
+        let retry_after = Duration::from_secs(9);
+        let none = NoVerdict { cause, status: None, retry_after, attempts: 0 };
+        let registry = FakeRegistry::answering(Err(RegistryError::Unavailable(none)));
+        let (store, memory) = (FakeStore::default(), FakeMemory::default());
+        assert_eq!(run(&registry, &store, &memory), Err(CheckError::NoVerdict { cause, retry_after }));
+        assert_eq!(store.records().iter().map(CheckRecord::status).collect::<Vec<_>>(), [CheckStatus::Error]);
+        // Nothing was remembered: the next check asks again.
+        assert!(run(&registry, &store, &memory).is_err());
+        assert_eq!(registry.calls(), 2);
+    }
+}
+
+#[test]
+fn what_could_not_be_recorded_is_not_remembered() {
+    let registry = FakeRegistry::answering(Ok(Affiliation::Affiliated(evidence(200))));
+    let memory = FakeMemory::default();
+    assert_eq!(run(&registry, &FakeStore::down(), &memory), Err(CheckError::NotRecorded));
+    assert!(run(&registry, &FakeStore::default(), &memory).is_ok());
+    assert_eq!(registry.calls(), 2);
+}

@@ -1,0 +1,173 @@
+use super::*;
+use proptest::prelude::*;
+
+const POLICY: Policy = Policy::DEFAULT;
+
+fn at(milliseconds: u64) -> Timestamp {
+    Timestamp::from_micros(1_800_000_000_000_000).plus(Duration::from_millis(milliseconds))
+}
+
+fn fed(successes: u64, failures: u64) -> BreakerState {
+    BreakerState::default().apply(&Batch { successes, failures }, at(0), &POLICY)
+}
+
+#[test]
+fn it_opens_when_half_of_enough_tries_failed() {
+    assert_eq!(fed(0, 9).admit(at(0), &POLICY), Admission::Go);
+    assert_eq!(fed(11, 10).admit(at(0), &POLICY), Admission::Go);
+    assert_eq!(fed(10, 10).admit(at(0), &POLICY), Admission::Refuse { retry_after: POLICY.open_for });
+}
+
+#[test]
+fn old_failures_are_forgotten() {
+    let later = fed(0, 9).apply(&Batch { successes: 0, failures: 9 }, at(10_000), &POLICY);
+    assert_eq!(later.admit(at(10_000), &POLICY), Admission::Go);
+}
+
+#[test]
+fn one_probes_and_its_finding_counts() {
+    let open = fed(0, 10);
+    let Admission::Probe(probing) = open.admit(at(2_000), &POLICY) else { panic!("no probe") };
+    assert!(matches!(probing.admit(at(2_001), &POLICY), Admission::Refuse { .. }));
+    assert_eq!(probing.probe_finished(true, at(2_100), &POLICY).admit(at(2_100), &POLICY), Admission::Go);
+    let longer = probing.probe_finished(false, at(2_100), &POLICY);
+    assert_eq!(longer.admit(at(2_100), &POLICY), Admission::Refuse { retry_after: POLICY.open_for * 2 });
+    // The prober died: another may.
+    assert!(matches!(probing.admit(at(62_000), &POLICY), Admission::Probe(_)));
+}
+
+#[test]
+fn it_stays_open_for_longer_each_time_up_to_a_limit() {
+    let mut state = fed(0, 10);
+    let mut now = 0;
+    for seconds in [2, 4, 8, 16, 30, 30, 30] {
+        let Admission::Refuse { retry_after } = state.admit(at(now), &POLICY) else { panic!("open") };
+        assert_eq!(retry_after, Duration::from_secs(seconds));
+        now += seconds * 1_000;
+        let Admission::Probe(probing) = state.admit(at(now), &POLICY) else { panic!("no probe") };
+        state = probing.probe_finished(false, at(now), &POLICY);
+    }
+}
+
+#[test]
+fn a_clock_that_went_wrong_neither_blocks_nor_blunts_it() {
+    let lost = BreakerState::decode("open 9000000000000000000 1");
+    assert!(matches!(lost.admit(at(0), &POLICY), Admission::Probe(_)));
+    let window = BreakerState::decode("closed 9000000000000000000 1000000 0 0 0");
+    let opened = window.apply(&Batch { successes: 0, failures: 10 }, at(0), &POLICY);
+    assert!(matches!(opened, BreakerState::Open { .. }), "{opened:?}");
+    // A clock that is a little ahead is not wrong.
+    let ahead = BreakerState::default().apply(&Batch { successes: 0, failures: 9 }, at(1_000), &POLICY);
+    assert!(matches!(ahead.apply(&Batch { successes: 0, failures: 1 }, at(0), &POLICY), BreakerState::Open { .. }));
+}
+
+#[test]
+fn garbage_is_a_closed_breaker_that_has_seen_nothing() {
+    for text in [
+        "",
+        "open",
+        "open x 1",
+        "open 1 -1",
+        "open 1 1 1",
+        "closed 1 2 3 4",
+        "closed 1 -2 3 4 5",
+        "half 1 1",
+        "OPEN 1 1",
+    ] {
+        assert_eq!(BreakerState::decode(text), BreakerState::default(), "{text}");
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Tries(u64, u64),
+    Ask,
+    Probed(bool),
+}
+
+fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
+    let event = prop_oneof![
+        (0_u64..30, 0_u64..30).prop_map(|(successes, failures)| Event::Tries(successes, failures)),
+        Just(Event::Ask),
+        any::<bool>().prop_map(Event::Probed),
+    ];
+    prop::collection::vec((0_u64..20_000, event), 0..100)
+}
+
+proptest! {
+    #[test]
+    fn no_refusal_lasts_for_ever_and_every_state_survives_its_text(events in events()) {
+        let (mut state, mut now) = (BreakerState::default(), 0);
+        for (pause, event) in events {
+            now += pause;
+            state = match event {
+                Event::Tries(successes, failures) => state.apply(&Batch { successes, failures }, at(now), &POLICY),
+                Event::Probed(success) => state.probe_finished(success, at(now), &POLICY),
+                Event::Ask => match state.admit(at(now), &POLICY) {
+                    Admission::Probe(probing) => probing,
+                    Admission::Go | Admission::Refuse { .. } => state,
+                },
+            };
+            prop_assert_eq!(BreakerState::decode(&state.encode()), state);
+            if let Admission::Refuse { retry_after } = state.admit(at(now), &POLICY) {
+                prop_assert!(retry_after <= POLICY.longest_refusal());
+                let after = at(now).plus(retry_after);
+                prop_assert!(matches!(state.admit(after, &POLICY), Admission::Probe(_)));
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_the_shared_text_says_the_refusal_ends(
+        kind in prop_oneof![Just("open"), Just("probing")],
+        until: i64,
+        times: u32,
+        now in 0_i64..4_000_000_000_000_000,
+    ) {
+        let (state, now) = (BreakerState::decode(&format!("{kind} {until} {times}")), Timestamp::from_micros(now));
+        prop_assert_ne!(state, BreakerState::default());
+        if let Admission::Refuse { retry_after } = state.admit(now, &POLICY) {
+            prop_assert!(retry_after <= POLICY.longest_refusal());
+            prop_assert!(matches!(state.admit(now.plus(retry_after), &POLICY), Admission::Probe(_)));
+        }
+        // However often it opened, it opens again for a bounded time.
+        if let Admission::Probe(probing) = state.admit(now, &POLICY) {
+            let Admission::Refuse { retry_after } = probing.probe_finished(false, now, &POLICY).admit(now, &POLICY) else {
+                return Err(TestCaseError::fail("a probe that failed opens it"));
+            };
+            prop_assert!(retry_after <= POLICY.open_for_at_most);
+        }
+    }
+
+    #[test]
+    fn one_lease_has_one_prober(pauses in prop::collection::vec(0_u64..3_000, 1..200)) {
+        // Callers arrive one after another, each goes by the shared state, and no prober ever reports.
+        let (mut state, mut now) = (fed(0, 10), 0);
+        let mut probes = Vec::new();
+        for pause in pauses {
+            now += pause;
+            if let Admission::Probe(probing) = state.admit(at(now), &POLICY) {
+                probes.push(at(now));
+                state = probing;
+            }
+        }
+        prop_assert!(probes.windows(2).all(|pair| pair[1].since(pair[0]) >= POLICY.probe_lease));
+        prop_assert!(now < 2_000 || !probes.is_empty());
+    }
+
+    #[test]
+    fn successes_alone_never_open_it(batches in prop::collection::vec((0_u64..100_000, 0_u64..20_000), 0..100)) {
+        let (mut state, mut now) = (BreakerState::default(), 0);
+        for (successes, pause) in batches {
+            now += pause;
+            state = state.apply(&Batch { successes, failures: 0 }, at(now), &POLICY);
+            prop_assert_eq!(state.admit(at(now), &POLICY), Admission::Go);
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_as_some_state(text in ".{0,80}") {
+        let state = BreakerState::decode(&text);
+        prop_assert_eq!(BreakerState::decode(&state.encode()), state);
+    }
+}
