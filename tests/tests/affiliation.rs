@@ -359,7 +359,7 @@ async fn connections_that_break_under_load_hang_nothing() {
         for check in checks {
             match check.await.expect("an answer") {
                 200 => answered += 1,
-                status => assert_eq!(status, 503),
+                status => assert_eq!(status, 503, "{:#?}", scene.host.log().iter().filter(|line| !line.contains("\"message\":\"request\"")).collect::<Vec<_>>()),
             }
         }
     }

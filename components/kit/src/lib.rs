@@ -14,3 +14,4 @@ pub mod runtime;
 pub mod settings;
 pub mod throttle;
 pub mod token;
+pub mod turns;

@@ -4,10 +4,10 @@
 //! when one is dropped: doing both at once in one instance hangs it, and every request sent to it, for ever. A broken
 //! handle is therefore set aside with `mem::forget`; the host takes it back with the instance.
 
+use crate::turns::{Place, Turns};
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Opens connections.
 pub trait Connect: Send + Sync + 'static {
@@ -22,8 +22,7 @@ pub trait Connect: Send + Sync + 'static {
 /// The pool. It lives in a static of the component and holds connections, never a request's data.
 pub struct Pool<C: Connect> {
     connect: C,
-    /// Fair: waiters are served first in, first out.
-    permits: Arc<Semaphore>,
+    places: Arc<Turns>,
     idle: Mutex<Vec<C::Connection>>,
     set_aside: AtomicUsize,
 }
@@ -33,7 +32,7 @@ pub struct Lease<C: Connect> {
     pool: Arc<Pool<C>>,
     connection: Option<C::Connection>,
     kept: bool,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl<C: Connect> Pool<C> {
@@ -41,7 +40,7 @@ impl<C: Connect> Pool<C> {
     pub fn new(connect: C, size: usize) -> Arc<Self> {
         Arc::new(Self {
             connect,
-            permits: Arc::new(Semaphore::new(size)),
+            places: Turns::new(size),
             idle: Mutex::new(Vec::with_capacity(size)),
             set_aside: AtomicUsize::new(0),
         })
@@ -49,19 +48,18 @@ impl<C: Connect> Pool<C> {
 
     /// A connection: a kept one if there is one, else a new one, as soon as one of the places is free.
     ///
-    /// `None` stands for a pool that was closed, which never happens.
-    pub async fn lease(self: &Arc<Self>) -> Option<Result<Lease<C>, C::Error>> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+    /// # Errors
+    ///
+    /// Of opening a new one.
+    pub async fn lease(self: &Arc<Self>) -> Result<Lease<C>, C::Error> {
+        let place = self.places.take().await;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let kept = idle.is_some();
         let connection = match idle {
             Some(connection) => connection,
-            None => match self.connect.open().await {
-                Ok(connection) => connection,
-                Err(error) => return Some(Err(error)),
-            },
+            None => self.connect.open().await?,
         };
-        Some(Ok(Lease { pool: Arc::clone(self), connection: Some(connection), kept, _permit: permit }))
+        Ok(Lease { pool: Arc::clone(self), connection: Some(connection), kept, _place: place })
     }
 
     /// How many handles were set aside in this instance so far.
@@ -128,7 +126,7 @@ mod tests {
     }
 
     async fn lease(pool: &Arc<Pool<Counting>>) -> Lease<Counting> {
-        pool.lease().await.expect("open").expect("a connection")
+        pool.lease().await.expect("a connection")
     }
 
     #[tokio::test]

@@ -47,6 +47,55 @@ fn detach(future: Pin<Box<dyn Future<Output = ()> + Send>>) {
     tokio::spawn(future);
 }
 
+/// Keeps a [`Gate`] shut until it is dropped, by whichever request of the instance.
+#[cfg(target_family = "wasm")]
+pub struct Latch {
+    _end: spin_sdk::wit_bindgen::StreamWriter<u8>,
+}
+
+/// Keeps a [`Gate`] shut until it is dropped, by whichever request of the instance.
+#[cfg(not(target_family = "wasm"))]
+pub struct Latch {
+    _end: tokio::sync::oneshot::Sender<()>,
+}
+
+/// What a request waits at until another one opens it.
+#[cfg(target_family = "wasm")]
+pub struct Gate(spin_sdk::wit_bindgen::StreamReader<u8>);
+
+/// What a request waits at until another one opens it.
+#[cfg(not(target_family = "wasm"))]
+pub struct Gate(tokio::sync::oneshot::Receiver<()>);
+
+/// A gate that is shut, and its latch.
+#[cfg(target_family = "wasm")]
+pub fn gate() -> (Latch, Gate) {
+    let (writer, reader) = spin_sdk::wasip3::wit_stream::new();
+    (Latch { _end: writer }, Gate(reader))
+}
+
+/// A gate that is shut, and its latch.
+#[cfg(not(target_family = "wasm"))]
+pub fn gate() -> (Latch, Gate) {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    (Latch { _end: sender }, Gate(receiver))
+}
+
+impl Gate {
+    /// Returns when the latch is gone.
+    #[cfg(target_family = "wasm")]
+    pub async fn opened(mut self) {
+        // Nothing is ever written: the read ends because the other end was dropped.
+        let _ = self.0.next().await;
+    }
+
+    /// Returns when the latch is gone.
+    #[cfg(not(target_family = "wasm"))]
+    pub async fn opened(self) {
+        let _ = self.0.await;
+    }
+}
+
 /// Waits for `work` at most `limit`; after that the work is dropped.
 pub async fn timeout<T>(limit: Duration, work: impl Future<Output = T> + Send) -> Option<T> {
     match select(pin!(work), pin!(sleep(limit))).await {

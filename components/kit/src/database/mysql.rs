@@ -41,8 +41,7 @@ pub(super) async fn run(
     let parameters: Vec<ParameterValue> = parameters.into_iter().map(parameter).collect();
     let mut repeated = false;
     loop {
-        let closed = || DatabaseError::Unavailable("the pool is closed".into());
-        let lease = pool.lease().await.ok_or_else(closed)??;
+        let lease = pool.lease().await?;
         let kept = lease.was_kept();
         match on(lease, sql, parameters.clone()).await {
             Ok(rows) => return Ok(rows),

@@ -22,9 +22,10 @@ pub(super) async fn run(
     sql: &'static str,
     parameters: Vec<Value>,
 ) -> Result<Vec<Row>, DatabaseError> {
-    let closed = || DatabaseError::Unavailable("the pool is closed".into());
-    let lease = pool.lease().await.ok_or_else(closed)??;
-    let Some(connection) = lease.connection() else { return Err(closed()) };
+    let lease = pool.lease().await?;
+    let Some(connection) = lease.connection() else {
+        return Err(DatabaseError::Unavailable("no connection".into()));
+    };
     let parameters: Vec<SqliteValue> = parameters.into_iter().map(parameter).collect();
     let result = match connection.execute(sql, parameters).await {
         Ok(rows) => rows.collect().await,
