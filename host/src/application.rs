@@ -63,7 +63,9 @@ pub(crate) enum LoadError {
     NoSuchComponent(String),
     #[error("component {0}: private routes are not supported by this host: run it with Spin")]
     PrivateRoute(String),
-    #[error("component {component}: the SQLite database {name:?} is neither \"default\" nor in the runtime configuration")]
+    #[error(
+        "component {component}: the SQLite database {name:?} is neither \"default\" nor in the runtime configuration"
+    )]
     NoSuchDatabase { component: String, name: String },
     #[error(transparent)]
     Variables(#[from] VariableProblems),
@@ -197,6 +199,5 @@ fn read(path: &Path) -> Result<String, LoadError> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, LoadError> {
-    toml::from_str(&read(path)?)
-        .map_err(|cause| LoadError::Syntax { path: path.to_owned(), cause: Box::new(cause) })
+    toml::from_str(&read(path)?).map_err(|cause| LoadError::Syntax { path: path.to_owned(), cause: Box::new(cause) })
 }

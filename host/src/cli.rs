@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Runs a Spin application on this machine without Spin.
 ///
-/// Values of the application's variables come from --variable, then from the environment (SPIN_VARIABLE_NAME), then
+/// Values of the application's variables come from --variable, then from the environment (`SPIN_VARIABLE_NAME`), then
 /// from the manifest's defaults. Give secrets by the environment: arguments can be read by every process.
 #[derive(Parser, Debug)]
 #[command(version, about)]
@@ -24,7 +24,7 @@ pub(crate) struct Options {
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     pub(crate) variables: Vec<String>,
 
-    /// TOML with the paths of SQLite databases: [sqlite_database.default] type = "spin", path = "…".
+    /// TOML with the paths of SQLite databases: [`sqlite_database.default`] type = "spin", path = "…".
     #[arg(long)]
     pub(crate) runtime_config_file: Option<PathBuf>,
 
@@ -84,7 +84,15 @@ mod tests {
 
     #[test]
     fn durations_are_read_or_refused() {
-        for (text, expected) in [("500ms", Some(500)), ("30s", Some(30_000)), ("2m", Some(120_000)), ("30", None), ("s", None), ("-1s", None), ("99999999999999999999s", None)] {
+        for (text, expected) in [
+            ("500ms", Some(500)),
+            ("30s", Some(30_000)),
+            ("2m", Some(120_000)),
+            ("30", None),
+            ("s", None),
+            ("-1s", None),
+            ("99999999999999999999s", None),
+        ] {
             assert_eq!(duration(text).ok(), expected.map(Duration::from_millis), "{text}");
         }
     }

@@ -13,7 +13,9 @@ pub(crate) enum ComposeError {
     #[error("{path} cannot be read ({cause}): build the components first, with `cargo xtask build` or `spin build`")]
     Source { path: PathBuf, cause: std::io::Error },
     /// A dependency names a component that the manifest does not have.
-    #[error("component {component}: its dependency {name} names the component {target}, which the manifest does not have")]
+    #[error(
+        "component {component}: its dependency {name} names the component {target}, which the manifest does not have"
+    )]
     NoSuchComponent { component: String, name: String, target: String },
     /// It uses what it does not inherit.
     #[error("component {component}: its dependency {name} imports {import} but does not inherit {part}")]

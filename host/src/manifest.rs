@@ -137,7 +137,9 @@ mod tests {
     #[test]
     fn unknown_keys_are_refused_by_name() {
         assert!(toml::from_str::<Manifest>(GOOD).is_ok());
-        for (extra, name) in [("files = []", "files"), ("ai_models = []", "ai_models"), ("key_value_stores = []", "key_value_stores")] {
+        for (extra, name) in
+            [("files = []", "files"), ("ai_models = []", "ai_models"), ("key_value_stores = []", "key_value_stores")]
+        {
             let error = toml::from_str::<Manifest>(&format!("{GOOD}\n{extra}")).expect_err("refused").to_string();
             assert!(error.contains(name), "{error}");
         }

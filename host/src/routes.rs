@@ -75,8 +75,16 @@ mod tests {
             routes.add(route, route);
         }
         for (path, expected) in [
-            ("/", "/..."), ("/x/y", "/..."), ("/a", "/a/..."), ("/a/b", "/a/b"), ("/a/b/", "/a/b"), ("/a/x", "/a/:id"),
-            ("/a/x/y", "/a/..."), ("/c", "/c"), ("/c/", "/c"), ("/c/d", "/..."),
+            ("/", "/..."),
+            ("/x/y", "/..."),
+            ("/a", "/a/..."),
+            ("/a/b", "/a/b"),
+            ("/a/b/", "/a/b"),
+            ("/a/x", "/a/:id"),
+            ("/a/x/y", "/a/..."),
+            ("/c", "/c"),
+            ("/c/", "/c"),
+            ("/c/d", "/..."),
         ] {
             assert_eq!(routes.find(path).map(|(route, _)| route), Some(expected), "{path}");
         }

@@ -48,17 +48,30 @@ mod tests {
 
     #[test]
     fn the_nearest_value_wins_and_all_that_is_missing_is_told() {
-        let variable = |default: Option<&str>| Variable { default: default.map(str::to_owned), required: default.is_none(), secret: false, description: None };
+        let variable = |default: Option<&str>| Variable {
+            default: default.map(str::to_owned),
+            required: default.is_none(),
+            secret: false,
+            description: None,
+        };
         let declared = BTreeMap::from([
             ("a".to_owned(), variable(Some("default"))),
             ("b".to_owned(), variable(None)),
             ("c".to_owned(), variable(None)),
         ]);
-        let environment = |name: &str| (name == "SPIN_VARIABLE_A" || name == "SPIN_VARIABLE_B").then(|| "environment".to_owned());
+        let environment =
+            |name: &str| (name == "SPIN_VARIABLE_A" || name == "SPIN_VARIABLE_B").then(|| "environment".to_owned());
         let values = decide(&declared, &["a=argument".into(), "c=x=y".into()], environment).expect("values");
-        assert_eq!((values["a"].as_str(), values["b"].as_str(), values["c"].as_str()), ("argument", "environment", "x=y"));
+        assert_eq!(
+            (values["a"].as_str(), values["b"].as_str(), values["c"].as_str()),
+            ("argument", "environment", "x=y")
+        );
         let problems = decide(&declared, &["d=secret".into()], |_| None).expect_err("problems").to_string();
-        assert!(problems.contains("SPIN_VARIABLE_B") && problems.contains("SPIN_VARIABLE_C") && problems.contains("--variable d"));
+        assert!(
+            problems.contains("SPIN_VARIABLE_B")
+                && problems.contains("SPIN_VARIABLE_C")
+                && problems.contains("--variable d")
+        );
         assert!(!problems.contains("secret"));
     }
 }

@@ -13,11 +13,8 @@ struct Migration {
 }
 
 /// In order. A step that has been applied anywhere never changes: the next one corrects it.
-const MYSQL: [Migration; 1] = [Migration {
-    version: 1,
-    name: "affiliation_checks",
-    sql: include_str!("../mysql/0001_affiliation_checks.sql"),
-}];
+const MYSQL: [Migration; 1] =
+    [Migration { version: 1, name: "affiliation_checks", sql: include_str!("../mysql/0001_affiliation_checks.sql") }];
 
 /// How long to wait for another one that is migrating, in seconds.
 const LOCK_SECONDS: u32 = 60;

@@ -41,7 +41,8 @@ impl Host {
         for (name, value) in variables {
             command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
         }
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run `cargo xtask build` first");
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run `cargo xtask build` first");
         let log = Arc::default();
         let stderr = child.stderr.take().expect("stderr");
         collect(BufReader::new(stderr), Arc::clone(&log));

@@ -65,7 +65,12 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, mode: watch::Receiver<Mode>, broken: Arc<tokio::sync::Notify>) {
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    mode: watch::Receiver<Mode>,
+    broken: Arc<tokio::sync::Notify>,
+) {
     while let Ok((client, _)) = listener.accept().await {
         let (mut mode, broken) = (mode.clone(), Arc::clone(&broken));
         if *mode.borrow_and_update() == Mode::Cut {

@@ -190,9 +190,8 @@ fn by_id(id: &str) -> Response {
         (false, _) => (StatusCode::NOT_IMPLEMENTED, "\"Parametros incorrectos \"").into_response(),
         (true, true) => StatusCode::NO_CONTENT.into_response(),
         (true, false) => {
-            let prose = format!(
-                "\"El ciudadano con id: {id} se encuentra registrado en el operador: Operador Ciudadano \""
-            );
+            let prose =
+                format!("\"El ciudadano con id: {id} se encuentra registrado en el operador: Operador Ciudadano \"");
             ([(header::CONTENT_TYPE, "application/json")], prose).into_response()
         }
     }

@@ -86,7 +86,8 @@ fn expect_problem(answer: &Answer, status: u16, slug: &str) {
 async fn verdicts(on: On) {
     let scene = Scene::new(on, &[]).await;
     let answer = scene.check(" 1128456232 ").await;
-    let expected = json!({"citizen_id": "1128456232", "is_eligible": true, "external_api_status_code": 204, "citizen_data": null});
+    let expected =
+        json!({"citizen_id": "1128456232", "is_eligible": true, "external_api_status_code": 204, "citizen_data": null});
     assert_eq!((answer.status.as_u16(), answer.json()), (200, expected));
     let answer = scene.check("1128456231").await;
     let data = "El ciudadano con id: 1128456231 se encuentra registrado en el operador: Operador Ciudadano";
@@ -97,9 +98,16 @@ async fn verdicts(on: On) {
     }
     let rows = scene.history("1128456232").await;
     assert_eq!(rows.len(), 3);
-    assert!(rows.iter().all(|row| row["status"] == "ELIGIBLE" && row["is_eligible"] == true && row["exists_in_system"] == false));
-    assert!(rows.windows(2).all(|pair| pair[0]["checked_at"].as_str() >= pair[1]["checked_at"].as_str()), "newest first");
-    let page = scene.client.get(&scene.host.url("/api/v1/affiliation/history?citizen_id=1128456232&page=2&page_size=2")).await;
+    assert!(
+        rows.iter()
+            .all(|row| row["status"] == "ELIGIBLE" && row["is_eligible"] == true && row["exists_in_system"] == false)
+    );
+    assert!(
+        rows.windows(2).all(|pair| pair[0]["checked_at"].as_str() >= pair[1]["checked_at"].as_str()),
+        "newest first"
+    );
+    let page =
+        scene.client.get(&scene.host.url("/api/v1/affiliation/history?citizen_id=1128456232&page=2&page_size=2")).await;
     assert_eq!((page.json()["count"].as_u64(), page.json()["results"].as_array().map(Vec::len)), (Some(3), Some(1)));
     assert_eq!(page.json()["next"], Value::Null);
 }
@@ -132,10 +140,15 @@ async fn registry_failures(on: On) {
         scene.simulator.behave(id, behaviour);
         let answer = scene.check(id).await;
         expect_problem(&answer, 503, slug);
-        assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0)));
+        assert!(
+            answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0))
+        );
         let rows = scene.history(id).await;
         assert_eq!(rows.len(), 1, "{id}");
-        assert_eq!((&rows[0]["status"], &rows[0]["is_eligible"], &rows[0]["exists_in_system"]), (&json!("ERROR"), &json!(false), &Value::Null));
+        assert_eq!(
+            (&rows[0]["status"], &rows[0]["is_eligible"], &rows[0]["exists_in_system"]),
+            (&json!("ERROR"), &json!(false), &Value::Null)
+        );
     }
 }
 
@@ -184,7 +197,8 @@ async fn a_registry_that_is_not_there_or_not_trusted_is_a_503() {
 async fn a_try_that_fails_is_repeated_and_what_the_registry_asks_for_is_respected() {
     let scene = Scene::new(On::Embedded, &[("registry_timeout_ms", "5000"), ("registry_api_key", "key-1")]).await;
     scene.simulator.behave("3000002", Behaviour::FailFirst { times: 2, status: 503 });
-    let mut request = check_request(&scene.host.url(CHECK), &token(), Bytes::from_static(br#"{"citizen_id": "3000002"}"#));
+    let mut request =
+        check_request(&scene.host.url(CHECK), &token(), Bytes::from_static(br#"{"citizen_id": "3000002"}"#));
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     request.headers_mut().insert("traceparent", trace.parse().expect("a value"));
     let answer = scene.client.send(request).await;
@@ -196,7 +210,8 @@ async fn a_try_that_fails_is_repeated_and_what_the_registry_asks_for_is_respecte
         assert_eq!(call.headers[header::AUTHORIZATION], "Bearer key-1");
     }
     // Longer than the call may take: it is passed on to the caller, not waited for.
-    let later = Behaviour::Answer { status: 429, content_type: "text/plain", body: Bytes::new(), retry_after: Some(77) };
+    let later =
+        Behaviour::Answer { status: 429, content_type: "text/plain", body: Bytes::new(), retry_after: Some(77) };
     scene.simulator.behave("3000004", later);
     let answer = scene.check("3000004").await;
     expect_problem(&answer, 503, "registry-unavailable");
@@ -247,19 +262,69 @@ async fn a_body_that_is_no_check_is_a_400_or_413() {
 /// Bodies that are not a check, each in its own way.
 fn bad_bodies() -> Vec<String> {
     let id = |value: Value| json!({ "citizen_id": value }).to_string();
-    let mut texts: Vec<String> = ["", " ", "\t\n", "abcdef", "12345", "1234567890123", "12 3456", "+123456", "-123456", "123456.0", "1e6",
-        "0x123456", "１２３４５６", "١٢٣٤٥٦", "๑๒๓๔๕๖", "123456\u{0}", "\u{feff}123456", "12345\u{200b}6", "' OR 1=1 --", "../123456", "null", "true"]
-        .map(str::to_owned).to_vec();
+    let mut texts: Vec<String> = [
+        "",
+        " ",
+        "\t\n",
+        "abcdef",
+        "12345",
+        "1234567890123",
+        "12 3456",
+        "+123456",
+        "-123456",
+        "123456.0",
+        "1e6",
+        "0x123456",
+        "１２３４５６",
+        "١٢٣٤٥٦",
+        "๑๒๓๔๕๖",
+        "123456\u{0}",
+        "\u{feff}123456",
+        "12345\u{200b}6",
+        "' OR 1=1 --",
+        "../123456",
+        "null",
+        "true",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     texts.extend((0..6).map(|length| "1".repeat(length)));
     texts.extend((13..40).map(|length| "1".repeat(length)));
     texts.extend(('a'..='z').map(|letter| format!("12345{letter}")));
     texts.push("1".repeat(1024 * 1024));
     let mut bodies: Vec<_> = texts.into_iter().map(|text| id(json!(text))).collect();
-    bodies.extend([json!(null), json!(true), json!(1_128_456_232), json!(-1), json!(1.5), json!([]), json!(["1128456232"]),
-        json!({"citizen_id": "1128456232"}), json!({"$ne": ""})].map(id));
-    bodies.extend(["", "{", "[]", "\"1128456232\"", "1128456232", "{}", "{\"citizen\": \"1128456232\"}", "{'citizen_id': '1128456232'}",
-        "citizen_id=1128456232", "{\"citizen_id\": \"1128456232\"", "\u{0}", "{\"citizen_id\": \"1128456232\"} x",
-        "{\"citizen_id\": \"1128456232\", \"citizen_id\": \"1128456232\"}"].map(str::to_owned));
+    bodies.extend(
+        [
+            json!(null),
+            json!(true),
+            json!(1_128_456_232),
+            json!(-1),
+            json!(1.5),
+            json!([]),
+            json!(["1128456232"]),
+            json!({"citizen_id": "1128456232"}),
+            json!({"$ne": ""}),
+        ]
+        .map(id),
+    );
+    bodies.extend(
+        [
+            "",
+            "{",
+            "[]",
+            "\"1128456232\"",
+            "1128456232",
+            "{}",
+            "{\"citizen\": \"1128456232\"}",
+            "{'citizen_id': '1128456232'}",
+            "citizen_id=1128456232",
+            "{\"citizen_id\": \"1128456232\"",
+            "\u{0}",
+            "{\"citizen_id\": \"1128456232\"} x",
+            "{\"citizen_id\": \"1128456232\", \"citizen_id\": \"1128456232\"}",
+        ]
+        .map(str::to_owned),
+    );
     bodies.push("[".repeat(60_000));
     bodies.push(" ".repeat(1024 * 1024));
     bodies
@@ -334,7 +399,8 @@ async fn without_its_database_it_answers_nothing_and_with_it_again_everything() 
     for _ in 0..5 {
         expect_problem(&scene.check("1128456232").await, 503, "storage-unavailable");
     }
-    let count = || async { Servers::running().ask(name, "SELECT CAST(COUNT(*) AS CHAR) FROM affiliation_checks").await };
+    let count =
+        || async { Servers::running().ask(name, "SELECT CAST(COUNT(*) AS CHAR) FROM affiliation_checks").await };
     assert_eq!(count().await, ["1"]);
     proxy.restore();
     for _ in 0..5 {
@@ -359,7 +425,17 @@ async fn connections_that_break_under_load_hang_nothing() {
         for check in checks {
             match check.await.expect("an answer") {
                 200 => answered += 1,
-                status => assert_eq!(status, 503, "{:#?}", scene.host.log().iter().filter(|line| !line.contains("\"message\":\"request\"")).collect::<Vec<_>>()),
+                status => assert_eq!(
+                    status,
+                    503,
+                    "{:#?}",
+                    scene
+                        .host
+                        .log()
+                        .iter()
+                        .filter(|line| !line.contains("\"message\":\"request\""))
+                        .collect::<Vec<_>>()
+                ),
             }
         }
     }

@@ -20,7 +20,9 @@ pub(crate) fn components() -> Result<(), Failure> {
     add_target()?;
     announce("building the components");
     let mut arguments = vec!["build", "--release", "--target", TARGET];
-    COMPONENTS.iter().for_each(|component| arguments.extend(["-p", component]));
+    for component in COMPONENTS {
+        arguments.extend(["-p", component]);
+    }
     run(&mut cargo(&arguments))
 }
 

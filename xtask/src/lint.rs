@@ -12,7 +12,9 @@ pub(crate) fn lint() -> Result<(), Failure> {
     let deny = ["--", "-D", "warnings"];
     run(cargo(&["clippy", "--release", "--workspace", "--all-targets"]).args(deny))?;
     let mut wasm = vec!["clippy", "--release", "--target", "wasm32-wasip2"];
-    COMPONENTS.iter().for_each(|component| wasm.extend(["-p", component]));
+    for component in COMPONENTS {
+        wasm.extend(["-p", component]);
+    }
     run(cargo(&wasm).args(deny))?;
     for (tool, arguments) in [("cargo-deny", &["deny", "check"][..]), ("cargo-machete", &["machete"][..])] {
         let there = program(tool, &["--version"]).output().is_ok_and(|output| output.status.success());

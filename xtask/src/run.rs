@@ -39,9 +39,14 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Runs a program to its end, its output shown.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
-    let shown = format!("{:?}", command.get_program());
+    let shown = command.get_program().to_string_lossy().into_owned();
     let status = command.status().map_err(failed(shown.clone()))?;
-    if status.success() { Ok(()) } else { Err(Failure(format!("{shown} {:?} ended with {status}", command.get_args().collect::<Vec<_>>()))) }
+    if status.success() {
+        Ok(())
+    } else {
+        let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_string_lossy).collect();
+        Err(Failure(format!("{shown} {} ended with {status}", arguments.join(" "))))
+    }
 }
 
 /// Says what comes next.

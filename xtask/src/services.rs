@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to answer its first question.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 #[derive(Subcommand)]
 pub(crate) enum Action {
@@ -79,8 +79,10 @@ pub(crate) fn start() -> Result<bool, Failure> {
         };
         Ok::<_, Failure>(Server { port, password, pid: 0 })
     };
-    let mut services =
-        Services { mariadb: again(before.as_ref().map(|it| &it.mariadb))?, redis: again(before.as_ref().map(|it| &it.redis))? };
+    let mut services = Services {
+        mariadb: again(before.as_ref().map(|it| &it.mariadb))?,
+        redis: again(before.as_ref().map(|it| &it.redis))?,
+    };
     announce("starting MariaDB");
     services.mariadb.pid = mariadb::start(&services.mariadb)?;
     announce("starting Redis");
@@ -103,7 +105,8 @@ pub(crate) fn stop() -> Result<(), Failure> {
             continue;
         }
         run(&mut self::program("kill", &["-TERM", &pid.to_string()]))?;
-        wait_until(|| !is(pid, program)).ok_or_else(|| Failure(format!("{name} did not stop: see {}", folder().display())))?;
+        wait_until(|| !is(pid, program))
+            .ok_or_else(|| Failure(format!("{name} did not stop: see {}", folder().display())))?;
         println!("{name} has stopped");
     }
     Ok(())
@@ -111,7 +114,10 @@ pub(crate) fn stop() -> Result<(), Failure> {
 
 fn status() -> Result<(), Failure> {
     let services = known()?;
-    let answers = [("MariaDB", mariadb::answers(&services.mariadb), services.mariadb.port), ("Redis", redis::answers(&services.redis), services.redis.port)];
+    let answers = [
+        ("MariaDB", mariadb::answers(&services.mariadb), services.mariadb.port),
+        ("Redis", redis::answers(&services.redis), services.redis.port),
+    ];
     for (name, answers, port) in answers {
         println!("{name} on port {port}: {}", if answers { "answers" } else { "does not answer" });
     }
@@ -126,7 +132,8 @@ fn is(pid: u32, program: &str) -> bool {
 }
 
 fn install() -> Result<(), Failure> {
-    let there = |name: &str| program(name, &["--version"]).stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+    let there =
+        |name: &str| program(name, &["--version"]).stdout(Stdio::null()).status().is_ok_and(|status| status.success());
     if there("mariadbd") && there("redis-server") {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use crate::{build, lint, services};
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
-/// The browser of `target/wasm32-wasip2/release/*.wasm` loads at most this much per component, in bytes.
+/// No component may be larger, in bytes: what is larger starts slowly.
 const LARGEST_COMPONENT: u64 = 2 * 1024 * 1024;
 
 /// Runs everything, and closes with a line that counts the tests.

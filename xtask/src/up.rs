@@ -11,7 +11,7 @@ pub(crate) struct Options {
     /// Where the application listens.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: String,
-    /// A registry to ask in place of the simulator: scheme, host and port, such as https://registry.example.
+    /// A registry to ask in place of the simulator: scheme, host and port, such as <https://registry.example>.
     #[arg(long)]
     registry_url: Option<String>,
     /// Run on real MariaDB and Redis servers (`cargo xtask services start`) in place of the embedded SQLite.
@@ -24,8 +24,14 @@ pub(crate) struct Options {
 
 /// Few long-lived instances with one request each at a time: the fastest for short requests on few cores, and the
 /// smallest. Spin and the local host have the same options.
-const INSTANCES: [&str; 6] =
-    ["--max-instance-concurrent-reuse-count", "1", "--max-instance-reuse-count", "5000", "--idle-instance-timeout", "30s"];
+const INSTANCES: [&str; 6] = [
+    "--max-instance-concurrent-reuse-count",
+    "1",
+    "--max-instance-reuse-count",
+    "5000",
+    "--idle-instance-timeout",
+    "30s",
+];
 
 const SCRIPTS: [&str; 2] = ["@migrations/sqlite/0001_affiliation_checks.sql", "@migrations/sqlite/0002_cache.sql"];
 
@@ -50,9 +56,9 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
         program(&target().join("release/connectivity-host").display().to_string(), &[])
     };
     command.args(["--from", "spin.toml", "--listen", &options.listen]).args(INSTANCES);
-    SCRIPTS.iter().for_each(|script| {
+    for script in SCRIPTS {
         command.args(["--sqlite", script]);
-    });
+    }
     let simulator = match &options.registry_url {
         Some(url) => {
             command.env("SPIN_VARIABLE_REGISTRY_URL", url);
@@ -128,12 +134,16 @@ fn explain(options: &Options, simulated: bool) -> Result<(), Failure> {
     let token = token::development("affiliation", 60)?;
     let url = format!("http://{}/api/v1/affiliation", options.listen);
     if simulated {
-        announce("The registry is SIMULATED: even ids are nobody's, odd ids are affiliated. --registry-url asks a real one.");
+        announce(
+            "The registry is SIMULATED: even ids are nobody's, odd ids are affiliated. --registry-url asks a real one.",
+        );
     }
     println!("\nA secret for development signs the tokens: {}", token::secret()?);
     println!("A token for the next hour (another: cargo xtask token):\n\n  TOKEN={token}\n");
     let check = |what: &str, header: &str, id: &str| {
-        println!("# {what}\ncurl -i {url}/check/ {header}-H 'content-type: application/json' -d '{{\"citizen_id\": \"{id}\"}}'\n");
+        println!(
+            "# {what}\ncurl -i {url}/check/ {header}-H 'content-type: application/json' -d '{{\"citizen_id\": \"{id}\"}}'\n"
+        );
     };
     let bearer = "-H \"authorization: Bearer $TOKEN\" ";
     check("eligible", bearer, "1128456232");

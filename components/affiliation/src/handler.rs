@@ -1,10 +1,10 @@
 //! The entry point: a few lines between the host and the routes.
 
+use crate::{instance, routes};
 use axum::response::IntoResponse;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_kit::answer;
 use connectivity_kit::problem::Problem;
-use crate::{instance, routes};
 use spin_sdk::http::Request;
 use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 

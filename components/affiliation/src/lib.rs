@@ -1,6 +1,9 @@
 //! May this citizen be affiliated with us? `POST /api/v1/affiliation/check/` and `GET /api/v1/affiliation/history/`.
 
-#![cfg_attr(not(target_family = "wasm"), expect(dead_code, reason = "the handler, which uses it all, exists in wasm only"))]
+#![cfg_attr(
+    not(target_family = "wasm"),
+    expect(dead_code, reason = "the handler, which uses it all, exists in wasm only")
+)]
 
 #[cfg(target_family = "wasm")]
 mod handler;

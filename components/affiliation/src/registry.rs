@@ -1,7 +1,12 @@
 //! The registry plugin behind the WIT, as the domain's port.
 
 #[allow(
-    unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::allow_attributes,
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes,
     reason = "generated; the documentation is in wit/registry.wit"
 )]
 mod bindings {

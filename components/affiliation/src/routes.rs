@@ -25,7 +25,7 @@ use std::time::Duration;
 const SCOPE: &str = "affiliation";
 
 /// When to come back after a failure that an operator has to mend.
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_mins(1);
 
 /// When to come back while the database is down.
 const SOON: Duration = Duration::from_secs(5);
@@ -103,7 +103,7 @@ impl<R: Registry, S: CheckStore, M: AffiliatedMemory> Services<R, S, M> {
         let citizen = wire::read_check(headers, body)?;
         let id = (self.new_id)();
         let checked = check_affiliation(&self.registry, &self.store, &self.memory, &citizen, id, self.now).await;
-        let record = checked.map_err(no_answer)?;
+        let record = checked.map_err(|error| no_answer(&error))?;
         Ok(wire::checked(&record, self.affiliated_without_body))
     }
 
@@ -114,18 +114,18 @@ impl<R: Registry, S: CheckStore, M: AffiliatedMemory> Services<R, S, M> {
         let citizen = wire::read_citizen(query.citizen_id.as_deref().unwrap_or_default())?;
         let page = Page::parse(query.page.as_deref(), query.page_size.as_deref())
             .map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))?;
-        let (count, checks) =
-            self.store.history(&citizen, page).await.map_err(|StoreError| storage_unavailable())?;
+        let (count, checks) = self.store.history(&citizen, page).await.map_err(|StoreError| storage_unavailable())?;
         Ok(wire::history(&citizen, page, count, &checks))
     }
 }
 
 /// What the caller hears of a check without an answer. Which server failed and how is not its affair.
-fn no_answer(error: CheckError) -> Problem {
+fn no_answer(error: &CheckError) -> Problem {
     match error {
         CheckError::NoVerdict { retry_after, .. } => {
-            let detail = "the registry cannot be asked at the moment: nothing is known about the citizen, try again later";
-            Problem::new(ProblemKind::RegistryUnavailable, detail).retry_after(retry_after)
+            let detail =
+                "the registry cannot be asked at the moment: nothing is known about the citizen, try again later";
+            Problem::new(ProblemKind::RegistryUnavailable, detail).retry_after(*retry_after)
         }
         CheckError::Refused => {
             let detail = "the registry refused the question: nothing is known about the citizen";

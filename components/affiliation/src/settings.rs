@@ -1,7 +1,9 @@
 //! The component's settings.
 
 use connectivity_kit::log;
-use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Invalid, Reader, TokenSettings, log_level, throttle_user};
+use connectivity_kit::settings::{
+    CacheSettings, DatabaseSettings, Invalid, Reader, TokenSettings, log_level, throttle_user,
+};
 use connectivity_kit::throttle::Rate;
 use std::time::Duration;
 

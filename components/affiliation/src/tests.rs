@@ -45,11 +45,8 @@ fn token(scope: &str) -> String {
 
 impl Given {
     fn services(&self) -> Services<FakeRegistry, FakeStore, FakeMemory> {
-        let tokens = TokenSettings {
-            secret: SECRET.into(),
-            issuer: "connectivity".into(),
-            audience: "connectivity".into(),
-        };
+        let tokens =
+            TokenSettings { secret: SECRET.into(), issuer: "connectivity".into(), audience: "connectivity".into() };
         Services {
             registry: self.registry.clone(),
             store: self.store.clone(),
@@ -105,7 +102,8 @@ async fn eligible_is_answered_and_recorded() {
     let given = eligible();
     let response = given.post(r#"{"citizen_id": " 1128456232 "}"#).await;
     assert_eq!(response.status(), StatusCode::OK);
-    let expected = json!({"citizen_id": "1128456232", "is_eligible": true, "external_api_status_code": 204, "citizen_data": null});
+    let expected =
+        json!({"citizen_id": "1128456232", "is_eligible": true, "external_api_status_code": 204, "citizen_data": null});
     assert_eq!(body(&response), expected);
     assert_eq!(response.headers()["x-request-id"], "r-1");
     assert_eq!(given.store.records().len(), 1);
@@ -125,7 +123,8 @@ async fn affiliated_is_answered_with_what_the_registry_said_or_without_a_body() 
 
 #[tokio::test]
 async fn no_verdict_is_a_503_with_a_record() {
-    let none = NoVerdict { cause: Cause::Timeout, status: None, retry_after: Duration::from_millis(2_500), attempts: 3 };
+    let none =
+        NoVerdict { cause: Cause::Timeout, status: None, retry_after: Duration::from_millis(2_500), attempts: 3 };
     let evidence = || Evidence { status: 302, body: None };
     for (error, slug, wait) in [
         (RegistryError::Unavailable(none), "registry-unavailable", "3"),
@@ -192,7 +191,9 @@ async fn who_may_not_is_told_why() {
     twice.headers_mut().append(header::AUTHORIZATION, again);
     expect_problem(&given.send(twice).await, 401, "invalid-token");
     let mut other = check_request("{}");
-    other.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {}", token("documents")).parse().expect("a value"));
+    other
+        .headers_mut()
+        .insert(header::AUTHORIZATION, format!("Bearer {}", token("documents")).parse().expect("a value"));
     expect_problem(&given.send(other).await, 403, "forbidden");
 }
 
@@ -226,8 +227,17 @@ async fn the_history_is_paged_newest_first() {
     let expected = json!([{"id": "id-1", "citizen_id": "1128456232", "status": "ALREADY_AFFILIATED", "exists_in_system": true,
         "is_eligible": false, "message": "an operator has affiliated this citizen", "checked_at": "2027-01-15T08:00:00.000000Z"}]);
     assert_eq!(page["results"], expected);
-    for bad in ["", "?citizen_id=12345", "?citizen_id=1128456232&page=0", "?citizen_id=1128456232&page_size=x",
-                "?citizen_id=1128456232&citizen_id=123456"] {
-        assert_eq!(given.get(&format!("/api/v1/affiliation/history/{bad}")).await.status(), StatusCode::BAD_REQUEST, "{bad}");
+    for bad in [
+        "",
+        "?citizen_id=12345",
+        "?citizen_id=1128456232&page=0",
+        "?citizen_id=1128456232&page_size=x",
+        "?citizen_id=1128456232&citizen_id=123456",
+    ] {
+        assert_eq!(
+            given.get(&format!("/api/v1/affiliation/history/{bad}")).await.status(),
+            StatusCode::BAD_REQUEST,
+            "{bad}"
+        );
     }
 }

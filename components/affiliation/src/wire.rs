@@ -74,9 +74,8 @@ pub(crate) fn read_check(headers: &HeaderMap, body: &[u8]) -> Result<CitizenId, 
 
 /// Reads a citizen's id.
 pub(crate) fn read_citizen(text: &str) -> Result<CitizenId, Problem> {
-    CitizenId::parse(text).map_err(|error| {
-        Problem::new(ProblemKind::InvalidCitizenId, format!("citizen_id {error}")).field("citizen_id")
-    })
+    CitizenId::parse(text)
+        .map_err(|error| Problem::new(ProblemKind::InvalidCitizenId, format!("citizen_id {error}")).field("citizen_id"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -16,7 +16,7 @@ use std::time::Duration;
 const KEY: &str = "connectivity:breaker:registry";
 
 /// How long the state outlives the last word about it.
-const KEEP: Duration = Duration::from_secs(600);
+const KEEP: Duration = Duration::from_mins(10);
 
 /// How old an instance's view of the shared state may be.
 const FRESH: Duration = Duration::from_secs(1);

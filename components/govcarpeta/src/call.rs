@@ -4,7 +4,9 @@ use crate::breaker::{Breaker, Permission};
 use crate::exchange::{self, Question};
 use crate::settings::Settings;
 use connectivity_domain::backoff::{Backoff, Step, next_step};
-use connectivity_domain::http_registry::{CitizenAnswer, DocumentAnswer, Exchange, read_citizen_answer, read_document_answer};
+use connectivity_domain::http_registry::{
+    CitizenAnswer, DocumentAnswer, Exchange, read_citizen_answer, read_document_answer,
+};
 use connectivity_domain::verdict::Cause;
 use connectivity_kit::log::{self, Level};
 use connectivity_kit::runtime;
@@ -19,7 +21,7 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Durati
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// When to try again while an operator has to mend the settings.
-const MISCONFIGURED: Duration = Duration::from_secs(60);
+const MISCONFIGURED: Duration = Duration::from_mins(1);
 
 /// W3C trace context, passed on to the registry.
 pub(crate) struct Trace {

@@ -1,7 +1,7 @@
 //! The plugin's settings.
 
-use connectivity_kit::settings::{CacheSettings, Invalid, Reader, log_level};
 use connectivity_kit::log;
+use connectivity_kit::settings::{CacheSettings, Invalid, Reader, log_level};
 use std::time::Duration;
 
 /// What the plugin needs to know. Holds secrets: no `Debug`.
@@ -70,7 +70,10 @@ mod tests {
 
     #[test]
     fn an_origin_is_taken_and_anything_else_refused() {
-        assert_eq!(read("https://registry.example/", "", "10000").ok().map(|it| it.url).as_deref(), Some("https://registry.example"));
+        assert_eq!(
+            read("https://registry.example/", "", "10000").ok().map(|it| it.url).as_deref(),
+            Some("https://registry.example")
+        );
         for bad in ["", "registry.example", "ftp://a", "https://", "https://a/b", "https://user@a", "https://a?b"] {
             assert!(read(bad, "", "10000").is_err(), "{bad}");
         }

@@ -1,7 +1,12 @@
 //! The boundary: from the plugin's own types to those of the WIT, one `match` each, without `_`.
 
 #[allow(
-    unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::allow_attributes,
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes,
     reason = "generated; the documentation is in wit/registry.wit"
 )]
 mod bindings {
@@ -14,7 +19,9 @@ mod bindings {
 }
 
 use crate::call::{self, NoVerdict, Outcome, Trace};
-use bindings::connectivity::registry::types::{Cause as WitCause, Context, Error, Evidence as WitEvidence, Unavailable};
+use bindings::connectivity::registry::types::{
+    Cause as WitCause, Context, Error, Evidence as WitEvidence, Unavailable,
+};
 use bindings::exports::connectivity::registry::{citizens, documents};
 use connectivity_domain::http_registry::{CitizenAnswer, DocumentAnswer};
 use connectivity_domain::verdict::{Cause, Evidence};
@@ -28,10 +35,13 @@ impl citizens::Guest for Plugin {
             Outcome::Final(CitizenAnswer::Affiliated(evidence)) => Ok(citizens::Affiliation::Affiliated(wit(evidence))),
             Outcome::Final(CitizenAnswer::Refused(evidence)) => Err(Error::Refused(wit(evidence))),
             Outcome::Final(CitizenAnswer::Nonsense(evidence)) => Err(Error::Nonsense(wit(evidence))),
-            Outcome::Final(CitizenAnswer::Later { cause, status, retry_after }) => {
-                Err(unavailable(NoVerdict { cause, status, retry_after: retry_after.unwrap_or_default(), attempts: 1 }))
-            }
-            Outcome::None(none) => Err(unavailable(none)),
+            Outcome::Final(CitizenAnswer::Later { cause, status, retry_after }) => Err(unavailable(&NoVerdict {
+                cause,
+                status,
+                retry_after: retry_after.unwrap_or_default(),
+                attempts: 1,
+            })),
+            Outcome::None(none) => Err(unavailable(&none)),
         }
     }
 }
@@ -45,10 +55,13 @@ impl documents::Guest for Plugin {
             }
             Outcome::Final(DocumentAnswer::Rejected(evidence)) => Ok(documents::Authenticity::Rejected(wit(evidence))),
             Outcome::Final(DocumentAnswer::Nonsense(evidence)) => Err(Error::Nonsense(wit(evidence))),
-            Outcome::Final(DocumentAnswer::Later { cause, status, retry_after }) => {
-                Err(unavailable(NoVerdict { cause, status, retry_after: retry_after.unwrap_or_default(), attempts: 1 }))
-            }
-            Outcome::None(none) => Err(unavailable(none)),
+            Outcome::Final(DocumentAnswer::Later { cause, status, retry_after }) => Err(unavailable(&NoVerdict {
+                cause,
+                status,
+                retry_after: retry_after.unwrap_or_default(),
+                attempts: 1,
+            })),
+            Outcome::None(none) => Err(unavailable(&none)),
         }
     }
 }
@@ -61,7 +74,7 @@ fn wit(evidence: Evidence) -> WitEvidence {
     WitEvidence { status: evidence.status, body: evidence.body }
 }
 
-fn unavailable(none: NoVerdict) -> Error {
+fn unavailable(none: &NoVerdict) -> Error {
     let cause = match none.cause {
         Cause::Timeout => WitCause::Timeout,
         Cause::Connection => WitCause::Connection,

@@ -70,8 +70,10 @@ async fn finish(response: Response, context: &RequestContext) -> http::Response<
         bytes = Value::Object(problem).to_string().into();
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     }
-    // RFC 9110 section 8.6: a 204 has no content-length.
-    if parts.status != StatusCode::NO_CONTENT {
+    // RFC 9110 section 8.6: a 204 has no content-length, though the router gave it one.
+    if parts.status == StatusCode::NO_CONTENT {
+        parts.headers.remove(header::CONTENT_LENGTH);
+    } else {
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -93,7 +95,7 @@ fn log_request(
     let status = response.status().as_u16();
     let level = if status >= 500 { Level::Warn } else { Level::Info };
     let subject = response.body().0.as_ref().map(|Subject(subject)| subject.as_str());
-    let milliseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) as f64 / 1000.0;
+    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
     let fields = [
         ("method", method.as_str().into()),
         ("path", path.into()),
@@ -110,6 +112,7 @@ fn log_request(
 ///
 /// The SDK writes the body from a task of its own. Yielding once lets that task run before the head is returned, and
 /// the host then sends both together; otherwise Nagle's algorithm and the client's delayed acknowledgement add 40 ms.
+#[cfg_attr(not(target_family = "wasm"), expect(clippy::unused_async, reason = "a test has nothing to yield to"))]
 async fn write(answer: http::Response<Bytes>) -> Result<types::Response, types::ErrorCode> {
     let response = spin_sdk::http::IntoResponse::into_response(answer.map(Full::new))?;
     #[cfg(target_family = "wasm")]

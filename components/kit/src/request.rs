@@ -56,11 +56,9 @@ impl RequestContext {
     pub fn of(headers: &HeaderMap, new_id: impl FnOnce() -> String) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let traceparent = text("traceparent").filter(|value| is_traceparent(value)).map(str::to_owned);
-        let tracestate = text("tracestate")
-            .filter(|value| traceparent.is_some() && value.len() <= 512)
-            .map(str::to_owned);
-        let request_id =
-            text("x-request-id").filter(|id| is_request_id(id)).map_or_else(new_id, str::to_owned);
+        let tracestate =
+            text("tracestate").filter(|value| traceparent.is_some() && value.len() <= 512).map(str::to_owned);
+        let request_id = text("x-request-id").filter(|id| is_request_id(id)).map_or_else(new_id, str::to_owned);
         Self { request_id, traceparent, tracestate }
     }
 

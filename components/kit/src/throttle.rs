@@ -59,9 +59,9 @@ mod tests {
 
     #[test]
     fn a_window_ends_where_the_next_begins() {
-        let rate = Rate { calls: 1, window: Duration::from_secs(60) };
+        let rate = Rate { calls: 1, window: Duration::from_mins(1) };
         let second = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         assert_eq!(rate.window_at(second(119)), (1, Duration::from_secs(1)));
-        assert_eq!(rate.window_at(second(120)), (2, Duration::from_secs(60)));
+        assert_eq!(rate.window_at(second(120)), (2, Duration::from_mins(1)));
     }
 }

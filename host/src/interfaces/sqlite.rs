@@ -29,6 +29,7 @@ pub(crate) fn open_file(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
     Ok(connection)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn io(error: impl ToString) -> Error {
     Error::Io(error.to_string())
 }
@@ -43,11 +44,15 @@ async fn open(grant: &crate::engine::Grant, name: &str) -> Result<Connection, Er
     Ok(Connection(Arc::new(Mutex::new(connection))))
 }
 
-async fn run(connection: Arc<Mutex<rusqlite::Connection>>, sql: String, parameters: Vec<Value>) -> Result<QueryResult, Error> {
+async fn run(
+    connection: Arc<Mutex<rusqlite::Connection>>,
+    sql: String,
+    parameters: Vec<Value>,
+) -> Result<QueryResult, Error> {
     blocking(move || {
         let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
         let mut statement = connection.prepare_cached(&sql).map_err(io)?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let width = columns.len();
         let parameters = parameters.into_iter().map(|value| match value {
             Value::Integer(it) => SqlValue::Integer(it),

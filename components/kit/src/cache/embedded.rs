@@ -30,7 +30,7 @@ const COUNT: Sql = Sql::same(
 );
 
 pub(super) async fn get(database: &Database, key: &str, now: Timestamp) -> Result<Option<String>, CacheDown> {
-    let rows = database.run(GET, vec![text(key), time(now)]).await.map_err(down)?;
+    let rows = database.run(GET, vec![text(key), time(now)]).await.map_err(|error| down(&error))?;
     Ok(first_text(rows))
 }
 
@@ -41,7 +41,11 @@ pub(super) async fn put(
     keep: Duration,
     now: Timestamp,
 ) -> Result<(), CacheDown> {
-    database.run(PUT, vec![text(key), text(value), time(now.plus(keep))]).await.map(|_| ()).map_err(down)
+    database
+        .run(PUT, vec![text(key), text(value), time(now.plus(keep))])
+        .await
+        .map(|_| ())
+        .map_err(|error| down(&error))
 }
 
 pub(super) async fn compare_and_set(
@@ -53,16 +57,12 @@ pub(super) async fn compare_and_set(
     now: Timestamp,
 ) -> Result<bool, CacheDown> {
     let parameters = vec![text(key), text(new), time(now.plus(keep)), Value::optional(old), time(now)];
-    database.run(COMPARE_AND_SET, parameters).await.map(|rows| !rows.is_empty()).map_err(down)
+    database.run(COMPARE_AND_SET, parameters).await.map(|rows| !rows.is_empty()).map_err(|error| down(&error))
 }
 
-pub(super) async fn count(
-    database: &Database,
-    key: &str,
-    keep: Duration,
-    now: Timestamp,
-) -> Result<u64, CacheDown> {
-    let rows = database.run(COUNT, vec![text(key), time(now.plus(keep)), time(now)]).await.map_err(down)?;
+pub(super) async fn count(database: &Database, key: &str, keep: Duration, now: Timestamp) -> Result<u64, CacheDown> {
+    let rows =
+        database.run(COUNT, vec![text(key), time(now.plus(keep)), time(now)]).await.map_err(|error| down(&error))?;
     first_text(rows).and_then(|count| count.parse().ok()).ok_or_else(|| CacheDown("no count".into()))
 }
 
@@ -82,6 +82,6 @@ fn time(time: Timestamp) -> Value {
     Value::Integer(time.as_micros())
 }
 
-fn down(error: DatabaseError) -> CacheDown {
+fn down(error: &DatabaseError) -> CacheDown {
     CacheDown(error.to_string())
 }

@@ -47,9 +47,8 @@ pub(super) async fn run(
             Ok(rows) => return Ok(rows),
             // The row that the first, broken-off try wrote.
             Err(Failure::Statement(DatabaseError::Duplicate)) if repeated => return Ok(Vec::new()),
-            Err(Failure::Statement(error)) => return Err(error),
             Err(Failure::Connection(_)) if kept => repeated = true,
-            Err(Failure::Connection(error)) => return Err(error),
+            Err(Failure::Statement(error) | Failure::Connection(error)) => return Err(error),
         }
     }
 }

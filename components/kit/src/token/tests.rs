@@ -6,7 +6,11 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: i64 = 1_800_000_000;
 
 fn verifier() -> Verifier {
-    Verifier::new(&TokenSettings { secret: SECRET.into(), issuer: "connectivity".into(), audience: "connectivity".into() })
+    Verifier::new(&TokenSettings {
+        secret: SECRET.into(),
+        issuer: "connectivity".into(),
+        audience: "connectivity".into(),
+    })
 }
 
 fn claims() -> Value {
@@ -21,7 +25,8 @@ fn with(name: &str, value: Value) -> Value {
 }
 
 fn sign(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
-    jsonwebtoken::encode(&JwtHeader::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes())).expect("a token")
+    jsonwebtoken::encode(&JwtHeader::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes()))
+        .expect("a token")
 }
 
 fn verify(token: &str) -> Result<Caller, TokenError> {
@@ -60,12 +65,19 @@ fn wrong_claims_are_refused() {
 
 #[test]
 fn other_keys_and_algorithms_are_refused() {
-    assert_eq!(verify(&sign(Algorithm::HS256, "another secret of thirty-two bytes", &claims())), Err(TokenError::Signature));
+    assert_eq!(
+        verify(&sign(Algorithm::HS256, "another secret of thirty-two bytes", &claims())),
+        Err(TokenError::Signature)
+    );
     assert_eq!(verify(&sign(Algorithm::HS512, SECRET, &claims())), Err(TokenError::Algorithm));
     let good = sign(Algorithm::HS256, SECRET, &claims());
     let (_, rest) = good.split_once('.').expect("three parts");
     // {"alg":"none"} and {"alg":"HS256","jku":"https://evil"} and {"alg":"HS256","crit":["x"]}
-    for header in ["eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiIsImprdSI6Imh0dHBzOi8vZXZpbCJ9", "eyJhbGciOiJIUzI1NiIsImNyaXQiOlsieCJdfQ"] {
+    for header in [
+        "eyJhbGciOiJub25lIn0",
+        "eyJhbGciOiJIUzI1NiIsImprdSI6Imh0dHBzOi8vZXZpbCJ9",
+        "eyJhbGciOiJIUzI1NiIsImNyaXQiOlsieCJdfQ",
+    ] {
         assert!(verify(&format!("{header}.{rest}")).is_err(), "{header}");
     }
 }
