@@ -3,6 +3,7 @@
 use mysql_async::Opts;
 use mysql_async::prelude::Queryable;
 use serde::Deserialize;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -34,6 +35,12 @@ impl Server {
 /// The name of the account on MariaDB.
 pub const USER: &str = "connectivity";
 
+/// How many databases the Redis of `services start` has. The first one counts which were handed out.
+const CACHES: i64 = 4096;
+
+/// The key of that count.
+const HANDED_OUT: &str = "connectivity-tests:handed-out";
+
 /// The root of the workspace.
 pub fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -61,6 +68,27 @@ impl Servers {
         created.expect("a new database");
         connectivity_migrations::migrate(&format!("{server}/{name}")).await.expect("the schema");
         name
+    }
+
+    /// The number of a database on Redis that is empty, and this caller's alone.
+    ///
+    /// # Panics
+    /// Redis does not do it.
+    pub fn fresh_cache(&self) -> u16 {
+        let handed_out = self.redis_number(&format!("INCR {HANDED_OUT}\r\n"));
+        let number = u16::try_from(handed_out % (CACHES - 1) + 1).expect("a small number");
+        self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n"));
+        number
+    }
+
+    /// The last integer that Redis answers to these commands (inline commands of its protocol).
+    fn redis_number(&self, commands: &str) -> i64 {
+        let mut stream = std::net::TcpStream::connect(self.redis.address()).expect("Redis");
+        write!(stream, "AUTH {}\r\n{commands}QUIT\r\n", self.redis.password).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let number = answer.lines().rev().find_map(|line| line.strip_prefix(':'));
+        number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no number in {answer:?}"))
     }
 
     /// The first column of the rows that a statement finds, as text.

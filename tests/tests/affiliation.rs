@@ -54,7 +54,8 @@ impl Scene {
                     ("mysql_password", servers.mariadb.password),
                     ("mysql_database", name.clone()),
                     ("redis_address", format!("redis://{}", servers.redis.address())),
-                    ("redis_password", servers.redis.password),
+                    ("redis_password", servers.redis.password.clone()),
+                    ("redis_database", servers.fresh_cache().to_string()),
                 ]);
                 Some((proxy, name))
             }
@@ -243,6 +244,11 @@ async fn breaker(on: On) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_fails_again_and_again_is_left_alone_embedded() {
     breaker(On::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_fails_again_and_again_is_left_alone_on_servers() {
+    breaker(On::Servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

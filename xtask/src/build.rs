@@ -1,6 +1,7 @@
 //! Builds what runs.
 
 use crate::run::{Failure, announce, cargo, program, run};
+use std::process::Command;
 
 /// The wasm target of the components.
 const TARGET: &str = "wasm32-wasip2";
@@ -12,7 +13,17 @@ pub(crate) const COMPONENTS: [&str; 2] = ["affiliation", "govcarpeta"];
 pub(crate) fn build() -> Result<(), Failure> {
     components()?;
     announce("building the local host and the simulator (wasmtime takes some minutes the first time)");
-    run(&mut cargo(&["build", "--release", "-p", "connectivity-host", "-p", "connectivity-tests"]))
+    run(&mut native("build", &["--bins"]))
+}
+
+/// A cargo command on everything that is built for this machine, but this program.
+///
+/// Always the same packages: cargo unites the features of those it is asked for, and wasmtime, with other features
+/// below it, would be built again.
+pub(crate) fn native(command: &str, arguments: &[&str]) -> Command {
+    let mut command = cargo(&[command, "--release", "--workspace", "--exclude", "xtask"]);
+    command.args(arguments);
+    command
 }
 
 /// Builds the components.

@@ -67,7 +67,7 @@ impl Breaker {
                     Admission::Probe(probing) => Some(probing),
                     Admission::Go | Admission::Refuse { .. } => None,
                 });
-                if won.await.unwrap_or_else(|| self.take_probe(probing, now)) {
+                if won.await.unwrap_or_else(|| self.take_probe(probing)) {
                     Ok(Permission::Probe)
                 } else {
                     Err(FRESH)
@@ -126,7 +126,8 @@ impl Breaker {
         Some(false)
     }
 
-    fn take_probe(&self, probing: BreakerState, _now: Timestamp) -> bool {
+    /// Without the cache nobody else can be asked: each instance probes for itself.
+    fn take_probe(&self, probing: BreakerState) -> bool {
         self.view().state = probing;
         true
     }

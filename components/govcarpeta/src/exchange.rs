@@ -14,6 +14,9 @@ use std::time::Duration;
 /// How much of an answer is read. What the registry says is a sentence; the rest is cut off.
 const MAX_BODY: usize = 64 * 1024;
 
+/// A registry that asks for more than this is asked again sooner all the same.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+
 /// A question: method, path and a JSON body if it has one.
 pub(crate) struct Question {
     pub(crate) method: Method,
@@ -58,8 +61,8 @@ fn request(settings: &Settings, question: &Question, trace: &Trace) -> Result<Re
     request.body(Full::new(Bytes::from(body))).map_err(|_| Transport::Connection)
 }
 
-/// Reads the status, and of the body as much as is kept. A body that breaks off leaves the status without evidence:
-/// the status alone decides.
+/// Reads the status, and of the body as much as is kept. An answer that breaks off is none (RFC 9112 section 8): both
+/// questions may be repeated safely.
 async fn read(response: Response) -> Result<Exchange, Transport> {
     let status = response.status().as_u16();
     let retry_after = response
@@ -67,7 +70,7 @@ async fn read(response: Response) -> Result<Exchange, Transport> {
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
         .and_then(|seconds| seconds.trim().parse().ok())
-        .map(Duration::from_secs);
+        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
     let mut body = response.into_body();
     let mut read = Vec::new();
     let mut complete = true;

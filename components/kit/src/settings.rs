@@ -114,7 +114,7 @@ impl DatabaseSettings {
 /// Which cache is shared by all instances.
 #[derive(Clone, PartialEq, Eq)]
 pub enum CacheSettings {
-    /// `redis_address` and `redis_password`: `redis://:password@host:port`. Holds a secret: no `Debug`.
+    /// `redis_address` and its companions: `redis://:password@host:port/number`. Holds a secret: no `Debug`.
     Redis {
         /// The address with the password in it.
         address: String,
@@ -125,9 +125,9 @@ pub enum CacheSettings {
 
 impl CacheSettings {
     /// The variables that [`CacheSettings::read`] reads.
-    pub const NAMES: [&str; 2] = ["redis_address", "redis_password"];
+    pub const NAMES: [&str; 3] = ["redis_address", "redis_password", "redis_database"];
 
-    /// Reads `redis_address` and `redis_password`.
+    /// Reads `redis_address`, `redis_password` and `redis_database`.
     pub fn read(reader: &mut Reader) -> Self {
         let address = reader.text("redis_address");
         if address.is_empty() {
@@ -136,7 +136,8 @@ impl CacheSettings {
         let server = server(reader, "redis_address", "redis", &address);
         let password = reader.secret("redis_password");
         let credentials = if password.is_empty() { String::new() } else { format!(":{}@", percent(&password)) };
-        Self::Redis { address: format!("redis://{credentials}{server}") }
+        let number = reader.number("redis_database", 0..=65_535);
+        Self::Redis { address: format!("redis://{credentials}{server}/{number}") }
     }
 }
 
@@ -225,11 +226,12 @@ mod tests {
             ("mysql_database", "records"),
             ("redis_address", "redis://cache:6379"),
             ("redis_password", "s#"),
+            ("redis_database", "3"),
         ]);
         let database = DatabaseSettings::read(&mut reader);
         let cache = CacheSettings::read(&mut reader);
         assert!(database == DatabaseSettings::MySql { address: "mysql://me:p%40ss%3A%2F%3F@db:3306/records".into() });
-        assert!(cache == CacheSettings::Redis { address: "redis://:s%23@cache:6379".into() });
+        assert!(cache == CacheSettings::Redis { address: "redis://:s%23@cache:6379/3".into() });
         assert_eq!(reader.finish(()), Ok(()));
     }
 

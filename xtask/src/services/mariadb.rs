@@ -37,8 +37,10 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     spawn("mariadb", &mut command)
 }
 
+/// Who runs this: the server must be told, for as root it starts as nobody else of itself.
 fn user() -> String {
-    std::env::var("USER").unwrap_or_else(|_| "root".to_owned())
+    let output = program("id", &["-un"]).output().map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&output).trim().to_owned()
 }
 
 /// Does it answer a query?

@@ -12,8 +12,9 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     std::fs::create_dir_all(&data).map_err(failed(data.display().to_string()))?;
     // In a file, for arguments can be read by everybody.
     let settings = folder().join("redis.conf");
+    // So many databases that each test has one of its own.
     let text = format!(
-        "bind 127.0.0.1\nport {}\ndir {}\nrequirepass {}\nappendonly yes\nsave \"\"\n",
+        "bind 127.0.0.1\nport {}\ndir {}\nrequirepass {}\nappendonly yes\nsave \"\"\ndatabases 4096\n",
         server.port,
         data.display(),
         server.password
