@@ -51,7 +51,7 @@ impl Scene {
                 all.extend([
                     ("mysql_address", format!("mysql://{}", proxy.address())),
                     ("mysql_user", USER.to_owned()),
-                    ("mysql_password", servers.mariadb.password),
+                    ("mysql_password", servers.mariadb.password.clone()),
                     ("mysql_database", name.clone()),
                     ("redis_address", format!("redis://{}", servers.redis.address())),
                     ("redis_password", servers.redis.password.clone()),

@@ -1,7 +1,7 @@
 //! The whole suite, on a machine that has nothing but Rust and (on Debian) a package manager.
 
-use crate::run::{Failure, announce, cargo, failed, target};
 use crate::build::native;
+use crate::run::{Failure, announce, cargo, failed, target};
 use crate::{build, lint, services};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};

@@ -67,11 +67,7 @@ impl Breaker {
                     Admission::Probe(probing) => Some(probing),
                     Admission::Go | Admission::Refuse { .. } => None,
                 });
-                if won.await.unwrap_or_else(|| self.take_probe(probing)) {
-                    Ok(Permission::Probe)
-                } else {
-                    Err(FRESH)
-                }
+                if won.await.unwrap_or_else(|| self.take_probe(probing)) { Ok(Permission::Probe) } else { Err(FRESH) }
             }
         }
     }
