@@ -92,7 +92,7 @@ fn by(caller: Caller, mut answer: Response) -> Response {
 impl<R: Registry, S: CheckStore, M: AffiliatedMemory> Services<R, S, M> {
     async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let now = (self.now)();
-        let caller = guard::authenticate(headers, SCOPE, &self.verifier, now)?;
+        let caller = guard::authenticate(headers, SCOPE, &self.verifier, now).await?;
         if let Some(cache) = &self.cache {
             guard::throttle(&caller, self.throttle, cache, now).await?;
         }

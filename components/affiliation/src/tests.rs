@@ -45,8 +45,12 @@ fn token(scope: &str) -> String {
 
 impl Given {
     fn services(&self) -> Services<FakeRegistry, FakeStore, FakeMemory> {
-        let tokens =
-            TokenSettings { secret: SECRET.into(), issuer: "connectivity".into(), audience: "connectivity".into() };
+        let tokens = TokenSettings {
+            secret: SECRET.into(),
+            issuer: "connectivity".into(),
+            audience: "connectivity".into(),
+            other: None,
+        };
         Services {
             registry: self.registry.clone(),
             store: self.store.clone(),

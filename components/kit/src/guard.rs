@@ -4,19 +4,34 @@ use crate::cache::Cache;
 use crate::log::{self, Level};
 use crate::problem::Problem;
 use crate::throttle::Rate;
-use crate::token::{Caller, Verifier};
+use crate::token::{Caller, TokenError, Verifier};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use http::{HeaderMap, HeaderValue, header};
+use std::time::Duration;
+
+/// When to come back while an issuer is down.
+const SOON: Duration = Duration::from_secs(5);
 
 /// The caller, if its token holds and carries the scope.
 ///
 /// Errors as RFC 6750 section 3 says: 401 with a challenge and no error code where no token came, `invalid_token` where
 /// one came that does not hold, 403 `insufficient_scope` where it holds but is for something else.
-pub fn authenticate(headers: &HeaderMap, scope: &str, verifier: &Verifier, now: Timestamp) -> Result<Caller, Problem> {
+///
+/// A token that cannot be judged, because its issuer has not been reached so far, is a 503.
+pub async fn authenticate(
+    headers: &HeaderMap,
+    scope: &str,
+    verifier: &Verifier,
+    now: Timestamp,
+) -> Result<Caller, Problem> {
     let token = bearer(headers)?;
-    let caller = verifier.verify(token, now).map_err(|error| {
+    let caller = verifier.verify(token, now).await.map_err(|error| {
         log::line(Level::Info, "token refused", &[("cause", error.to_string().into())]);
+        if error == TokenError::NoKeys {
+            let detail = "the token's issuer cannot be reached to verify it: try again later";
+            return Problem::new(ProblemKind::NotReady, detail).retry_after(SOON);
+        }
         let detail = "the access token is not valid or no longer valid: get a new one";
         challenge(ProblemKind::InvalidToken, detail, "Bearer error=\"invalid_token\"".into())
     })?;

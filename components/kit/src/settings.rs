@@ -150,13 +150,25 @@ pub struct TokenSettings {
     pub issuer: String,
     /// `jwt_audience`: what `aud` must name.
     pub audience: String,
+    /// `jwt_jwks_url`; `None`: there is no other issuer.
+    pub other: Option<OtherIssuer>,
+}
+
+/// An issuer that publishes its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherIssuer {
+    /// `jwt_jwks_url`: its JSON Web Key Set.
+    pub jwks_url: String,
+    /// `jwt_jwks_issuer`: what `iss` of its tokens says.
+    pub issuer: String,
 }
 
 impl TokenSettings {
     /// The variables that [`TokenSettings::read`] reads.
-    pub const NAMES: [&str; 3] = ["jwt_secret", "jwt_issuer", "jwt_audience"];
+    pub const NAMES: [&str; 6] =
+        ["jwt_secret", "jwt_issuer", "jwt_audience", "jwt_jwks_url", "jwt_jwks_origin", "jwt_jwks_issuer"];
 
-    /// Reads `jwt_secret`, `jwt_issuer` and `jwt_audience`.
+    /// Reads the variables `jwt_*`.
     pub fn read(reader: &mut Reader) -> Self {
         let secret = reader.secret("jwt_secret");
         if secret.len() < 32 {
@@ -168,7 +180,35 @@ impl TokenSettings {
                 reader.wrong(name, "must not be empty");
             }
         }
-        Self { secret, issuer, audience }
+        Self { secret, issuer, audience, other: OtherIssuer::read(reader) }
+    }
+}
+
+impl OtherIssuer {
+    /// Reads `jwt_jwks_url`, `jwt_jwks_origin` and `jwt_jwks_issuer`.
+    ///
+    /// The origin is written a second time because a manifest's allowed hosts cannot hold a path.
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let jwks_url = reader.text("jwt_jwks_url");
+        if jwks_url.is_empty() {
+            return None;
+        }
+        let (origin, issuer) = (reader.text("jwt_jwks_origin"), reader.text("jwt_jwks_issuer"));
+        let uri: Option<http::Uri> = jwks_url.parse().ok();
+        let of = uri.and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?)));
+        let http = jwks_url.starts_with("https://") || jwks_url.starts_with("http://");
+        match of {
+            Some(of) if http && !of.contains('@') => {
+                if origin.strip_suffix('/').unwrap_or(&origin) != of {
+                    reader.wrong("jwt_jwks_origin", "must be the beginning of jwt_jwks_url: scheme, host and port");
+                }
+            }
+            _ => reader.wrong("jwt_jwks_url", "must look like https://host/path"),
+        }
+        if issuer.is_empty() {
+            reader.wrong("jwt_jwks_issuer", "must be set when jwt_jwks_url is");
+        }
+        Some(Self { jwks_url, issuer })
     }
 }
 
@@ -240,6 +280,32 @@ mod tests {
         let mut reader = Reader::of_values(&[]);
         assert!(DatabaseSettings::read(&mut reader) == DatabaseSettings::Embedded);
         assert!(CacheSettings::read(&mut reader) == CacheSettings::Embedded);
+    }
+
+    #[test]
+    fn another_issuer_needs_its_name_and_an_origin_that_agrees() {
+        let read = |url: &'static str, origin: &'static str, issuer: &'static str| {
+            let mut reader = Reader::of_values(&[
+                ("jwt_jwks_url", url),
+                ("jwt_jwks_origin", origin),
+                ("jwt_jwks_issuer", issuer),
+            ]);
+            let other = OtherIssuer::read(&mut reader);
+            reader.finish(other)
+        };
+        assert_eq!(read("", "", ""), Ok(None));
+        let (url, origin) = ("https://id.example:8443/keys?v=1", "https://id.example:8443");
+        assert_eq!(read(url, origin, "id"), Ok(Some(OtherIssuer { jwks_url: url.into(), issuer: "id".into() })));
+        for (url, origin, issuer) in [
+            (url, origin, ""),
+            (url, "https://id.example", "id"),
+            (url, "", "id"),
+            ("ftp://id.example/keys", "ftp://id.example", "id"),
+            ("id.example/keys", "id.example", "id"),
+            ("https://me@id.example/keys", "https://me@id.example", "id"),
+        ] {
+            assert!(read(url, origin, issuer).is_err(), "{url} {origin} {issuer}");
+        }
     }
 
     #[test]

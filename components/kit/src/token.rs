@@ -1,7 +1,13 @@
 //! Access tokens: JSON Web Tokens (RFC 7519), verified by the rules of RFC 8725.
 
+mod fetch;
+pub mod issuer;
+pub mod jwks;
+
 use crate::settings::TokenSettings;
 use connectivity_domain::time::Timestamp;
+use issuer::Issuer;
+use jwks::published_algorithm;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
@@ -20,6 +26,12 @@ pub enum TokenError {
     /// An algorithm that none of our keys is for.
     #[error("wrong algorithm")]
     Algorithm,
+    /// A published key is asked for that the issuer does not have, or none is named.
+    #[error("unknown key")]
+    UnknownKey,
+    /// The issuer's keys could not be fetched so far: whether the token holds cannot be told.
+    #[error("the issuer's keys are not at hand")]
+    NoKeys,
     /// The signature is not by our key.
     #[error("wrong signature")]
     Signature,
@@ -89,56 +101,55 @@ struct Header {
     alg: String,
     #[serde(rename = "typ")]
     _typ: Option<String>,
-    #[serde(rename = "kid")]
-    _kid: Option<String>,
+    kid: Option<String>,
 }
 
 /// The keys and names that tokens are verified against. Holds a secret: no `Debug`.
 pub struct Verifier {
-    key: DecodingKey,
-    validation: Validation,
+    secret: DecodingKey,
     issuer: String,
+    other: Option<Issuer>,
     audience: String,
 }
 
 impl Verifier {
-    /// A verifier for tokens signed with `jwt_secret`.
+    /// A verifier for tokens signed with `jwt_secret`, and for those of the issuer behind `jwt_jwks_url` if it is set.
     pub fn new(settings: &TokenSettings) -> Self {
-        // The library checks the signature under the pinned algorithm. The claims are checked here, against a time
-        // that is passed in.
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
+        let other = settings.other.as_ref();
         Self {
-            key: DecodingKey::from_secret(settings.secret.as_bytes()),
-            validation,
+            secret: DecodingKey::from_secret(settings.secret.as_bytes()),
             issuer: settings.issuer.clone(),
+            other: other.map(|other| Issuer::new(other.issuer.clone(), fetch::from(other.jwks_url.clone()))),
             audience: settings.audience.clone(),
         }
     }
 
     /// The caller that an access token names, if the token holds.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, TokenError> {
+    ///
+    /// The secret verifies HS256 and nothing else, a published key its own algorithm and nothing else, and each of them
+    /// the tokens of its own issuer (RFC 8725 sections 3.1 and 3.8).
+    ///
+    /// # Errors
+    ///
+    /// It does not hold, or [`TokenError::NoKeys`].
+    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, TokenError> {
         let header = header(token)?;
-        if header.alg != "HS256" {
-            return Err(TokenError::Algorithm);
-        }
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
-            .map_err(|error| match error.kind() {
-                jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::Signature,
-                jsonwebtoken::errors::ErrorKind::Json(_) => TokenError::Claims,
-                _ => TokenError::Malformed,
-            })?
-            .claims;
-        self.check(&claims, now.as_micros().div_euclid(1_000_000))?;
+        let (claims, issuer) = if header.alg == "HS256" {
+            (decode(token, &self.secret, Algorithm::HS256)?, &self.issuer)
+        } else {
+            let other = self.other.as_ref().ok_or(TokenError::Algorithm)?;
+            let algorithm = published_algorithm(&header.alg).ok_or(TokenError::Algorithm)?;
+            let id = header.kid.ok_or(TokenError::UnknownKey)?;
+            let key = other.key(&id, algorithm, now).await?;
+            (decode(token, key.key(), algorithm)?, &other.name)
+        };
+        self.check(&claims, issuer, now.as_micros().div_euclid(1_000_000))?;
         let scopes = claims.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
         Ok(Caller { subject: claims.sub, token_id: claims.jti, scopes })
     }
 
-    fn check(&self, claims: &Claims, now_seconds: i64) -> Result<(), TokenError> {
-        let named = claims.iss == self.issuer && claims.aud.names(&self.audience) && claims.token_type == "access";
+    fn check(&self, claims: &Claims, issuer: &str, now_seconds: i64) -> Result<(), TokenError> {
+        let named = claims.iss == issuer && claims.aud.names(&self.audience) && claims.token_type == "access";
         let identified = (1..=128).contains(&claims.sub.len()) && (1..=128).contains(&claims.jti.len());
         let starts = claims.nbf.into_iter().chain(claims.iat).max().unwrap_or(i64::MIN);
         if !named || !identified {
@@ -151,6 +162,22 @@ impl Verifier {
             Ok(())
         }
     }
+}
+
+fn decode(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, TokenError> {
+    // The library checks the signature under the pinned algorithm. The claims are checked here, against a time that is
+    // passed in.
+    let mut validation = Validation::new(algorithm);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    let decoded = jsonwebtoken::decode::<Claims>(token, key, &validation);
+    decoded.map(|token| token.claims).map_err(|error| match error.kind() {
+        jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::Signature,
+        jsonwebtoken::errors::ErrorKind::Json(_) => TokenError::Claims,
+        _ => TokenError::Malformed,
+    })
 }
 
 fn header(token: &str) -> Result<Header, TokenError> {
