@@ -21,6 +21,7 @@ fn main() {
         package connectivity:host;
         world host {{
             import spin:variables/variables@3.0.0;
+            import spin:key-value/key-value@3.0.0;
             import spin:mysql/mysql@3.0.0;
             import spin:redis/redis@3.0.0;
             import spin:sqlite/sqlite@3.1.0;
@@ -28,6 +29,7 @@ fn main() {
     "#,
     imports: {{ default: async | trappable }},
     with: {{
+        "spin:key-value/key-value.store": crate::interfaces::key_value::Store,
         "spin:mysql/mysql.connection": crate::interfaces::mysql::Connection,
         "spin:redis/redis.connection": crate::interfaces::redis::Connection,
         "spin:sqlite/sqlite.connection": crate::interfaces::sqlite::Connection,

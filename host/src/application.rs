@@ -6,7 +6,7 @@ use crate::compose::{ComposeError, compose};
 use crate::engine::{Grant, Instances, engine, prepare};
 use crate::interfaces::sqlite;
 use crate::manifest::{Component, Manifest, Route};
-use crate::outbound_http::{OutboundHttp, SharedClient, client};
+use crate::outbound_http::{Internal, OutboundHttp, client};
 use crate::routes::Routes;
 use crate::template::{TemplateError, resolve};
 use crate::variables::{VariableProblems, decide};
@@ -61,12 +61,10 @@ pub(crate) enum LoadError {
     Version,
     #[error("a route names the component {0:?}, which the manifest does not have")]
     NoSuchComponent(String),
-    #[error("component {0}: private routes are not supported by this host: run it with Spin")]
-    PrivateRoute(String),
-    #[error(
-        "component {component}: the SQLite database {name:?} is neither \"default\" nor in the runtime configuration"
-    )]
-    NoSuchDatabase { component: String, name: String },
+    #[error("component {0}: a route is a path, or {{ private = true }}")]
+    NoRoute(String),
+    #[error("component {component}: the {kind} {name:?} is neither \"default\" nor in the runtime configuration")]
+    NoSuchStore { component: String, kind: &'static str, name: String },
     #[error(transparent)]
     Variables(#[from] VariableProblems),
     #[error(transparent)]
@@ -86,12 +84,14 @@ pub(crate) enum LoadError {
 #[serde(deny_unknown_fields)]
 struct RuntimeConfig {
     #[serde(default)]
-    sqlite_database: BTreeMap<String, SqliteDatabase>,
+    sqlite_database: BTreeMap<String, StoreFile>,
+    #[serde(default)]
+    key_value_store: BTreeMap<String, StoreFile>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SqliteDatabase {
+struct StoreFile {
     #[serde(rename = "type")]
     _kind: SpinKind,
     path: PathBuf,
@@ -114,7 +114,7 @@ impl Application {
         let folder = options.manifest.parent().unwrap_or(Path::new("")).to_owned();
         let values = decide(&manifest.variables, &options.variables, |name| std::env::var(name).ok())?;
         let state = options.state_dir.clone().unwrap_or_else(|| folder.join(".spin"));
-        let databases = databases(options, &folder, &state)?;
+        let files = Files::find(options, &folder, &state)?;
         let wasm = |what: &str| {
             let what = what.to_owned();
             move |cause| LoadError::Wasm { what, cause }
@@ -123,26 +123,27 @@ impl Application {
             .map_err(|cause| LoadError::Unreadable { path: state.clone(), cause })?;
         let engine = engine(&cache).map_err(wasm("the wasm engine"))?;
         let client = client();
+        let internal = Internal::default();
         let mut application = Self { routes: Routes::default(), handlers: BTreeMap::new() };
         for trigger in &manifest.trigger.http {
             let id = &trigger.component;
             let component = manifest.component.get(id).ok_or_else(|| LoadError::NoSuchComponent(id.clone()))?;
             match &trigger.route {
                 Route::Path(route) => application.routes.add(route, id),
-                Route::Private { private } => {
-                    if *private {
-                        return Err(LoadError::PrivateRoute(id.clone()));
-                    }
-                }
+                // Only for other components, at http://<component>.spin.internal.
+                Route::Private { private: true } => {}
+                Route::Private { private: false } => return Err(LoadError::NoRoute(id.clone())),
             }
             if !application.handlers.contains_key(id) {
-                let grant = Arc::new(grant(id, component, &values, &databases, client.clone())?);
+                let http = |allowed| OutboundHttp::new(client.clone(), allowed, internal.clone());
+                let grant = Arc::new(grant(id, component, &values, &files, http)?);
                 let bytes = compose(id, &manifest.component, &folder)?;
                 let pre = prepare(&engine, &bytes).map_err(wasm(&format!("component {id}")))?;
                 let instances = Instances { engine: engine.clone(), pre, grant, limits: Limits::of(options) };
                 application.handlers.insert(id.clone(), ProxyHandler::new(instances));
             }
         }
+        internal.connect(application.handlers.clone());
         Ok(application)
     }
 }
@@ -151,47 +152,71 @@ fn grant(
     id: &str,
     component: &Component,
     values: &BTreeMap<String, String>,
-    databases: &BTreeMap<String, PathBuf>,
-    client: SharedClient,
+    files: &Files,
+    http: impl FnOnce(AllowedHosts) -> OutboundHttp,
 ) -> Result<Grant, LoadError> {
     let hosts: Vec<String> =
         component.allowed_outbound_hosts.iter().map(|entry| resolve(entry, values)).collect::<Result<_, _>>()?;
     let variables = component.variables.iter();
     let variables = variables.map(|(name, template)| Ok((name.clone(), resolve(template, values)?)));
-    let own = component.sqlite_databases.iter().map(|name| {
-        let missing = || LoadError::NoSuchDatabase { component: id.to_owned(), name: name.clone() };
-        Ok((name.clone(), databases.get(name).cloned().ok_or_else(missing)?))
-    });
+    let own = |kind: &'static str, names: &[String], all: &BTreeMap<String, PathBuf>| {
+        let file = |name: &String| {
+            let missing = || LoadError::NoSuchStore { component: id.to_owned(), kind, name: name.clone() };
+            Ok((name.clone(), all.get(name).cloned().ok_or_else(missing)?))
+        };
+        names.iter().map(file).collect::<Result<_, LoadError>>()
+    };
     Ok(Grant {
         id: id.to_owned(),
         variables: variables.collect::<Result<_, TemplateError>>()?,
-        http: OutboundHttp::new(client, AllowedHosts::parse(&hosts)?),
-        databases: own.collect::<Result<_, LoadError>>()?,
+        http: http(AllowedHosts::parse(&hosts)?),
+        databases: own("SQLite database", &component.sqlite_databases, &files.databases)?,
+        stores: own("key-value store", &component.key_value_stores, &files.stores)?,
     })
 }
 
-/// Where the databases are, the default one prepared with the SQL of the command line.
-fn databases(options: &Options, folder: &Path, state: &Path) -> Result<BTreeMap<String, PathBuf>, LoadError> {
-    let configured: RuntimeConfig = match &options.runtime_config_file {
-        Some(path) => parse(path)?,
-        None => RuntimeConfig::default(),
-    };
-    let mut databases: BTreeMap<_, _> =
-        configured.sqlite_database.into_iter().map(|(name, database)| (name, folder.join(database.path))).collect();
-    let default = databases.entry("default".to_owned()).or_insert_with(|| state.join("sqlite_db.db")).clone();
-    for path in databases.values().filter_map(|path| path.parent()) {
-        std::fs::create_dir_all(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
+/// Where databases and stores are, by their names.
+struct Files {
+    databases: BTreeMap<String, PathBuf>,
+    stores: BTreeMap<String, PathBuf>,
+}
+
+impl Files {
+    /// Finds them all, and prepares the default database with the SQL of the command line.
+    fn find(options: &Options, folder: &Path, state: &Path) -> Result<Self, LoadError> {
+        let configured: RuntimeConfig = match &options.runtime_config_file {
+            Some(path) => parse(path)?,
+            None => RuntimeConfig::default(),
+        };
+        let named = |files: BTreeMap<String, StoreFile>, default: &str| {
+            let files = files.into_iter().map(|(name, file)| (name, folder.join(file.path)));
+            let mut files: BTreeMap<_, _> = files.collect();
+            files.entry("default".to_owned()).or_insert_with(|| state.join(default));
+            files
+        };
+        let databases = named(configured.sqlite_database, "sqlite_db.db");
+        let stores = named(configured.key_value_store, "sqlite_key_value.db");
+        for path in databases.values().chain(stores.values()).filter_map(|path| path.parent()) {
+            std::fs::create_dir_all(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
+        }
+        if let Some(default) = databases.get("default") {
+            run_scripts(&options.sqlite, default)?;
+        }
+        Ok(Self { databases, stores })
     }
-    let failed = |cause| LoadError::Database { path: default.clone(), cause };
-    let connection = sqlite::open_file(&default).map_err(failed)?;
-    for sql in &options.sqlite {
+}
+
+fn run_scripts(scripts: &[String], database: &Path) -> Result<(), LoadError> {
+    let failed = |cause| LoadError::Database { path: database.to_owned(), cause };
+    let connection = sqlite::open_file(database).map_err(failed)?;
+    for sql in scripts {
         let text = match sql.strip_prefix('@') {
             Some(path) => read(Path::new(path))?,
             None => sql.clone(),
         };
         connection.execute_batch(&text).map_err(failed)?;
     }
-    Ok(databases)
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {

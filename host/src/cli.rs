@@ -24,7 +24,8 @@ pub(crate) struct Options {
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     pub(crate) variables: Vec<String>,
 
-    /// TOML with the paths of SQLite databases: [`sqlite_database.default`] type = "spin", path = "…".
+    /// TOML with the paths of SQLite databases and key-value stores: [`sqlite_database.default`] or
+    /// [`key_value_store.default`], type = "spin", path = "…".
     #[arg(long)]
     pub(crate) runtime_config_file: Option<PathBuf>,
 

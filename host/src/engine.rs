@@ -31,6 +31,8 @@ pub(crate) struct Grant {
     pub(crate) http: OutboundHttp,
     /// Name to file of the SQLite databases.
     pub(crate) databases: BTreeMap<String, PathBuf>,
+    /// Name to file of the key-value stores.
+    pub(crate) stores: BTreeMap<String, PathBuf>,
 }
 
 /// What one instance has.

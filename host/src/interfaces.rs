@@ -1,5 +1,6 @@
 //! The `spin:*` interfaces, over the drivers that Spin uses.
 
+pub mod key_value;
 pub mod mysql;
 pub mod redis;
 pub mod sqlite;

@@ -79,6 +79,8 @@ pub(crate) struct Component {
     #[serde(default)]
     pub(crate) sqlite_databases: Vec<String>,
     #[serde(default)]
+    pub(crate) key_value_stores: Vec<String>,
+    #[serde(default)]
     pub(crate) variables: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) dependencies: BTreeMap<String, Dependency>,
@@ -138,7 +140,7 @@ mod tests {
     fn unknown_keys_are_refused_by_name() {
         assert!(toml::from_str::<Manifest>(GOOD).is_ok());
         for (extra, name) in
-            [("files = []", "files"), ("ai_models = []", "ai_models"), ("key_value_stores = []", "key_value_stores")]
+            [("files = []", "files"), ("ai_models = []", "ai_models"), ("environment = {}", "environment")]
         {
             let error = toml::from_str::<Manifest>(&format!("{GOOD}\n{extra}")).expect_err("refused").to_string();
             assert!(error.contains(name), "{error}");

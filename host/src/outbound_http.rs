@@ -1,14 +1,18 @@
 //! HTTP requests of components: only to allowed hosts, over kept connections.
 
 use crate::allowed_hosts::AllowedHosts;
+use crate::engine::Instances;
 use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::{Error, RequestOptions, Result, WasiBody, WasiHttpHooks};
 
 /// The client that all components share; it keeps connections.
@@ -17,11 +21,33 @@ pub(crate) type SharedClient = Client<HttpsConnector<HttpConnector>, WasiBody>;
 /// How long a connection may take where the component does not say.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// What the host name of a component ends in, for the other components of the application.
+const INTERNAL: &str = ".spin.internal";
+
+/// The components of the application, for requests from one to another. They are known when all are loaded.
+#[derive(Clone, Default)]
+pub(crate) struct Internal(Arc<OnceLock<BTreeMap<String, ProxyHandler<Instances>>>>);
+
+impl Internal {
+    /// Makes the components known. Only the first call counts.
+    pub(crate) fn connect(&self, handlers: BTreeMap<String, ProxyHandler<Instances>>) {
+        self.0.get_or_init(|| handlers);
+    }
+
+    /// The component that a host name stands for: `None` for a name outside of the application.
+    fn find(&self, host: &str) -> Option<Result<ProxyHandler<Instances>>> {
+        let id = host.strip_suffix(INTERNAL)?;
+        let handler = self.0.get().and_then(|handlers| handlers.get(id)).cloned();
+        Some(handler.ok_or(Error::DestinationUnavailable))
+    }
+}
+
 /// One component's way out.
 #[derive(Clone)]
 pub(crate) struct OutboundHttp {
     client: SharedClient,
     allowed: AllowedHosts,
+    internal: Internal,
 }
 
 /// The shared client.
@@ -36,8 +62,8 @@ pub(crate) fn client() -> SharedClient {
 }
 
 impl OutboundHttp {
-    pub(crate) fn new(client: SharedClient, allowed: AllowedHosts) -> Self {
-        Self { client, allowed }
+    pub(crate) fn new(client: SharedClient, allowed: AllowedHosts, internal: Internal) -> Self {
+        Self { client, allowed, internal }
     }
 
     /// May this component connect to this address?
@@ -46,6 +72,7 @@ impl OutboundHttp {
     }
 }
 
+/// What goes on after the head of an answer: nothing, the body does it.
 type Io = Box<dyn Future<Output = Result<()>> + Send>;
 
 impl WasiHttpHooks for OutboundHttp {
@@ -57,10 +84,15 @@ impl WasiHttpHooks for OutboundHttp {
     ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Io)>> + Send> {
         let allowed = self.allows(&request.uri().to_string());
         let client = self.client.clone();
+        let internal = request.uri().host().and_then(|host| self.internal.find(host));
         let first_byte = options.and_then(|options| options.first_byte_timeout);
         Box::new(async move {
             if !allowed {
                 return Err(Error::HttpRequestDenied);
+            }
+            if let Some(handler) = internal {
+                let answer = handler?.handle((), request).await.map_err(|_| Error::ConnectionTerminated)?;
+                return Ok((answer, Box::new(async { Ok(()) }) as Io));
             }
             let answer = client.request(request);
             let answer = match first_byte {

@@ -2,6 +2,7 @@
 
 use crate::servers::root;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,15 +13,19 @@ pub const SECRET: &str = "a secret for tests alone, 32 bytes or more";
 /// The application on a host of its own. It is killed when it is dropped.
 pub struct Host {
     child: Child,
-    url: String,
+    address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
-    state: PathBuf,
+    state: Option<PathBuf>,
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
         // It may have ended already.
-        let _ = (self.child.kill(), self.child.wait(), std::fs::remove_dir_all(&self.state));
+        let _ = (self.child.kill(), self.child.wait());
+        if let Some(state) = &self.state {
+            // What is left is in the system's folder for what may be lost.
+            let _ = std::fs::remove_dir_all(state);
+        }
     }
 }
 
@@ -30,17 +35,34 @@ impl Host {
     /// # Panics
     /// It does not start: the message says what it printed.
     pub fn start(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let scripts = ["0001_affiliation_checks", "0002_cache"].map(|name| format!("@migrations/sqlite/{name}.sql"));
+        let scripts = scripts.iter().flat_map(|script| ["--sqlite", script]);
+        let arguments: Vec<&str> = scripts.chain(arguments.iter().copied()).collect();
+        Self::start_application(&[&[("jwt_secret", SECRET)], variables].concat(), &arguments)
+    }
+
+    /// Starts the application that the arguments name, on databases of its own.
+    ///
+    /// # Panics
+    /// It does not start: the message says what it printed.
+    pub fn start_application(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let state = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir(&state).expect("a folder");
         let mut command = Command::new(root().join("target/release/connectivity-host"));
         command.current_dir(root()).args(["--listen", "127.0.0.1:0", "--state-dir"]).arg(&state).args(arguments);
-        for script in ["0001_affiliation_checks", "0002_cache"] {
-            command.args(["--sqlite", &format!("@migrations/sqlite/{script}.sql")]);
-        }
-        command.env("SPIN_VARIABLE_JWT_SECRET", SECRET);
         for (name, value) in variables {
             command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
         }
+        let mut host = Self::run(command);
+        host.state = Some(state);
+        host
+    }
+
+    /// Runs a program that says on its first line which address it serves.
+    ///
+    /// # Panics
+    /// It does not: the message says what it printed.
+    pub fn run(mut command: Command) -> Self {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run `cargo xtask build` first");
         let log = Arc::default();
@@ -49,19 +71,29 @@ impl Host {
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a line");
-        let url = line.trim().strip_prefix("Serving ").map(str::to_owned);
+        let address = line.trim().strip_prefix("Serving http://").and_then(|address| address.parse().ok());
         collect(stdout, Arc::clone(&log));
-        let Some(url) = url else {
+        let Some(address) = address else {
             // It has ended: all that it said is there soon.
             let _ = child.wait();
             panic!("the host did not start: {:?}", log.lock());
         };
-        Self { child, url, log, state }
+        Self { child, address, log, state: None }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
+        format!("http://{}{path}", self.address)
     }
 
     /// What it has logged so far.

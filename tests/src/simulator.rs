@@ -32,6 +32,8 @@ pub enum Behaviour {
         /// `Retry-After` in seconds.
         retry_after: Option<u64>,
     },
+    /// By the id, after this long.
+    Slow(Duration),
     /// Not at all.
     Hang,
     /// With this status so many times, and by the id after that.
@@ -165,6 +167,10 @@ async fn validate(State(inner): State<Arc<Inner>>, Path(id): Path<String>, heade
         }
         Behaviour::FailFirst { status, .. } => {
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }
+        Behaviour::Slow(pause) => {
+            tokio::time::sleep(pause).await;
+            by_id(&id)
         }
         Behaviour::Hang => std::future::pending().await,
     }

@@ -9,6 +9,9 @@ const TARGET: &str = "wasm32-wasip2";
 /// The components and plugins that spin.toml names.
 pub(crate) const COMPONENTS: [&str; 2] = ["affiliation", "govcarpeta"];
 
+/// The components that only the tests run.
+const GUESTS: [&str; 1] = ["host-probe"];
+
 /// Builds the components, the host and the simulator.
 pub(crate) fn build() -> Result<(), Failure> {
     components()?;
@@ -30,11 +33,16 @@ pub(crate) fn native(command: &str, arguments: &[&str]) -> Command {
 pub(crate) fn components() -> Result<(), Failure> {
     add_target()?;
     announce("building the components");
-    let mut arguments = vec!["build", "--release", "--target", TARGET];
-    for component in COMPONENTS {
-        arguments.extend(["-p", component]);
+    run(&mut wasm("build"))
+}
+
+/// A cargo command on everything that is built for wasm.
+pub(crate) fn wasm(command: &str) -> Command {
+    let mut command = cargo(&[command, "--release", "--target", TARGET]);
+    for component in COMPONENTS.iter().chain(&GUESTS) {
+        command.args(["-p", component]);
     }
-    run(&mut cargo(&arguments))
+    command
 }
 
 /// Adds the wasm target to the toolchain if it is missing.

@@ -1,6 +1,6 @@
 //! Formatting and lints.
 
-use crate::build::{COMPONENTS, add_target, native};
+use crate::build::{add_target, native, wasm};
 use crate::run::{Failure, announce, cargo, program, run};
 
 /// Checks everything; warnings are errors.
@@ -12,11 +12,7 @@ pub(crate) fn lint() -> Result<(), Failure> {
     let deny = ["--", "-D", "warnings"];
     run(native("clippy", &["--all-targets"]).args(deny))?;
     run(cargo(&["clippy", "--release", "-p", "xtask", "--all-targets"]).args(deny))?;
-    let mut wasm = vec!["clippy", "--release", "--target", "wasm32-wasip2"];
-    for component in COMPONENTS {
-        wasm.extend(["-p", component]);
-    }
-    run(cargo(&wasm).args(deny))?;
+    run(wasm("clippy").args(deny))?;
     for (tool, arguments) in [("cargo-deny", &["deny", "check"][..]), ("cargo-machete", &["machete"][..])] {
         let there = program(tool, &["--version"]).output().is_ok_and(|output| output.status.success());
         if there {

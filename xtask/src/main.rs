@@ -1,5 +1,6 @@
 //! The tasks of this project: what a developer, an operator and CI do, they do with these.
 
+mod bench;
 mod build;
 mod lint;
 mod run;
@@ -30,6 +31,13 @@ enum Task {
     Test,
     /// Checks formatting and lints.
     Lint,
+    /// Measures under load, on real servers, beside a native server that does the same I/O.
+    ///
+    /// What is to be measured and its options follow: `cargo xtask bench affiliation --help`.
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "--help")]
+        what: Vec<String>,
+    },
     /// Starts, stops or shows real MariaDB and Redis servers with their data under target/.
     Services {
         #[command(subcommand)]
@@ -58,6 +66,7 @@ fn main() -> ExitCode {
         Task::Build => build::build(),
         Task::Test => test::test(),
         Task::Lint => lint::lint(),
+        Task::Bench { what } => bench::bench(&what),
         Task::Services { action } => services::act(&action),
         Task::Migrate { database_url } => migrate(&database_url),
         Task::Token { scope, minutes } => token::development(&scope, minutes).map(|token| println!("{token}")),

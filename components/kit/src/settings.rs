@@ -285,11 +285,8 @@ mod tests {
     #[test]
     fn another_issuer_needs_its_name_and_an_origin_that_agrees() {
         let read = |url: &'static str, origin: &'static str, issuer: &'static str| {
-            let mut reader = Reader::of_values(&[
-                ("jwt_jwks_url", url),
-                ("jwt_jwks_origin", origin),
-                ("jwt_jwks_issuer", issuer),
-            ]);
+            let mut reader =
+                Reader::of_values(&[("jwt_jwks_url", url), ("jwt_jwks_origin", origin), ("jwt_jwks_issuer", issuer)]);
             let other = OtherIssuer::read(&mut reader);
             reader.finish(other)
         };

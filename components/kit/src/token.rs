@@ -7,8 +7,8 @@ pub mod jwks;
 use crate::settings::TokenSettings;
 use connectivity_domain::time::Timestamp;
 use issuer::Issuer;
-use jwks::published_algorithm;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jwks::published_algorithm;
 use serde::Deserialize;
 
 /// Longest token that is looked at. Ours have about 400 bytes.

@@ -1,0 +1,5 @@
+//! Measuring the application under load, and beside it a native server that does the same I/O.
+
+pub mod floor;
+pub mod load;
+pub mod process;

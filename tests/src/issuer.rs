@@ -1,0 +1,164 @@
+//! Another issuer of tokens: it makes keys, signs with them, and publishes them over HTTP.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::SigningKey;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use p256::elliptic_curve::rand_core::OsRng;
+use p256::elliptic_curve::sec1::ToEncodedPoint;
+use p256::pkcs8::EncodePrivateKey;
+use rsa::pkcs1::EncodeRsaPrivateKey;
+use rsa::traits::PublicKeyParts;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::net::TcpListener;
+
+/// What `iss` of its tokens says.
+pub const ISSUER: &str = "https://identity.example";
+
+/// A key pair.
+pub struct Key {
+    id: String,
+    algorithm: Algorithm,
+    private: EncodingKey,
+    public: Value,
+}
+
+impl Key {
+    /// A new RSA key of 2,048 bits.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    pub fn rsa(id: &str) -> Self {
+        let key = rsa::RsaPrivateKey::new(&mut OsRng, 2048).expect("a key");
+        let der = key.to_pkcs1_der().expect("DER");
+        let private = EncodingKey::from_rsa_der(der.as_bytes());
+        let (n, e) = (base64(&key.n().to_bytes_be()), base64(&key.e().to_bytes_be()));
+        let public = json!({"kty": "RSA", "kid": id, "use": "sig", "alg": "RS256", "n": n, "e": e});
+        Self { id: id.to_owned(), algorithm: Algorithm::RS256, private, public }
+    }
+
+    /// A new key on P-256.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    pub fn p256(id: &str) -> Self {
+        let key = p256::SecretKey::random(&mut OsRng);
+        let private = EncodingKey::from_ec_der(key.to_pkcs8_der().expect("DER").as_bytes());
+        let point = key.public_key().to_encoded_point(false);
+        let (x, y) = (base64(point.x().expect("x")), base64(point.y().expect("y")));
+        let public = json!({"kty": "EC", "crv": "P-256", "kid": id, "x": x, "y": y});
+        Self { id: id.to_owned(), algorithm: Algorithm::ES256, private, public }
+    }
+
+    /// A new Ed25519 key.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    pub fn ed25519(id: &str) -> Self {
+        let key = SigningKey::generate(&mut OsRng);
+        let private = EncodingKey::from_ed_der(key.to_pkcs8_der().expect("DER").as_bytes());
+        let x = base64(key.verifying_key().as_bytes());
+        let public = json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "x": x});
+        Self { id: id.to_owned(), algorithm: Algorithm::EdDSA, private, public }
+    }
+
+    /// A token signed with this key.
+    ///
+    /// # Panics
+    /// It cannot be signed.
+    pub fn sign(&self, claims: &Value) -> String {
+        self.sign_as(Some(&self.id), claims)
+    }
+
+    /// A token signed with this key, under another key's id or none.
+    ///
+    /// # Panics
+    /// It cannot be signed.
+    pub fn sign_as(&self, id: Option<&str>, claims: &Value) -> String {
+        let mut header = Header::new(self.algorithm);
+        header.kid = id.map(str::to_owned);
+        jsonwebtoken::encode(&header, claims, &self.private).expect("a token")
+    }
+
+    /// The public half, as a JSON Web Key.
+    pub fn public(&self) -> &Value {
+        &self.public
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The claims of a good access token of this issuer.
+pub fn claims() -> Value {
+    let mut claims = crate::client::claims();
+    claims["iss"] = ISSUER.into();
+    claims
+}
+
+struct Published {
+    set: String,
+    asked: AtomicUsize,
+}
+
+/// Publishes keys; it stops when it is dropped.
+pub struct Issuer {
+    origin: String,
+    published: Arc<Published>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Issuer {
+    /// Publishes these keys on a free port.
+    ///
+    /// # Panics
+    /// The port cannot be opened.
+    pub async fn start(keys: &[&Key]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let keys: Vec<_> = keys.iter().map(|key| key.public()).collect();
+        let published = Arc::new(Published { set: json!({ "keys": keys }).to_string(), asked: AtomicUsize::new(0) });
+        let router = Router::new().route("/keys", get(keys_of)).with_state(Arc::clone(&published));
+        let task = tokio::spawn(async move {
+            // It ends only when the task is aborted.
+            let _ = axum::serve(listener, router).await;
+        });
+        Self { origin, published, task }
+    }
+
+    /// The variables by which the application learns of it.
+    pub fn variables(&self) -> [(&'static str, String); 3] {
+        variables(&self.origin)
+    }
+
+    /// How often it was asked for its keys.
+    pub fn asked(&self) -> usize {
+        self.published.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// The variables by which the application learns of an issuer at this origin.
+pub fn variables(origin: &str) -> [(&'static str, String); 3] {
+    [
+        ("jwt_jwks_url", format!("{origin}/keys")),
+        ("jwt_jwks_origin", origin.to_owned()),
+        ("jwt_jwks_issuer", ISSUER.to_owned()),
+    ]
+}
+
+async fn keys_of(State(published): State<Arc<Published>>) -> String {
+    published.asked.fetch_add(1, Ordering::Relaxed);
+    published.set.clone()
+}
