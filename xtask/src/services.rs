@@ -1,6 +1,8 @@
-//! Real MariaDB and Redis for tests and a closer look: private ports, data under target/services.
+//! Real MariaDB, Redis and RabbitMQ for tests and a closer look: private ports, data under target/services.
 
+mod compose;
 pub(crate) mod mariadb;
+mod rabbitmq;
 mod redis;
 
 use crate::run::{Failure, announce, failed, program, run, target};
@@ -10,12 +12,15 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to answer its first question.
 const START: Duration = Duration::from_mins(1);
+
+/// Debian's packages.
+const PACKAGES: [&str; 3] = ["mariadb-server", "redis-server", "rabbitmq-server"];
 
 #[derive(Subcommand)]
 pub(crate) enum Action {
@@ -32,6 +37,50 @@ pub(crate) enum Action {
 pub(crate) struct Services {
     pub(crate) mariadb: Server,
     pub(crate) redis: Server,
+    pub(crate) rabbitmq: Server,
+}
+
+/// One of them, and what is done with each.
+struct Known<'a> {
+    name: &'static str,
+    /// What its process is called.
+    process: &'static str,
+    server: &'a Server,
+    answers: fn(&Server) -> bool,
+}
+
+impl Services {
+    fn all(&self) -> [Known<'_>; 3] {
+        let Self { mariadb, redis, rabbitmq } = self;
+        [
+            Known { name: "MariaDB", process: "mariadbd", server: mariadb, answers: mariadb::answers },
+            Known { name: "Redis", process: "redis-server", server: redis, answers: redis::answers },
+            Known { name: "RabbitMQ", process: "beam.smp", server: rabbitmq, answers: rabbitmq::answers },
+        ]
+    }
+
+    /// Ports and passwords, those of the last time where there are any.
+    fn prepare(before: Option<&Self>) -> Result<Self, Failure> {
+        let again = |server: Option<&Server>| {
+            let (port, password) = match server {
+                // The data in target/ knows this password; the port may have been taken since.
+                Some(server) => (free_port(server.port)?, server.password.clone()),
+                None => (free_port(0)?, random()),
+            };
+            Ok::<_, Failure>(Server { port, password, pid: 0 })
+        };
+        Ok(Self {
+            mariadb: again(before.map(|it| &it.mariadb))?,
+            redis: again(before.map(|it| &it.redis))?,
+            rabbitmq: again(before.map(|it| &it.rabbitmq))?,
+        })
+    }
+
+    fn write(&self) -> Result<(), Failure> {
+        let path = folder().join("services.json");
+        std::fs::create_dir_all(folder()).map_err(failed(path.display().to_string()))?;
+        write_private(&path, &serde_json::to_string_pretty(self).map_err(failed("services.json"))?)
+    }
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -64,64 +113,53 @@ pub(crate) fn known() -> Result<Services, Failure> {
 pub(crate) fn start() -> Result<bool, Failure> {
     let before = known().ok();
     if let Some(services) = &before {
-        if mariadb::answers(&services.mariadb) && redis::answers(&services.redis) {
-            println!("MariaDB and Redis are running already");
+        if services.all().iter().all(|it| (it.answers)(it.server)) {
+            println!("MariaDB, Redis and RabbitMQ are running already");
             return Ok(false);
         }
         stop()?;
     }
-    install()?;
-    let again = |server: Option<&Server>| {
-        let (port, password) = match server {
-            // The data in target/ knows this password; the port may have been taken since.
-            Some(server) => (free_port(server.port)?, server.password.clone()),
-            None => (free_port(0)?, random()),
-        };
-        Ok::<_, Failure>(Server { port, password, pid: 0 })
-    };
-    let mut services = Services {
-        mariadb: again(before.as_ref().map(|it| &it.mariadb))?,
-        redis: again(before.as_ref().map(|it| &it.redis))?,
-    };
-    announce("starting MariaDB");
+    let mut services = Services::prepare(before.as_ref())?;
+    install(&services)?;
+    announce("starting MariaDB, Redis and RabbitMQ");
     services.mariadb.pid = mariadb::start(&services.mariadb)?;
-    announce("starting Redis");
     services.redis.pid = redis::start(&services.redis)?;
-    let text = serde_json::to_string_pretty(&services).map_err(failed("services.json"))?;
-    write_private(&folder().join("services.json"), &text)?;
-    wait("MariaDB", || mariadb::answers(&services.mariadb))?;
-    wait("Redis", || redis::answers(&services.redis))?;
-    println!("MariaDB answers on port {}, Redis on port {}", services.mariadb.port, services.redis.port);
+    services.rabbitmq.pid = rabbitmq::start(&services.rabbitmq)?;
+    services.write()?;
+    for Known { name, server, answers, .. } in services.all() {
+        let log = folder().join(format!("{}.log", name.to_lowercase()));
+        wait_until(|| answers(server))
+            .ok_or_else(|| Failure(format!("{name} does not answer: see {}", log.display())))?;
+        println!("{name} answers on port {}", server.port);
+    }
     Ok(true)
 }
 
 /// Stops the servers, each with the time that it needs.
 pub(crate) fn stop() -> Result<(), Failure> {
     let Ok(services) = known() else { return Ok(()) };
-    for (name, program, pid) in
-        [("MariaDB", "mariadbd", services.mariadb.pid), ("Redis", "redis-server", services.redis.pid)]
-    {
-        if !is(pid, program) {
+    for Known { name, process, server, .. } in services.all() {
+        if !is(server.pid, process) {
             continue;
         }
-        run(&mut self::program("kill", &["-TERM", &pid.to_string()]))?;
-        wait_until(|| !is(pid, program))
+        run(&mut program("kill", &["-TERM", &server.pid.to_string()]))?;
+        wait_until(|| !is(server.pid, process))
             .ok_or_else(|| Failure(format!("{name} did not stop: see {}", folder().display())))?;
         println!("{name} has stopped");
     }
+    rabbitmq::forget_nodes();
     Ok(())
 }
 
 fn status() -> Result<(), Failure> {
     let services = known()?;
-    let answers = [
-        ("MariaDB", mariadb::answers(&services.mariadb), services.mariadb.port),
-        ("Redis", redis::answers(&services.redis), services.redis.port),
-    ];
-    for (name, answers, port) in answers {
-        println!("{name} on port {port}: {}", if answers { "answers" } else { "does not answer" });
+    let mut all = true;
+    for Known { name, server, answers, .. } in services.all() {
+        let answers = answers(server);
+        all &= answers;
+        println!("{name} on port {}: {}", server.port, if answers { "answers" } else { "does not answer" });
     }
-    if answers.iter().all(|(_, answers, _)| *answers) { Ok(()) } else { Err(Failure("not all servers answer".into())) }
+    if all { Ok(()) } else { Err(Failure("not all servers answer: cargo xtask services start".into())) }
 }
 
 /// Does this process run this program? A number in a file may be another's by now, or that of one that has ended and
@@ -131,19 +169,25 @@ fn is(pid: u32, program: &str) -> bool {
     status.contains(&format!("({program})")) && !status.contains(&format!("({program}) Z"))
 }
 
-fn install() -> Result<(), Failure> {
+/// Installs what is missing, on Debian as root. Elsewhere says what to do.
+fn install(services: &Services) -> Result<(), Failure> {
     let there =
         |name: &str| program(name, &["--version"]).stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    if there("mariadbd") && there("redis-server") {
+    let rabbitmq = || Path::new(rabbitmq::server()).is_absolute() || there(rabbitmq::server());
+    if there("mariadbd") && there("redis-server") && rabbitmq() {
         return Ok(());
     }
     let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0"));
     if !root || !there("apt-get") {
-        return Err(Failure(
-            "MariaDB or Redis is missing. As root on Debian this command installs them; elsewhere install mariadb-server and redis-server".into(),
-        ));
+        services.write()?;
+        compose::write(services)?;
+        return Err(Failure(format!(
+            "MariaDB, Redis or RabbitMQ is missing. As root on Debian this command installs them. Elsewhere install {}, or run them in containers, and then go on here:\n\n  {}\n",
+            PACKAGES.join(", "),
+            compose::COMMAND
+        )));
     }
-    announce("installing mariadb-server and redis-server");
+    announce(&format!("installing {}", PACKAGES.join(", ")));
     let apt = |arguments: &[&str]| {
         // No server of the system's own is started.
         let mut command = program("apt-get", arguments);
@@ -151,7 +195,7 @@ fn install() -> Result<(), Failure> {
         run(&mut command)
     };
     apt(&["update", "-qq"])?;
-    apt(&["install", "-y", "-qq", "--no-install-recommends", "mariadb-server", "redis-server"])
+    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], &PACKAGES[..]].concat())
 }
 
 /// This port if nobody has it, else one that nobody has.
@@ -167,11 +211,6 @@ fn spawn(name: &str, command: &mut Command) -> Result<u32, Failure> {
     let errors = log.try_clone().map_err(failed(name))?;
     let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0).spawn();
     Ok(child.map_err(failed(name))?.id())
-}
-
-fn wait(name: &str, answers: impl Fn() -> bool) -> Result<(), Failure> {
-    let log = folder().join(format!("{}.log", name.to_lowercase()));
-    wait_until(answers).ok_or_else(|| Failure(format!("{name} does not answer: see {}", log.display())))
 }
 
 fn wait_until(holds: impl Fn() -> bool) -> Option<()> {

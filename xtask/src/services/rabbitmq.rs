@@ -1,0 +1,86 @@
+//! RabbitMQ.
+
+use super::{Server, folder, free_port, spawn};
+use crate::run::{Failure, failed, program};
+use crate::token::write_private;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+/// The account of the tests.
+pub(crate) const USER: &str = "connectivity";
+
+/// Where Debian keeps the server itself. The one on PATH is a wrapper that changes to an account of the system's.
+const DEBIAN: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+/// The program that starts the server.
+pub(super) fn server() -> &'static str {
+    if Path::new(DEBIAN).exists() { DEBIAN } else { "rabbitmq-server" }
+}
+
+pub(super) fn start(server: &Server) -> Result<u32, Failure> {
+    let data = folder().join("rabbitmq");
+    let shown = data.display().to_string();
+    std::fs::create_dir_all(&data).map_err(failed(shown.clone()))?;
+    let settings = data.join("rabbitmq.conf");
+    let text = format!(
+        "listeners.tcp.default = 127.0.0.1:{}\ndefault_user = {USER}\ndefault_pass = {}\nlog.console = true\n",
+        server.port, server.password
+    );
+    write_private(&settings, &text)?;
+    let mut command = program(self::server(), &[]);
+    command
+        // Named after its folder: servers of several checkouts do not meet.
+        .env("RABBITMQ_NODENAME", format!("connectivity-{}@localhost", server.port))
+        .env("RABBITMQ_CONFIG_FILE", &settings)
+        .env("RABBITMQ_MNESIA_DIR", data.join("data"))
+        .env("RABBITMQ_LOGS", "-")
+        .env("RABBITMQ_LOG_BASE", &data)
+        .env("RABBITMQ_ENABLED_PLUGINS_FILE", data.join("enabled_plugins"))
+        .env("RABBITMQ_PID_FILE", data.join("rabbitmq.pid"))
+        .env("RABBITMQ_DIST_PORT", free_port(0)?.to_string())
+        // The nodes' register: one of our own, on this machine alone.
+        .env("ERL_EPMD_PORT", register(server)?.to_string())
+        .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+        // The server takes the place of the script that starts it, and hears its signals.
+        .env("RUNNING_UNDER_SYSTEMD", "true")
+        // The cookie is kept there.
+        .env("HOME", &data);
+    spawn("rabbitmq", &mut command)
+}
+
+/// The port of the nodes' register, which outlives the server: the same at every start.
+fn register(server: &Server) -> Result<u16, Failure> {
+    let path = folder().join("rabbitmq/epmd.port");
+    if let Some(port) = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()) {
+        return Ok(port);
+    }
+    let port = free_port(server.port.wrapping_add(1).max(1024))?;
+    std::fs::write(&path, port.to_string()).map_err(failed(path.display().to_string()))?;
+    Ok(port)
+}
+
+/// Ends the nodes' register, which the server started and leaves behind.
+pub(super) fn forget_nodes() {
+    let port = std::fs::read_to_string(folder().join("rabbitmq/epmd.port")).unwrap_or_default();
+    if !port.is_empty() {
+        // It may have ended already.
+        let _ = program("epmd", &["-port", port.trim(), "-kill"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+/// Does it answer the opening of a connection with `connection.start` (AMQP 0-9-1 section 2.2.4)?
+pub(super) fn answers(server: &Server) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(b"AMQP\x00\x00\x09\x01")?;
+        let mut frame = [0; 11];
+        stream.read_exact(&mut frame)?;
+        // A method frame on channel 0: class 10, method 10.
+        Ok(frame[..3] == [1, 0, 0] && frame[7..] == [0, 10, 0, 10])
+    };
+    ask().unwrap_or(false)
+}
