@@ -24,6 +24,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 /// How often the epoch advances: the grain of the limit on busy components.
 const EPOCH: Duration = Duration::from_millis(100);
 
+/// How long an instance may go on after a request of its took too long.
+const AFTERMATH: Duration = Duration::from_secs(1);
+
 /// What one component may use, shared by all its instances.
 pub(crate) struct Grant {
     pub(crate) id: String,
@@ -130,7 +133,8 @@ impl WorkerExpiration for Expiration {
         let this = self.get_mut();
         let limit = match status {
             WorkerStatus::Idle => this.limits.idle_timeout,
-            WorkerStatus::Requests | WorkerStatus::PostReturn => this.limits.request_timeout,
+            // By then the request's own limit has told its caller.
+            WorkerStatus::Requests | WorkerStatus::PostReturn => this.limits.request_timeout + AFTERMATH,
         };
         let deadline = (since + limit).into();
         if this.sleep.deadline() != deadline {

@@ -85,8 +85,9 @@ impl Issuer {
     }
 
     async fn refresh(&self, now: Timestamp) {
-        self.held().tried_at = Some(now);
         let fetched = (self.fetch)().await;
+        // Only now: whoever comes during a fetch waits for what it brings.
+        self.held().tried_at = Some(now);
         match fetched.and_then(|bytes| KeySet::parse(&bytes).map_err(|error| FetchError(error.to_string()))) {
             Ok(keys) => {
                 let mut held = self.held();
