@@ -23,7 +23,7 @@ async fn handle(request: spin_sdk::http::Request) -> Result<types::Response, Err
         "/probe/served" => Ok((StatusCode::OK, SERVED.load(Ordering::Relaxed).to_string())),
         "/probe/busy" => busy(),
         "/probe/trap" => std::process::abort(),
-        "/probe/never" => std::future::pending().await,
+        "/probe/never" => never().await,
         "/probe/call" => call(&query).await,
         "/probe/store" => store(&query).await,
         "/probe/database" => database(&query).await,
@@ -40,6 +40,12 @@ fn busy() -> Answer {
     loop {
         number = std::hint::black_box(number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
     }
+}
+
+/// Waits longer than anybody has patience for.
+async fn never() -> Answer {
+    spin_sdk::wasip3::clocks::monotonic_clock::wait_for(u64::MAX / 2).await;
+    Err("time has ended".to_owned())
 }
 
 /// Asks an address.
