@@ -46,6 +46,8 @@ impl Limits {
 
 /// Everything that runs.
 pub(crate) struct Application {
+    pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) routes: Routes,
     pub(crate) handlers: BTreeMap<String, ProxyHandler<Instances>>,
 }
@@ -57,6 +59,8 @@ pub(crate) enum LoadError {
     Unreadable { path: PathBuf, cause: std::io::Error },
     #[error("{path}: {cause}")]
     Syntax { path: PathBuf, cause: Box<toml::de::Error> },
+    #[error(".env has a line that is not NAME=value")]
+    DotEnv,
     #[error("spin_manifest_version must be 2")]
     Version,
     #[error("a route names the component {0:?}, which the manifest does not have")]
@@ -112,7 +116,8 @@ impl Application {
             return Err(LoadError::Version);
         }
         let folder = options.manifest.parent().unwrap_or(Path::new("")).to_owned();
-        let values = decide(&manifest.variables, &options.variables, |name| std::env::var(name).ok())?;
+        let environment = environment()?;
+        let values = decide(&manifest.variables, &options.variables, |name| environment.get(name).cloned())?;
         let state = options.state_dir.clone().unwrap_or_else(|| folder.join(".spin"));
         let files = Files::find(options, &folder, &state)?;
         let wasm = |what: &str| {
@@ -124,7 +129,12 @@ impl Application {
         let engine = engine(&cache).map_err(wasm("the wasm engine"))?;
         let client = client();
         let internal = Internal::default();
-        let mut application = Self { routes: Routes::default(), handlers: BTreeMap::new() };
+        let mut application = Self {
+            name: manifest.application.name,
+            version: manifest.application.version,
+            routes: Routes::default(),
+            handlers: BTreeMap::new(),
+        };
         for trigger in &manifest.trigger.http {
             let id = &trigger.component;
             let component = manifest.component.get(id).ok_or_else(|| LoadError::NoSuchComponent(id.clone()))?;
@@ -217,6 +227,22 @@ fn run_scripts(scripts: &[String], database: &Path) -> Result<(), LoadError> {
         connection.execute_batch(&text).map_err(failed)?;
     }
     Ok(())
+}
+
+/// The environment, and under it what a file `.env` here says, as with Spin.
+fn environment() -> Result<BTreeMap<String, String>, LoadError> {
+    let mut values = BTreeMap::new();
+    if let Ok(file) = dotenvy::from_path_iter(".env") {
+        for pair in file {
+            // The error itself would show the line, which may hold a secret.
+            let (name, value) = pair.map_err(|_| LoadError::DotEnv)?;
+            values.insert(name, value);
+        }
+    }
+    values.extend(
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    );
+    Ok(values)
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Runs a Spin application on this machine without Spin.
 ///
 /// Values of the application's variables come from --variable, then from the environment (`SPIN_VARIABLE_NAME`), then
-/// from the manifest's defaults. Give secrets by the environment: arguments can be read by every process.
+/// from a file `.env` in the current folder, then from the manifest's defaults. Give secrets by the environment: arguments can be read by every process.
 #[derive(Parser, Debug)]
 #[command(version, about)]
 pub(crate) struct Options {
@@ -41,7 +41,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 128, value_parser = at_least_one)]
     pub(crate) max_instance_reuse_count: usize,
 
-    /// How many requests one instance serves at once. 1 is best for short requests on few cores.
+    /// How many requests one instance serves at once.
     #[arg(long, default_value_t = 16, value_parser = at_least_one)]
     pub(crate) max_instance_concurrent_reuse_count: usize,
 

@@ -9,8 +9,7 @@ use std::path::PathBuf;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
     pub(crate) spin_manifest_version: u32,
-    #[serde(rename = "application")]
-    pub(crate) _application: ApplicationTable,
+    pub(crate) application: ApplicationTable,
     #[serde(default)]
     pub(crate) variables: BTreeMap<String, Variable>,
     pub(crate) trigger: Triggers,
@@ -20,7 +19,7 @@ pub(crate) struct Manifest {
 /// `[application]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read so that a wrong type is refused; shown nowhere")]
+#[expect(dead_code, reason = "some are read only so that a wrong type is refused")]
 pub(crate) struct ApplicationTable {
     pub(crate) name: String,
     #[serde(default)]

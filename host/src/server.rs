@@ -97,6 +97,10 @@ async fn answer(
     if path.trim_end_matches('/') == "/.well-known/spin/health" {
         return plain(StatusCode::OK, "OK");
     }
+    if path.trim_end_matches('/') == "/.well-known/spin/info" {
+        let info = serde_json::json!({"name": application.name, "version": application.version});
+        return plain(StatusCode::OK, info.to_string());
+    }
     let Some((route, component)) = application.routes.find(path) else {
         return plain(StatusCode::NOT_FOUND, "");
     };
@@ -142,8 +146,8 @@ fn prepare(
     Some(request)
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<WasiBody> {
-    let body = Full::new(Bytes::from_static(text.as_bytes())).map_err(Error::from).boxed_unsync();
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<WasiBody> {
+    let body = Full::new(text.into()).map_err(Error::from).boxed_unsync();
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response

@@ -91,6 +91,19 @@ impl Servers {
         number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no number in {answer:?}"))
     }
 
+    /// The variables of an application that uses a database of that name, reached at `mysql`, and an empty cache.
+    pub fn variables(&self, mysql: SocketAddr, database: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("mysql_address", format!("mysql://{mysql}")),
+            ("mysql_user", USER.to_owned()),
+            ("mysql_password", self.mariadb.password.clone()),
+            ("mysql_database", database.to_owned()),
+            ("redis_address", format!("redis://{}", self.redis.address())),
+            ("redis_password", self.redis.password.clone()),
+            ("redis_database", self.fresh_cache().to_string()),
+        ]
+    }
+
     /// The first column of the rows that a statement finds, as text.
     ///
     /// # Panics

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use connectivity_tests::client::{Answer, Client, check_request, claims, now, sign, token};
 use connectivity_tests::host::{Host, SECRET};
 use connectivity_tests::proxy::Proxy;
-use connectivity_tests::servers::{Servers, USER};
+use connectivity_tests::servers::Servers;
 use connectivity_tests::simulator::{Behaviour, Simulator};
 use http::header;
 use http_body_util::Full;
@@ -48,15 +48,7 @@ impl Scene {
                 let servers = Servers::running();
                 let proxy = Proxy::to(servers.mariadb.address()).await.expect("a proxy");
                 let name = servers.fresh_database().await;
-                all.extend([
-                    ("mysql_address", format!("mysql://{}", proxy.address())),
-                    ("mysql_user", USER.to_owned()),
-                    ("mysql_password", servers.mariadb.password.clone()),
-                    ("mysql_database", name.clone()),
-                    ("redis_address", format!("redis://{}", servers.redis.address())),
-                    ("redis_password", servers.redis.password.clone()),
-                    ("redis_database", servers.fresh_cache().to_string()),
-                ]);
+                all.extend(servers.variables(proxy.address(), &name));
                 Some((proxy, name))
             }
         };

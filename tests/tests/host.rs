@@ -94,6 +94,13 @@ async fn stores_hold_what_they_are_given_and_only_their_own_are_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_host_tells_what_it_runs() {
+    let scene = Scene::new(&[]).await;
+    assert_eq!(scene.ask("/.well-known/spin/health").await, ok("OK"));
+    assert_eq!(scene.ask("/.well-known/spin/info").await, ok(r#"{"name":"probe","version":"0.1.0"}"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_work_is_finished_after_sigterm() {
     let mut scene = Scene::new(&[]).await;
     let id = "1000002";

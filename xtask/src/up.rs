@@ -22,11 +22,11 @@ pub(crate) struct Options {
     spin: bool,
 }
 
-/// Few long-lived instances with one request each at a time: the fastest for short requests on few cores, and the
-/// smallest. Spin and the local host have the same options.
+/// Few long-lived instances with a few requests each: the fastest here, and each instance holds one connection to the
+/// database (docs/performance.md). Spin and the local host have the same options.
 const INSTANCES: [&str; 6] = [
     "--max-instance-concurrent-reuse-count",
-    "1",
+    "4",
     "--max-instance-reuse-count",
     "5000",
     "--idle-instance-timeout",

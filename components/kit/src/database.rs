@@ -10,8 +10,9 @@ use crate::settings::DatabaseSettings;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Connections per instance. One request at a time needs one; a second covers the overlap when an instance serves more.
-const CONNECTIONS: usize = 2;
+/// Connections per instance. Requests of one instance share it: it is theirs for one statement at a time, and they spend
+/// most of their time at the registry. Measured in docs/performance.md: more connections cost, and gain nothing.
+const CONNECTIONS: usize = 1;
 
 /// How long a statement may take, waiting for a connection included. A durable insert takes milliseconds; after this
 /// long the caller is better told to try again.

@@ -1,6 +1,8 @@
 //! A component that does to the local host what a component may do, and what it may not. The path says what.
 #![cfg(target_family = "wasm")]
 
+mod conformance;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
@@ -27,6 +29,8 @@ async fn handle(request: spin_sdk::http::Request) -> Result<types::Response, Err
         "/probe/call" => call(&query).await,
         "/probe/store" => store(&query).await,
         "/probe/database" => database(&query).await,
+        "/probe/conformance/database" => conformance::database().await.map(|report| (StatusCode::OK, report)),
+        "/probe/conformance/cache" => conformance::cache().await.map(|report| (StatusCode::OK, report)),
         path => Ok((StatusCode::OK, path.to_owned())),
     };
     let (status, text) = answer.unwrap_or_else(|error| (StatusCode::IM_A_TEAPOT, error));

@@ -36,7 +36,7 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 32, 64])]
     connections: Vec<usize>,
     /// How many requests one instance serves at once (--max-instance-concurrent-reuse-count).
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 4)]
     concurrency: usize,
 }
 
@@ -116,18 +116,12 @@ async fn native(servers: &Servers, registry: &str) -> Subject {
 
 async fn application(servers: &Servers, registry: &str, concurrency: usize) -> Subject {
     let database = servers.fresh_database().await;
-    let variables = [
+    let mut variables = servers.variables(servers.mariadb.address(), &database);
+    variables.extend([
         ("registry_url", registry.to_owned()),
         ("throttle_user", "1000000000/hour".to_owned()),
-        ("mysql_address", format!("mysql://{}", servers.mariadb.address())),
-        ("mysql_user", USER.to_owned()),
-        ("mysql_password", servers.mariadb.password.clone()),
-        ("mysql_database", database.clone()),
-        ("redis_address", format!("redis://{}", servers.redis.address())),
-        ("redis_password", servers.redis.password.clone()),
-        ("redis_database", servers.fresh_cache().to_string()),
         ("log_level", "warn".to_owned()),
-    ];
+    ]);
     let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let concurrency = concurrency.to_string();
     let arguments = ["--max-instance-concurrent-reuse-count", &concurrency, "--max-instance-reuse-count", "5000"];

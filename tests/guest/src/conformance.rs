@@ -1,0 +1,119 @@
+//! What the database and the cache promise, whichever server is behind them. Run on each by `tests/conformance.rs`.
+
+use connectivity_kit::cache::Cache;
+use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
+use connectivity_kit::runtime;
+use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Reader};
+use std::fmt::Debug;
+use std::time::Duration;
+
+/// One line per promise: `ok …` or `BROKEN …`.
+#[derive(Default)]
+struct Report(Vec<String>);
+
+impl Report {
+    fn expect<T: PartialEq + Debug>(&mut self, promise: &str, found: T, expected: T) {
+        self.0.push(if found == expected {
+            format!("ok {promise}")
+        } else {
+            format!("BROKEN {promise}: {found:?} in place of {expected:?}")
+        });
+    }
+}
+
+/// Tries the database that the variables name.
+pub(crate) async fn database() -> Result<String, String> {
+    let mut reader = Reader::of_host(&DatabaseSettings::NAMES).await;
+    let settings = DatabaseSettings::read(&mut reader);
+    let database = Database::new(&reader.finish(settings).map_err(|problems| problems.to_string())?);
+    let mut report = Report::default();
+
+    let id = runtime::new_id();
+    let inserted = database.run(INSERT, row(&id, "Ñandú ✓ 'quoted' \"twice\" \\")).await;
+    report.expect("a row is inserted", inserted, Ok(Vec::new()));
+    let expected: Row = vec![
+        text(&id),
+        Value::Null,
+        Value::Integer(1),
+        text("Ñandú ✓ 'quoted' \"twice\" \\"),
+        text("2026-01-02 03:04:05.000006"),
+        Value::Integer(65_535),
+    ];
+    report.expect("values come back as they were", database.run(SELECT, vec![text(&id)]).await, Ok(vec![expected]));
+    let again = database.run(INSERT, row(&id, "")).await;
+    report.expect("a key is taken once", again, Err(DatabaseError::Duplicate));
+    let none = database.run(SELECT, vec![text("nobody")]).await;
+    report.expect("no row is no error", none, Ok(Vec::new()));
+    let refused = database.run(Sql::same("SELECT nothing FROM nowhere"), Vec::new()).await;
+    report.expect("a wrong statement is refused", matches!(refused, Err(DatabaseError::Refused(_))), true);
+    let after = database.run(SELECT, vec![text(&id)]).await.map(|rows| rows.len());
+    report.expect("and the next one works", after, Ok(1));
+    let together = futures_util::future::join_all((0..20).map(|_| database.run(SELECT, vec![text(&id)]))).await;
+    report.expect("many at once all have their turn", together.iter().filter(|rows| rows.is_ok()).count(), 20);
+    Ok(report.0.join("\n"))
+}
+
+/// Tries the cache that the variables name.
+pub(crate) async fn cache() -> Result<String, String> {
+    let mut reader = Reader::of_host(&CacheSettings::NAMES).await;
+    let settings = CacheSettings::read(&mut reader);
+    let cache = Cache::new(&reader.finish(settings).map_err(|problems| problems.to_string())?);
+    let mut report = Report::default();
+    let (long, short) = (Duration::from_mins(1), Duration::from_millis(50));
+    let key = |name: &str| format!("conformance:{name}");
+    let get = async |name: &str| cache.get(&key(name), runtime::now()).await;
+
+    report.expect("nothing is under a new key", get("a").await, Ok(None));
+    report.expect("a value is put", cache.put(&key("a"), "é 1", long, runtime::now()).await, Ok(()));
+    report.expect("and found", get("a").await, Ok(Some("é 1".to_owned())));
+    report.expect("a shorter-lived one replaces it", cache.put(&key("a"), "2", short, runtime::now()).await, Ok(()));
+    runtime::sleep(short * 3).await;
+    report.expect("and is gone after its time", get("a").await, Ok(None));
+
+    let set = async |old: Option<&str>, new: &str, keep: Duration| {
+        cache.compare_and_set(&key("b"), old, new, keep, runtime::now()).await
+    };
+    report.expect("what is not there is not replaced", set(Some("1"), "2", long).await, Ok(false));
+    report.expect("where nothing is, something is set", set(None, "1", long).await, Ok(true));
+    report.expect("but once", set(None, "2", long).await, Ok(false));
+    report.expect("another value is not replaced", set(Some("0"), "2", long).await, Ok(false));
+    report.expect("the same value is", set(Some("1"), "2", short).await, Ok(true));
+    report.expect("and held", get("b").await, Ok(Some("2".to_owned())));
+    runtime::sleep(short * 3).await;
+    report.expect("what has expired is not there", set(Some("2"), "3", long).await, Ok(false));
+    report.expect("and may be set anew", set(None, "3", long).await, Ok(true));
+
+    let count = async || cache.count(&key("c"), short * 4, runtime::now()).await;
+    report.expect("a count begins at one", count().await, Ok(1));
+    report.expect("and goes up", count().await, Ok(2));
+    runtime::sleep(short * 6).await;
+    report.expect("and begins again after its time", count().await, Ok(1));
+    let counter = key("d");
+    let many = futures_util::future::join_all((0..20).map(|_| cache.count(&counter, long, runtime::now()))).await;
+    let mut many: Vec<u64> = many.into_iter().filter_map(Result::ok).collect();
+    many.sort_unstable();
+    report.expect("no count is given twice", many, (1..=20).collect());
+    Ok(report.0.join("\n"))
+}
+
+const INSERT: Sql = Sql::same(
+    "INSERT INTO affiliation_checks
+       (id, citizen_id, status, exists_in_system, citizen_data, message, checked_at, external_api_status_code)
+     VALUES (?, '1234567', 'ERROR', ?, ?, ?, ?, ?)",
+);
+
+const SELECT: Sql = Sql {
+    mysql: "SELECT id, citizen_data, exists_in_system, message, DATE_FORMAT(checked_at, '%Y-%m-%d %H:%i:%s.%f'),
+              external_api_status_code FROM affiliation_checks WHERE id = ?",
+    sqlite: "SELECT id, citizen_data, exists_in_system, message, checked_at, external_api_status_code
+             FROM affiliation_checks WHERE id = ?",
+};
+
+fn row(id: &str, message: &str) -> Row {
+    let time = text("2026-01-02 03:04:05.000006");
+    vec![text(id), Value::Integer(1), Value::Null, text(message), time, Value::Integer(65_535)]
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}

@@ -1,0 +1,37 @@
+//! The adapters of the database and of the cache keep the same promises, tried from inside a component on each server.
+
+use connectivity_tests::client::Client;
+use connectivity_tests::host::Host;
+use connectivity_tests::servers::Servers;
+
+/// How many promises each has: none may be left out unnoticed.
+const DATABASE: usize = 7;
+const CACHE: usize = 17;
+
+async fn conform(variables: &[(&'static str, String)]) {
+    let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
+    let variables: Vec<_> = variables.chain([("upstream", "http://127.0.0.1:9")]).collect();
+    let arguments = ["--from", "tests/guest/spin.toml"];
+    let scripts = ["@migrations/sqlite/0001_affiliation_checks.sql", "@migrations/sqlite/0002_cache.sql"];
+    let scripts = scripts.iter().flat_map(|script| ["--sqlite", script]);
+    let host = Host::start_application(&variables, &arguments.into_iter().chain(scripts).collect::<Vec<_>>());
+    for (path, promises) in [("database", DATABASE), ("cache", CACHE)] {
+        let answer = Client::default().get(&host.url(&format!("/probe/conformance/{path}"))).await;
+        let report = String::from_utf8_lossy(&answer.body).into_owned();
+        let broken: Vec<&str> = report.lines().filter(|line| !line.starts_with("ok ")).collect();
+        assert!(broken.is_empty(), "{path}: {broken:#?}");
+        assert_eq!(report.lines().count(), promises, "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_database_and_cache_conform() {
+    conform(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_and_redis_conform() {
+    let servers = Servers::running();
+    let database = servers.fresh_database().await;
+    conform(&servers.variables(servers.mariadb.address(), &database)).await;
+}
