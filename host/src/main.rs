@@ -34,7 +34,8 @@ async fn main() -> ExitCode {
         }
     };
     match server::run(application, &options).await {
-        Ok(()) => ExitCode::SUCCESS,
+        // Idle instances end with the process; taken down one by one they would be reported as failed.
+        Ok(()) => std::process::exit(0),
         Err(error) => {
             eprintln!("connectivity-host: {error:#}");
             ExitCode::FAILURE

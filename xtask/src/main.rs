@@ -38,7 +38,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "--help")]
         what: Vec<String>,
     },
-    /// Starts, stops or shows real MariaDB and Redis servers with their data under target/.
+    /// Starts, stops or shows real MariaDB, Redis and RabbitMQ servers with their data under target/.
     Services {
         #[command(subcommand)]
         action: services::Action,

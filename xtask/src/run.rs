@@ -33,8 +33,19 @@ pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
 }
 
 /// Cargo, the same that runs this.
+///
+/// Without what that one said about this package: some build scripts depend on it, and everything above them would be
+/// built again each time cargo is called by hand and by this program in turn.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments)
+    let mut command = program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments);
+    for (name, _) in std::env::vars_os() {
+        let about_us =
+            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        if about_us {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a program to its end, its output shown.

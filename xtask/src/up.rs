@@ -5,6 +5,7 @@ use crate::services::{self, mariadb};
 use crate::{build, token};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -45,6 +46,23 @@ impl Drop for Running {
     }
 }
 
+/// Has the application end when this program is asked to, however that is asked. It finishes what is in work; then this
+/// program's loop over its output ends, and with it everything else that was started.
+fn end_with_us(application: &Child) {
+    let process = application.id().to_string();
+    std::thread::spawn(move || {
+        let asked = block_on(async {
+            let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            std::io::Result::Ok(())
+        });
+        if matches!(asked, Ok(Ok(()))) {
+            // It may have ended already.
+            let _ = Command::new("kill").args(["-TERM", &process]).status();
+        }
+    });
+}
+
 pub(crate) fn up(options: &Options) -> Result<(), Failure> {
     if options.spin {
         check_spin()?;
@@ -71,6 +89,7 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
     }
     command.env("SPIN_VARIABLE_JWT_SECRET", token::secret()?);
     let mut application = Running(command.stdout(Stdio::piped()).spawn().map_err(failed("the application"))?);
+    end_with_us(&application.0);
     let stdout = application.0.stdout.take().ok_or_else(|| Failure("no output".into()))?;
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         println!("{line}");
