@@ -12,7 +12,7 @@ use std::time::Duration;
 struct Report(Vec<String>);
 
 impl Report {
-    fn expect<T: PartialEq + Debug>(&mut self, promise: &str, found: T, expected: T) {
+    fn expect<T: PartialEq + Debug>(&mut self, promise: &str, found: &T, expected: &T) {
         self.0.push(if found == expected {
             format!("ok {promise}")
         } else {
@@ -30,7 +30,7 @@ pub(crate) async fn database() -> Result<String, String> {
 
     let id = runtime::new_id();
     let inserted = database.run(INSERT, row(&id, "Ñandú ✓ 'quoted' \"twice\" \\")).await;
-    report.expect("a row is inserted", inserted, Ok(Vec::new()));
+    report.expect("a row is inserted", &inserted, &Ok(Vec::new()));
     let expected: Row = vec![
         text(&id),
         Value::Null,
@@ -39,17 +39,17 @@ pub(crate) async fn database() -> Result<String, String> {
         text("2026-01-02 03:04:05.000006"),
         Value::Integer(65_535),
     ];
-    report.expect("values come back as they were", database.run(SELECT, vec![text(&id)]).await, Ok(vec![expected]));
+    report.expect("values come back as they were", &database.run(SELECT, vec![text(&id)]).await, &Ok(vec![expected]));
     let again = database.run(INSERT, row(&id, "")).await;
-    report.expect("a key is taken once", again, Err(DatabaseError::Duplicate));
+    report.expect("a key is taken once", &again, &Err(DatabaseError::Duplicate));
     let none = database.run(SELECT, vec![text("nobody")]).await;
-    report.expect("no row is no error", none, Ok(Vec::new()));
+    report.expect("no row is no error", &none, &Ok(Vec::new()));
     let refused = database.run(Sql::same("SELECT nothing FROM nowhere"), Vec::new()).await;
-    report.expect("a wrong statement is refused", matches!(refused, Err(DatabaseError::Refused(_))), true);
+    report.expect("a wrong statement is refused", &matches!(refused, Err(DatabaseError::Refused(_))), &true);
     let after = database.run(SELECT, vec![text(&id)]).await.map(|rows| rows.len());
-    report.expect("and the next one works", after, Ok(1));
+    report.expect("and the next one works", &after, &Ok(1));
     let together = futures_util::future::join_all((0..20).map(|_| database.run(SELECT, vec![text(&id)]))).await;
-    report.expect("many at once all have their turn", together.iter().filter(|rows| rows.is_ok()).count(), 20);
+    report.expect("many at once all have their turn", &together.iter().filter(|rows| rows.is_ok()).count(), &20);
     Ok(report.0.join("\n"))
 }
 
@@ -63,36 +63,36 @@ pub(crate) async fn cache() -> Result<String, String> {
     let key = |name: &str| format!("conformance:{name}");
     let get = async |name: &str| cache.get(&key(name), runtime::now()).await;
 
-    report.expect("nothing is under a new key", get("a").await, Ok(None));
-    report.expect("a value is put", cache.put(&key("a"), "é 1", long, runtime::now()).await, Ok(()));
-    report.expect("and found", get("a").await, Ok(Some("é 1".to_owned())));
-    report.expect("a shorter-lived one replaces it", cache.put(&key("a"), "2", short, runtime::now()).await, Ok(()));
+    report.expect("nothing is under a new key", &get("a").await, &Ok(None));
+    report.expect("a value is put", &cache.put(&key("a"), "é 1", long, runtime::now()).await, &Ok(()));
+    report.expect("and found", &get("a").await, &Ok(Some("é 1".to_owned())));
+    report.expect("a shorter-lived one replaces it", &cache.put(&key("a"), "2", short, runtime::now()).await, &Ok(()));
     runtime::sleep(short * 3).await;
-    report.expect("and is gone after its time", get("a").await, Ok(None));
+    report.expect("and is gone after its time", &get("a").await, &Ok(None));
 
     let set = async |old: Option<&str>, new: &str, keep: Duration| {
         cache.compare_and_set(&key("b"), old, new, keep, runtime::now()).await
     };
-    report.expect("what is not there is not replaced", set(Some("1"), "2", long).await, Ok(false));
-    report.expect("where nothing is, something is set", set(None, "1", long).await, Ok(true));
-    report.expect("but once", set(None, "2", long).await, Ok(false));
-    report.expect("another value is not replaced", set(Some("0"), "2", long).await, Ok(false));
-    report.expect("the same value is", set(Some("1"), "2", short).await, Ok(true));
-    report.expect("and held", get("b").await, Ok(Some("2".to_owned())));
+    report.expect("what is not there is not replaced", &set(Some("1"), "2", long).await, &Ok(false));
+    report.expect("where nothing is, something is set", &set(None, "1", long).await, &Ok(true));
+    report.expect("but once", &set(None, "2", long).await, &Ok(false));
+    report.expect("another value is not replaced", &set(Some("0"), "2", long).await, &Ok(false));
+    report.expect("the same value is", &set(Some("1"), "2", short).await, &Ok(true));
+    report.expect("and held", &get("b").await, &Ok(Some("2".to_owned())));
     runtime::sleep(short * 3).await;
-    report.expect("what has expired is not there", set(Some("2"), "3", long).await, Ok(false));
-    report.expect("and may be set anew", set(None, "3", long).await, Ok(true));
+    report.expect("what has expired is not there", &set(Some("2"), "3", long).await, &Ok(false));
+    report.expect("and may be set anew", &set(None, "3", long).await, &Ok(true));
 
     let count = async || cache.count(&key("c"), short * 4, runtime::now()).await;
-    report.expect("a count begins at one", count().await, Ok(1));
-    report.expect("and goes up", count().await, Ok(2));
+    report.expect("a count begins at one", &count().await, &Ok(1));
+    report.expect("and goes up", &count().await, &Ok(2));
     runtime::sleep(short * 6).await;
-    report.expect("and begins again after its time", count().await, Ok(1));
+    report.expect("and begins again after its time", &count().await, &Ok(1));
     let counter = key("d");
     let many = futures_util::future::join_all((0..20).map(|_| cache.count(&counter, long, runtime::now()))).await;
     let mut many: Vec<u64> = many.into_iter().filter_map(Result::ok).collect();
     many.sort_unstable();
-    report.expect("no count is given twice", many, (1..=20).collect());
+    report.expect("no count is given twice", &many, &(1..=20).collect());
     Ok(report.0.join("\n"))
 }
 
