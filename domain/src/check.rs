@@ -6,6 +6,8 @@ mod record;
 
 pub use record::{CheckRecord, CheckStatus, StoredCheck};
 
+pub use crate::registry::{NoVerdict, RegistryError, StoreError};
+
 use crate::citizen::CitizenId;
 use crate::page::Page;
 use crate::time::Timestamp;
@@ -21,35 +23,6 @@ pub enum Affiliation {
     /// An operator has.
     Affiliated(Evidence),
 }
-
-/// No verdict: the question may be asked again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoVerdict {
-    /// Why.
-    pub cause: Cause,
-    /// The registry's last status, if it answered at all.
-    pub status: Option<u16>,
-    /// When to ask again.
-    pub retry_after: Duration,
-    /// How often the registry was asked.
-    pub attempts: u32,
-}
-
-/// Every way in which a registry fails to give a verdict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RegistryError {
-    /// Later, perhaps.
-    Unavailable(NoVerdict),
-    /// It refused the question.
-    Refused(Evidence),
-    /// It answered outside its contract.
-    Nonsense(Evidence),
-}
-
-/// Why a record could not be written or read. The cause is logged where it happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the records cannot be reached")]
-pub struct StoreError;
 
 /// Asks the registry.
 pub trait Registry: Send + Sync {

@@ -7,6 +7,8 @@ pub enum ProblemKind {
     InvalidRequest,
     /// `citizen_id` is not one.
     InvalidCitizenId,
+    /// The document is not described as it must be.
+    InvalidDocument,
     /// No token came.
     Unauthenticated,
     /// The token does not hold.
@@ -17,10 +19,14 @@ pub enum ProblemKind {
     NotFound,
     /// Not with this method.
     MethodNotAllowed,
+    /// Somebody else works on this request.
+    InWork,
     /// The body is too long.
     PayloadTooLarge,
     /// The body is not JSON.
     UnsupportedMediaType,
+    /// This message id or idempotency key is that of another request.
+    MessageIdReused,
     /// Too often.
     TooManyRequests,
     /// Ours.
@@ -39,16 +45,19 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidRequest,
         Self::InvalidCitizenId,
+        Self::InvalidDocument,
         Self::Unauthenticated,
         Self::InvalidToken,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::InWork,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
+        Self::MessageIdReused,
         Self::TooManyRequests,
         Self::Internal,
         Self::RegistryUnavailable,
@@ -61,13 +70,15 @@ impl ProblemKind {
     /// The HTTP status.
     pub fn status(self) -> u16 {
         match self {
-            Self::InvalidRequest | Self::InvalidCitizenId => 400,
+            Self::InvalidRequest | Self::InvalidCitizenId | Self::InvalidDocument => 400,
             Self::Unauthenticated | Self::InvalidToken => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::InWork => 409,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
+            Self::MessageIdReused => 422,
             Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::RegistryUnavailable
@@ -82,13 +93,16 @@ impl ProblemKind {
     pub fn slug(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid-request",
+            Self::InvalidDocument => "invalid-document",
             Self::InvalidCitizenId => "invalid-citizen-id",
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidToken => "invalid-token",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
+            Self::InWork => "in-work",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::PayloadTooLarge => "payload-too-large",
+            Self::MessageIdReused => "message-id-reused",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::TooManyRequests => "too-many-requests",
             Self::Internal => "internal",
@@ -104,13 +118,16 @@ impl ProblemKind {
     pub fn title(self) -> &'static str {
         match self {
             Self::InvalidRequest => "The request cannot be read",
+            Self::InvalidDocument => "This is not a document request",
             Self::InvalidCitizenId => "This is not a citizen id",
             Self::Unauthenticated => "An access token is needed",
             Self::InvalidToken => "The access token does not hold",
             Self::Forbidden => "The access token is not for this",
             Self::NotFound => "Nothing is here",
+            Self::InWork => "The request is in work",
             Self::MethodNotAllowed => "Not with this method",
             Self::PayloadTooLarge => "The body is too long",
+            Self::MessageIdReused => "The id is that of another request",
             Self::UnsupportedMediaType => "The body must be JSON",
             Self::TooManyRequests => "Too many requests",
             Self::Internal => "Something went wrong here",
@@ -133,13 +150,16 @@ mod tests {
         let expected = [
             ("invalid-request", 400),
             ("invalid-citizen-id", 400),
+            ("invalid-document", 400),
             ("unauthenticated", 401),
             ("invalid-token", 401),
             ("forbidden", 403),
             ("not-found", 404),
             ("method-not-allowed", 405),
+            ("in-work", 409),
             ("payload-too-large", 413),
             ("unsupported-media-type", 415),
+            ("message-id-reused", 422),
             ("too-many-requests", 429),
             ("internal", 500),
             ("registry-unavailable", 503),

@@ -33,6 +33,12 @@ impl Timestamp {
         self.format('T', "Z")
     }
 
+    /// `2026-01-01T00:00:00.000Z` (RFC 3339).
+    pub fn to_rfc3339_millis(self) -> String {
+        let micros = self.format('T', "");
+        format!("{}Z", &micros[..micros.len() - 3])
+    }
+
     /// `2026-01-01 00:00:00.000000`, UTC, as both databases keep it.
     pub fn to_sql(self) -> String {
         self.format(' ', "")
