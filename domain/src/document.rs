@@ -70,8 +70,8 @@ pub struct Claim {
 /// What became of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
-    /// The request is the claimant's, and durable.
-    Mine,
+    /// The request is the claimant's, and durable under this record's id.
+    Mine(String),
     /// It is finished.
     Finished(Box<DocumentRecord>),
     /// Somebody else works on it, for that long at most.
@@ -167,7 +167,7 @@ pub async fn authenticate<R: DocumentRegistry, S: DocumentStore>(
 ) -> Result<DocumentRecord, Unfinished> {
     let not_recorded = |StoreError| Unfinished::NotRecorded;
     match store.claim(claim).await.map_err(not_recorded)? {
-        Claimed::Mine => {}
+        Claimed::Mine(_) => {}
         Claimed::Finished(record) => return Ok(*record),
         Claimed::InWork(left) => return Err(Unfinished::InWork(left)),
         Claimed::Different => return Err(Unfinished::Different),

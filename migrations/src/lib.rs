@@ -13,8 +13,21 @@ struct Migration {
 }
 
 /// In order. A step that has been applied anywhere never changes: the next one corrects it.
-const MYSQL: [Migration; 1] =
-    [Migration { version: 1, name: "affiliation_checks", sql: include_str!("../mysql/0001_affiliation_checks.sql") }];
+const MYSQL: [Migration; 2] = [
+    Migration { version: 1, name: "affiliation_checks", sql: include_str!("../mysql/0001_affiliation_checks.sql") },
+    Migration {
+        version: 2,
+        name: "document_authentications",
+        sql: include_str!("../mysql/0002_document_authentications.sql"),
+    },
+];
+
+/// The scripts for SQLite, in order, from the root of the workspace.
+pub const SQLITE: [&str; 3] = [
+    "migrations/sqlite/0001_affiliation_checks.sql",
+    "migrations/sqlite/0002_cache.sql",
+    "migrations/sqlite/0003_document_authentications.sql",
+];
 
 /// How long to wait for another one that is migrating, in seconds.
 const LOCK_SECONDS: u32 = 60;

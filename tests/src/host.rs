@@ -35,7 +35,7 @@ impl Host {
     /// # Panics
     /// It does not start: the message says what it printed.
     pub fn start(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let scripts = ["0001_affiliation_checks", "0002_cache"].map(|name| format!("@migrations/sqlite/{name}.sql"));
+        let scripts = connectivity_migrations::SQLITE.map(|script| format!("@{script}"));
         let scripts = scripts.iter().flat_map(|script| ["--sqlite", script]);
         let arguments: Vec<&str> = scripts.chain(arguments.iter().copied()).collect();
         Self::start_application(&[&[("jwt_secret", SECRET)], variables].concat(), &arguments)

@@ -12,7 +12,7 @@ async fn conform(variables: &[(&'static str, String)]) {
     let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
     let variables: Vec<_> = variables.chain([("upstream", "http://127.0.0.1:9")]).collect();
     let arguments = ["--from", "tests/guest/spin.toml"];
-    let scripts = ["@migrations/sqlite/0001_affiliation_checks.sql", "@migrations/sqlite/0002_cache.sql"];
+    let scripts = connectivity_migrations::SQLITE.map(|script| format!("@{script}"));
     let scripts = scripts.iter().flat_map(|script| ["--sqlite", script]);
     let host = Host::start_application(&variables, &arguments.into_iter().chain(scripts).collect::<Vec<_>>());
     for (path, promises) in [("database", DATABASE), ("cache", CACHE)] {

@@ -26,6 +26,15 @@ fn expected(component: &str) -> Privileges {
             )],
             ..NOTHING
         },
+        "documents" => Privileges {
+            hosts: &["{{ registry_url }}", "{{ mysql_address }}", "{{ redis_address }}", "{{ jwt_jwks_origin }}"],
+            databases: &["default"],
+            dependencies: &[(
+                "connectivity:registry/documents@0.1.0",
+                &["allowed_outbound_hosts", "sqlite_databases", "variables"],
+            )],
+            ..NOTHING
+        },
         // Runs inside the components that import it: of its own it has nothing.
         "govcarpeta" => NOTHING,
         other => panic!("{other}: say here what it may reach"),
@@ -41,7 +50,7 @@ fn no_component_may_reach_more_than_it_needs() {
     let text = std::fs::read_to_string(root().join("spin.toml")).expect("spin.toml");
     let manifest: Table = text.parse().expect("TOML");
     let components = manifest["component"].as_table().expect("components");
-    assert_eq!(components.keys().collect::<Vec<_>>(), ["affiliation", "govcarpeta"]);
+    assert_eq!(components.keys().collect::<Vec<_>>(), ["affiliation", "documents", "govcarpeta"]);
     for (name, component) in components {
         let privileges = expected(name);
         assert_eq!(texts(component.get("allowed_outbound_hosts")), privileges.hosts, "{name}");

@@ -34,8 +34,6 @@ const INSTANCES: [&str; 6] = [
     "30s",
 ];
 
-const SCRIPTS: [&str; 2] = ["@migrations/sqlite/0001_affiliation_checks.sql", "@migrations/sqlite/0002_cache.sql"];
-
 /// Ends its process with it.
 struct Running(Child);
 
@@ -74,8 +72,8 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
         program(&target().join("release/connectivity-host").display().to_string(), &[])
     };
     command.args(["--from", "spin.toml", "--listen", &options.listen]).args(INSTANCES);
-    for script in SCRIPTS {
-        command.args(["--sqlite", script]);
+    for script in connectivity_migrations::SQLITE {
+        command.args(["--sqlite", &format!("@{script}")]);
     }
     let simulator = match &options.registry_url {
         Some(url) => {

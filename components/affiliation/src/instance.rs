@@ -1,6 +1,5 @@
 //! What one instance keeps between requests: settings, keys, connections. Never a request's data.
 
-use crate::registry::Plugin;
 use crate::routes::Services;
 use crate::settings::Settings;
 use crate::store::{Memory, Store};
@@ -8,6 +7,7 @@ use axum::body::Body;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::database::Database;
 use connectivity_kit::log::{self, Level};
+use connectivity_kit::registry::Plugin;
 use connectivity_kit::request;
 use connectivity_kit::runtime;
 use connectivity_kit::token::Verifier;

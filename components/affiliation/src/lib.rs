@@ -9,8 +9,6 @@
 mod handler;
 #[cfg(target_family = "wasm")]
 mod instance;
-#[cfg(target_family = "wasm")]
-mod registry;
 mod routes;
 mod settings;
 #[cfg(target_family = "wasm")]

@@ -27,9 +27,6 @@ const SCOPE: &str = "affiliation";
 /// When to come back after a failure that an operator has to mend.
 const LATER: Duration = Duration::from_mins(1);
 
-/// When to come back while the database is down.
-const SOON: Duration = Duration::from_secs(5);
-
 /// What the routes need to answer one request.
 pub(crate) struct Services<R, S, M> {
     pub(crate) registry: R,
@@ -114,7 +111,8 @@ impl<R: Registry, S: CheckStore, M: AffiliatedMemory> Services<R, S, M> {
         let citizen = wire::read_citizen(query.citizen_id.as_deref().unwrap_or_default())?;
         let page = Page::parse(query.page.as_deref(), query.page_size.as_deref())
             .map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))?;
-        let (count, checks) = self.store.history(&citizen, page).await.map_err(|StoreError| storage_unavailable())?;
+        let (count, checks) =
+            self.store.history(&citizen, page).await.map_err(|StoreError| Problem::storage_unavailable())?;
         Ok(wire::history(&citizen, page, count, &checks))
     }
 }
@@ -135,11 +133,6 @@ fn no_answer(error: &CheckError) -> Problem {
             let detail = "the registry gave an answer that is not in its contract: nothing is known about the citizen";
             Problem::new(ProblemKind::RegistryNonsense, detail).retry_after(LATER)
         }
-        CheckError::NotRecorded => storage_unavailable(),
+        CheckError::NotRecorded => Problem::storage_unavailable(),
     }
-}
-
-fn storage_unavailable() -> Problem {
-    let detail = "the records cannot be reached, and nothing is answered without one: try again later";
-    Problem::new(ProblemKind::StorageUnavailable, detail).retry_after(SOON)
 }

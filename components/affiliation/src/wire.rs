@@ -6,8 +6,8 @@ use connectivity_domain::check::{CheckRecord, CheckStatus, StoredCheck};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
-use connectivity_kit::problem::Problem;
-use http::{HeaderMap, StatusCode, header};
+use connectivity_kit::problem::{Problem, expect_json};
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -56,10 +56,7 @@ pub(crate) struct HistoryQuery {
 
 /// Reads the body of a check.
 pub(crate) fn read_check(headers: &HeaderMap, body: &[u8]) -> Result<CitizenId, Problem> {
-    if !is_json(headers) {
-        let detail = "send the body as Content-Type: application/json";
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
-    }
+    expect_json(headers)?;
     let unreadable = "the body must be a JSON object with the field citizen_id";
     let request: CheckRequest = serde_json::from_slice(body)
         .map_err(|_| Problem::new(ProblemKind::InvalidRequest, unreadable).field("citizen_id"))?;
@@ -76,12 +73,6 @@ pub(crate) fn read_check(headers: &HeaderMap, body: &[u8]) -> Result<CitizenId, 
 pub(crate) fn read_citizen(text: &str) -> Result<CitizenId, Problem> {
     CitizenId::parse(text)
         .map_err(|error| Problem::new(ProblemKind::InvalidCitizenId, format!("citizen_id {error}")).field("citizen_id"))
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = value.split(';').next().unwrap_or_default().trim();
-    media_type.eq_ignore_ascii_case("application/json")
 }
 
 /// The answer to a check with a verdict.

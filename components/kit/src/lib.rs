@@ -9,6 +9,8 @@ pub mod guard;
 pub mod log;
 pub mod pool;
 pub mod problem;
+#[cfg(target_family = "wasm")]
+pub mod registry;
 pub mod request;
 pub mod runtime;
 pub mod settings;

@@ -2,9 +2,23 @@
 
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::problem::ProblemKind;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
 use std::time::Duration;
+
+/// When to come back while the database is down.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Refuses a body that is not said to be JSON.
+pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = value.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let detail = "send the body as Content-Type: application/json";
+    Err(Problem::new(ProblemKind::UnsupportedMediaType, detail))
+}
 
 /// An error as the caller sees it. What caused it goes to the log, never in here.
 #[derive(Debug)]
@@ -19,6 +33,12 @@ impl Problem {
     /// A problem with a sentence that tells the caller what to do about it.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), field: None, headers: Vec::new() }
+    }
+
+    /// The records cannot be reached, so there is no answer.
+    pub fn storage_unavailable() -> Self {
+        let detail = "the records cannot be reached, and nothing is answered without one: try again later";
+        Self::new(ProblemKind::StorageUnavailable, detail).retry_after(SOON)
     }
 
     /// Which kind of problem it is.

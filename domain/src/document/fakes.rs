@@ -81,7 +81,7 @@ impl DocumentStore for FakeDocumentStore {
             };
             let (token, until) = (claim.token.clone(), claim.until);
             rows.push(Row { record: pending(claim), claim: token, claimed_until: until, outbox_due });
-            return Ok(Claimed::Mine);
+            return Ok(Claimed::Mine(claim.id.clone()));
         };
         if row.record.request != claim.request {
             return Ok(Claimed::Different);
@@ -93,7 +93,7 @@ impl DocumentStore for FakeDocumentStore {
             return Ok(Claimed::InWork(row.claimed_until.since(claim.at)));
         }
         (row.claim, row.claimed_until) = (claim.token.clone(), claim.until);
-        Ok(Claimed::Mine)
+        Ok(Claimed::Mine(row.record.id.clone()))
     }
 
     async fn finish(&self, claim: &Claim, outcome: &Outcome, at: Timestamp) -> Result<DocumentRecord, StoreError> {

@@ -16,6 +16,9 @@ const MAX_TEXT: usize = 200;
 /// Longest message id, in characters. Something may be appended to it: the column has room for 200.
 const MAX_MESSAGE_ID: usize = 128;
 
+/// Longest message id at all, in characters (the column's length).
+const MAX_KNOWN_ID: usize = 200;
+
 /// What a name-based id (RFC 9562 section 5.5) of this service is made under.
 const NAMESPACE: uuid::Uuid = uuid::Uuid::from_u128(0x8a0e_6b1c_52f4_4d5e_9d6f_3c1b_7f20_a9e4);
 
@@ -128,6 +131,12 @@ impl MessageId {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let good = (1..=MAX_MESSAGE_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         if good { Ok(Self(text.to_owned())) } else { Err("must be of 1 to 128 visible ASCII characters") }
+    }
+
+    /// An id that [`MessageId::as_str`] showed; a replay's may be longer than what anybody may give.
+    pub fn known(text: &str) -> Option<Self> {
+        let good = (1..=MAX_KNOWN_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        good.then(|| Self(text.to_owned()))
     }
 
     /// An id made of some content: the same content, the same id.

@@ -156,10 +156,10 @@ async fn without_a_verdict_it_stays_pending_until_nobody_tries_again() {
 async fn one_works_on_it_at_a_time_and_a_void_claim_changes_nothing() {
     let store = FakeDocumentStore::default();
     let (first, early) = (claim("a", AT), claim("b", AT.plus(LEASE / 2)));
-    assert_eq!(store.claim(&first).await, Ok(Claimed::Mine));
+    assert_eq!(store.claim(&first).await, Ok(Claimed::Mine("id-a".into())));
     assert_eq!(store.claim(&early).await, Ok(Claimed::InWork(LEASE / 2)));
     let late = claim("c", AT.plus(LEASE));
-    assert_eq!(store.claim(&late).await, Ok(Claimed::Mine));
+    assert_eq!(store.claim(&late).await, Ok(Claimed::Mine("id-a".into())));
     let outcome = Outcome::of(&Ok(Authenticity::Authenticated(evidence(200))));
     let record = store.finish(&first, &outcome, late.at).await.expect("a record");
     assert_eq!(record.status, DocumentStatus::Pending);

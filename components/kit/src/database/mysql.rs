@@ -91,6 +91,9 @@ fn translate(error: &Error) -> Failure {
         Error::MysqlError(MysqlError::QueryFailed(cause)) if cause.starts_with("Server") => {
             Failure::Statement(if cause.contains("code: 1062") {
                 DatabaseError::Duplicate
+            } else if cause.contains("code: 1205") || cause.contains("code: 1213") {
+                // Waited too long for a lock, or was the victim of a deadlock: rolled back, may be tried again.
+                DatabaseError::Unavailable(cause.clone())
             } else {
                 DatabaseError::Refused(cause.clone())
             })

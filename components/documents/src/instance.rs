@@ -1,0 +1,65 @@
+//! What one instance keeps between requests: settings, keys, connections. Never a request's data.
+
+use crate::services::Services;
+use crate::settings::Settings;
+use crate::store::Store;
+use axum::body::Body;
+use connectivity_kit::cache::Cache;
+use connectivity_kit::database::Database;
+use connectivity_kit::log::{self, Level};
+use connectivity_kit::registry::Plugin;
+use connectivity_kit::request;
+use connectivity_kit::runtime;
+use connectivity_kit::token::Verifier;
+use http::Request;
+use std::sync::{Arc, OnceLock};
+
+static INSTANCE: OnceLock<Instance> = OnceLock::new();
+
+pub(crate) struct Instance {
+    settings: Arc<Settings>,
+    verifier: Arc<Verifier>,
+    database: Arc<Database>,
+    cache: Arc<Cache>,
+}
+
+/// The instance, made at its first request; none as long as its settings are wrong.
+pub(crate) async fn get() -> Option<&'static Instance> {
+    if let Some(instance) = INSTANCE.get() {
+        return Some(instance);
+    }
+    match Settings::of_host().await {
+        Ok(settings) => Some(INSTANCE.get_or_init(|| Instance::new(settings))),
+        Err(problems) => {
+            log::line(Level::Error, "settings", &[("cause", problems.to_string().into())]);
+            None
+        }
+    }
+}
+
+impl Instance {
+    fn new(settings: Settings) -> Self {
+        Self {
+            verifier: Arc::new(Verifier::new(&settings.tokens)),
+            database: Arc::new(Database::new(&settings.database)),
+            cache: Arc::new(Cache::new(&settings.cache)),
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// What the routes need to answer this request.
+    pub(crate) fn services(&self, request: &Request<Body>) -> Services<Plugin, Store> {
+        let context = request::context(request);
+        Services {
+            registry: Plugin::of(context),
+            store: Store::new(Arc::clone(&self.database)),
+            cache: Some(Arc::clone(&self.cache)),
+            verifier: Arc::clone(&self.verifier),
+            settings: Arc::clone(&self.settings.routes),
+            traceparent: context.and_then(|context| context.traceparent.clone()),
+            tracestate: context.and_then(|context| context.tracestate.clone()),
+            now: runtime::now,
+            new_id: runtime::new_id,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The routes for the bridge: what came from the queue, and what has to be published. Scope `bridge`.
+
+use crate::routes::answer;
+use crate::services::{Records, Services, unfinished};
+use crate::wire::{self, Delivery, LeaseRequest, Published};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use connectivity_domain::document::{DocumentRegistry, Origin, authenticate};
+use connectivity_domain::registry::StoreError;
+use connectivity_kit::problem::Problem;
+use http::{HeaderMap, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the bridge may take to publish what it leased before another one gets it.
+const LEASE: Duration = Duration::from_secs(30);
+
+pub(crate) fn routes<R: DocumentRegistry + 'static, S: Records>() -> Router<Arc<Services<R, S>>> {
+    Router::new()
+        .route("/internal/v1/document-authentications", post(deliver::<R, S>))
+        .route("/internal/v1/outbox", post(lease::<R, S>))
+        .route("/internal/v1/outbox/published", post(published::<R, S>))
+}
+
+async fn deliver<R: DocumentRegistry + 'static, S: Records>(
+    State(services): State<Arc<Services<R, S>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answer(services.admit_bridge(&headers).await, services.deliver(&headers, &body)).await
+}
+
+async fn lease<R: DocumentRegistry + 'static, S: Records>(
+    State(services): State<Arc<Services<R, S>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answer(services.admit_bridge(&headers).await, services.lease(&headers, &body)).await
+}
+
+async fn published<R: DocumentRegistry + 'static, S: Records>(
+    State(services): State<Arc<Services<R, S>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answer(services.admit_bridge(&headers).await, services.published(&headers, &body)).await
+}
+
+impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
+    async fn deliver(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let Delivery { message_id, request, last } = wire::read_delivery(headers, body)?;
+        let claim = self.claim(message_id, request, Origin::Queue);
+        let record = authenticate(&self.registry, &self.store, &claim, last, self.now).await;
+        Ok(wire::delivered(&record.map_err(|error| unfinished(&error))?, &self.settings))
+    }
+
+    async fn lease(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let LeaseRequest { limit } = wire::read(headers, body)?;
+        let now = (self.now)();
+        let leased = self.store.lease(limit.clamp(1, 500), &(self.new_id)(), now, now.plus(LEASE)).await;
+        Ok(wire::leased(&leased.map_err(|StoreError| Problem::storage_unavailable())?, &self.settings))
+    }
+
+    async fn published(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let Published { results, requests } = wire::read(headers, body)?;
+        let noted = async {
+            self.store.results_published(&results, (self.now)()).await?;
+            self.store.requests_published(&requests).await
+        };
+        noted.await.map_err(|StoreError| Problem::storage_unavailable())?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    }
+}

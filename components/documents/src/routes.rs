@@ -1,0 +1,146 @@
+//! The routes for callers. A plain function of the services that it is given.
+
+use crate::internal;
+use crate::services::{Records, Services, unfinished};
+use crate::wire::{self, HistoryQuery};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use connectivity_domain::document::{
+    Claimed, DocumentRegistry, MessageId, Origin, Submission, Unfinished, authenticate,
+};
+use connectivity_domain::page::Page;
+use connectivity_domain::problem::ProblemKind;
+use connectivity_domain::registry::StoreError;
+use connectivity_kit::answer::Subject;
+use connectivity_kit::problem::Problem;
+use connectivity_kit::token::Caller;
+use http::HeaderMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The scope that every route here needs.
+const SCOPE: &str = "documents";
+
+/// How long a request that came over HTTP may stay pending after its claim is void. Then it is handed to the queue: its
+/// caller has gone, or was told to come back and did not.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The routes of this component, without trailing slashes: `answer::route` has taken them off.
+pub(crate) fn router<R, S>(services: Services<R, S>) -> Router
+where
+    R: DocumentRegistry + 'static,
+    S: Records,
+{
+    Router::new()
+        .route("/api/v1/documents/authenticate", post(submit::<R, S>))
+        .route("/api/v1/documents/history", get(history::<R, S>))
+        .route("/api/v1/documents/{id}", get(find::<R, S>))
+        .merge(internal::routes())
+        .with_state(Arc::new(services))
+}
+
+/// Lets the caller in, answers, and tells the log who called.
+pub(crate) async fn answer(
+    caller: Result<Caller, Problem>,
+    answer: impl Future<Output = Result<Response, Problem>>,
+) -> Response {
+    match caller {
+        Err(refused) => refused.into_response(),
+        Ok(caller) => {
+            let mut answer = answer.await.unwrap_or_else(IntoResponse::into_response);
+            answer.extensions_mut().insert(Subject(caller.subject));
+            answer
+        }
+    }
+}
+
+async fn submit<R: DocumentRegistry + 'static, S: Records>(
+    State(services): State<Arc<Services<R, S>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let caller = services.admit(&headers, SCOPE).await;
+    let subject = caller.as_ref().map(|caller| caller.subject.clone()).unwrap_or_default();
+    answer(caller, services.submit(&subject, &headers, &body)).await
+}
+
+async fn history<R: DocumentRegistry + 'static, S: Records>(
+    State(services): State<Arc<Services<R, S>>>,
+    headers: HeaderMap,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+) -> Response {
+    answer(services.admit(&headers, SCOPE).await, services.history(query)).await
+}
+
+async fn find<R: DocumentRegistry + 'static, S: Records>(
+    State(services): State<Arc<Services<R, S>>>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    answer(services.admit(&headers, SCOPE).await, services.find(&id)).await
+}
+
+impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
+    async fn submit(&self, subject: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let Submission { message_id, request } = wire::read_request(headers, body)?;
+        let key = wire::idempotency_key(headers)?;
+        let message_id = match (message_id, key) {
+            (Some(_), Some(_)) => {
+                let detail = "give the request one identity: messageId in the body, or Idempotency-Key";
+                return Err(Problem::new(ProblemKind::InvalidRequest, detail).field("messageId"));
+            }
+            (Some(id), None) => id,
+            (None, Some(key)) => MessageId::digest(format!("key:{subject}:{key}").as_bytes()),
+            (None, None) => MessageId::digest((self.new_id)().as_bytes()),
+        };
+        if wire::prefers_async(headers) {
+            return self.enqueue(message_id, request).await;
+        }
+        let mut claim = self.claim(message_id, request, Origin::Queue);
+        claim.origin = Origin::Http { hand_over: claim.until.plus(PATIENCE) };
+        let record = authenticate(&self.registry, &self.store, &claim, false, self.now).await;
+        Ok(wire::record(&record.map_err(|error| unfinished(&error))?))
+    }
+
+    /// Accepts a request for the queue: pending, nobody's, and due to be published.
+    async fn enqueue(
+        &self,
+        message_id: MessageId,
+        request: connectivity_domain::document::DocumentRequest,
+    ) -> Result<Response, Problem> {
+        use connectivity_domain::document::DocumentStore;
+        let mut claim = self.claim(message_id, request, Origin::Queue);
+        claim.origin = Origin::Http { hand_over: claim.at };
+        claim.until = claim.at;
+        match DocumentStore::claim(&self.store, &claim).await {
+            Ok(Claimed::Mine(id)) => Ok(wire::accepted(&id)),
+            Ok(Claimed::Finished(record)) => Ok(wire::record(&record)),
+            Ok(Claimed::InWork(left)) => Err(unfinished(&Unfinished::InWork(left))),
+            Ok(Claimed::Different) => Err(unfinished(&Unfinished::Different)),
+            Err(StoreError) => Err(Problem::storage_unavailable()),
+        }
+    }
+
+    async fn find(&self, id: &str) -> Result<Response, Problem> {
+        let found = self.store.find(id).await.map_err(|StoreError| Problem::storage_unavailable())?;
+        let none = || Problem::new(ProblemKind::NotFound, "there is no authentication with this id");
+        Ok(wire::record(&found.ok_or_else(none)?))
+    }
+
+    async fn history(&self, query: Result<Query<HistoryQuery>, QueryRejection>) -> Result<Response, Problem> {
+        let Query(query) = query.map_err(|_| {
+            Problem::new(ProblemKind::InvalidRequest, "give id_citizen, page and page_size at most once each")
+        })?;
+        let citizen = wire::read_citizen(query.id_citizen.as_deref().unwrap_or_default())?;
+        let page = Page::parse(query.page.as_deref(), query.page_size.as_deref())
+            .map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))?;
+        let found = self.store.history(&citizen, page).await;
+        let (count, records) = found.map_err(|StoreError| Problem::storage_unavailable())?;
+        Ok(wire::history(&citizen, page, count, &records))
+    }
+}

@@ -1,0 +1,75 @@
+//! The component's settings.
+
+use connectivity_kit::log;
+use connectivity_kit::settings::{
+    CacheSettings, DatabaseSettings, Invalid, Reader, TokenSettings, log_level, throttle_user,
+};
+use connectivity_kit::throttle::Rate;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the component needs to know. Holds secrets: no `Debug`.
+pub(crate) struct Settings {
+    pub(crate) database: DatabaseSettings,
+    pub(crate) cache: CacheSettings,
+    pub(crate) tokens: TokenSettings,
+    pub(crate) routes: Arc<RouteSettings>,
+}
+
+/// What the routes need to know.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteSettings {
+    /// `throttle_user`
+    pub(crate) throttle: Rate,
+    /// How long a claim holds: longer than the plugin may take and two statements besides.
+    pub(crate) lease: Duration,
+    /// `event_ready_key`: where successes are published.
+    pub(crate) ready_key: String,
+    /// `event_failure_key`: where everything else is published.
+    pub(crate) failure_key: String,
+}
+
+const NAMES: [&str; 5] = ["throttle_user", "registry_timeout_ms", "event_ready_key", "event_failure_key", "log_level"];
+
+/// What two statements may take at worst.
+const STATEMENTS: Duration = Duration::from_secs(10);
+
+impl Settings {
+    pub(crate) async fn of_host() -> Result<Self, Invalid> {
+        let names: Vec<_> = NAMES
+            .into_iter()
+            .chain(DatabaseSettings::NAMES)
+            .chain(CacheSettings::NAMES)
+            .chain(TokenSettings::NAMES)
+            .collect();
+        Self::read(Reader::of_host(&names).await)
+    }
+
+    fn read(mut reader: Reader) -> Result<Self, Invalid> {
+        // The plugin's whole call takes at most two of its tries.
+        let call = Duration::from_millis(reader.number("registry_timeout_ms", 10..=60_000)) * 2;
+        let routes = RouteSettings {
+            throttle: throttle_user(&mut reader),
+            lease: call + STATEMENTS,
+            ready_key: routing_key(&mut reader, "event_ready_key"),
+            failure_key: routing_key(&mut reader, "event_failure_key"),
+        };
+        let settings = Self {
+            database: DatabaseSettings::read(&mut reader),
+            cache: CacheSettings::read(&mut reader),
+            tokens: TokenSettings::read(&mut reader),
+            routes: Arc::new(routes),
+        };
+        log::set_threshold(log_level(&mut reader));
+        reader.finish(settings)
+    }
+}
+
+/// A routing key: a short string of AMQP 0-9-1, at most 255 bytes.
+fn routing_key(reader: &mut Reader, name: &str) -> String {
+    let key = reader.text(name);
+    if key.is_empty() || key.len() > 255 {
+        reader.wrong(name, "must have 1 to 255 characters");
+    }
+    key
+}

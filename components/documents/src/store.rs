@@ -1,0 +1,335 @@
+//! The records in SQL. Every change is one statement, so there is no moment at which half of one is true.
+
+use connectivity_domain::citizen::CitizenId;
+use connectivity_domain::document::{
+    Claim, Claimed, DocumentArchive, DocumentRecord, DocumentRequest, DocumentStatus, DocumentStore, DocumentUrl,
+    MessageId, Origin, Outbox, Outcome,
+};
+use connectivity_domain::page::Page;
+use connectivity_domain::registry::StoreError;
+use connectivity_domain::time::Timestamp;
+use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
+use connectivity_kit::log::{self, Level};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the one who got the answer has to publish the result before somebody else does.
+const FAST_PATH: Duration = Duration::from_secs(15);
+
+/// How many ids one statement marks; shorter lists repeat their last one.
+const BATCH: usize = 50;
+
+macro_rules! select {
+    ($condition:literal) => {
+        Sql {
+            mysql: concat!(
+                "SELECT id, message_id, document_id, id_citizen, url_document, document_title, status, ",
+                "external_api_status_code, external_api_response, error_message, ",
+                "DATE_FORMAT(received_at, '%Y-%m-%d %H:%i:%s.%f'), DATE_FORMAT(processed_at, '%Y-%m-%d %H:%i:%s.%f'), ",
+                "DATE_FORMAT(event_published_at, '%Y-%m-%d %H:%i:%s.%f'), traceparent, tracestate, claim, ",
+                "DATE_FORMAT(claimed_until, '%Y-%m-%d %H:%i:%s.%f') FROM document_authentications ",
+                $condition
+            ),
+            sqlite: concat!(
+                "SELECT id, message_id, document_id, id_citizen, url_document, document_title, status, ",
+                "external_api_status_code, external_api_response, error_message, received_at, processed_at, ",
+                "event_published_at, traceparent, tracestate, claim, claimed_until FROM document_authentications ",
+                $condition
+            ),
+        }
+    };
+}
+
+const BY_MESSAGE: Sql = select!("WHERE message_id = ?");
+const BY_ID: Sql = select!("WHERE id = ?");
+const BY_LEASE: Sql = select!("WHERE outbox_lease = ?");
+const PAGE: Sql = select!("WHERE id_citizen = ? ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?");
+const COUNT: Sql = Sql::same("SELECT COUNT(*) FROM document_authentications WHERE id_citizen = ?");
+
+const INSERT: Sql = Sql::same(
+    "INSERT INTO document_authentications
+       (id, message_id, document_id, id_citizen, url_document, document_title, status, received_at, traceparent,
+        tracestate, claim, claimed_until, outbox, outbox_due_at)
+     VALUES (?, ?, ?, ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?)",
+);
+
+/// Takes over a claim that is void.
+const RECLAIM: Sql = Sql::same(
+    "UPDATE document_authentications SET claim = ?, claimed_until = ?
+     WHERE message_id = ? AND status = 'PENDING' AND claimed_until <= ?",
+);
+
+/// Only the one whose claim it is can finish it, and only once.
+const FINISH: Sql = Sql::same(
+    "UPDATE document_authentications
+     SET status = ?, auth_success = ?, external_api_status_code = ?, external_api_response = ?, error_message = ?,
+         processed_at = ?, outbox = 'RESULT', outbox_due_at = ?, outbox_lease = NULL
+     WHERE message_id = ? AND status = 'PENDING' AND claim = ?",
+);
+
+const RELEASE: Sql = Sql::same(
+    "UPDATE document_authentications SET claimed_until = ? WHERE message_id = ? AND status = 'PENDING' AND claim = ?",
+);
+
+/// Is there anything? Asked first, because it takes no lock.
+const DUE: Sql = Sql::same("SELECT id FROM document_authentications WHERE outbox_due_at <= ? LIMIT 1");
+
+const LEASE: Sql = Sql {
+    mysql: "UPDATE document_authentications SET outbox_lease = ?, outbox_due_at = ?
+            WHERE outbox_due_at <= ? ORDER BY outbox_due_at LIMIT ?",
+    sqlite: "UPDATE document_authentications SET outbox_lease = ?, outbox_due_at = ? WHERE id IN
+               (SELECT id FROM document_authentications WHERE outbox_due_at <= ? ORDER BY outbox_due_at LIMIT ?)",
+};
+
+macro_rules! fifty {
+    ($begin:literal) => {
+        Sql::same(concat!(
+            $begin,
+            " AND id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ",
+            "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ))
+    };
+}
+
+const RESULTS_PUBLISHED: Sql = fifty!(
+    "UPDATE document_authentications
+     SET event_published_at = COALESCE(event_published_at, ?), outbox = NULL, outbox_due_at = NULL, outbox_lease = NULL
+     WHERE outbox = 'RESULT'"
+);
+
+const REQUESTS_PUBLISHED: Sql = fifty!(
+    "UPDATE document_authentications SET outbox = NULL, outbox_due_at = NULL, outbox_lease = NULL
+     WHERE outbox = 'REQUEST'"
+);
+
+/// The table `document_authentications`.
+pub(crate) struct Store {
+    database: Arc<Database>,
+}
+
+/// A row: the record, and whose it is.
+struct Stored {
+    record: DocumentRecord,
+    claim: String,
+    claimed_until: Timestamp,
+}
+
+impl Store {
+    pub(crate) fn new(database: Arc<Database>) -> Self {
+        Self { database }
+    }
+
+    async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        // What went wrong is logged by the database.
+        self.database.run(sql, parameters).await.map_err(|error| match error {
+            DatabaseError::Unavailable(_) | DatabaseError::Duplicate | DatabaseError::Refused(_) => StoreError,
+        })
+    }
+
+    async fn records(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Stored>, StoreError> {
+        let rows: Option<Vec<_>> = self.run(sql, parameters).await?.into_iter().map(stored).collect();
+        rows.ok_or_else(|| {
+            log::line(Level::Error, "a row of document_authentications cannot be read", &[]);
+            StoreError
+        })
+    }
+
+    async fn by_message(&self, message_id: &MessageId) -> Result<Stored, StoreError> {
+        self.records(BY_MESSAGE, vec![text(message_id.as_str())]).await?.pop().ok_or(StoreError)
+    }
+
+    async fn insert(&self, claim: &Claim) -> Result<bool, StoreError> {
+        let (outbox, due) = match claim.origin {
+            Origin::Queue => (Value::Null, Value::Null),
+            Origin::Http { hand_over } => (text("REQUEST"), time(hand_over)),
+        };
+        let request = &claim.request;
+        let parameters = vec![
+            text(&claim.id),
+            text(claim.message_id.as_str()),
+            Value::optional(request.document_id.as_deref()),
+            text(request.citizen.as_str()),
+            text(request.url.as_str()),
+            text(&request.title),
+            time(claim.at),
+            Value::optional(claim.traceparent.as_deref()),
+            Value::optional(claim.tracestate.as_deref()),
+            text(&claim.token),
+            time(claim.until),
+            outbox,
+            due,
+        ];
+        match self.database.run(INSERT, parameters).await {
+            Ok(_) => Ok(true),
+            Err(DatabaseError::Duplicate) => Ok(false),
+            Err(DatabaseError::Unavailable(_) | DatabaseError::Refused(_)) => Err(StoreError),
+        }
+    }
+
+    async fn mark(&self, sql: Sql, first: Option<Value>, ids: &[String]) -> Result<(), StoreError> {
+        for batch in ids.chunks(BATCH) {
+            let padded = (0..BATCH).filter_map(|index| batch.get(index).or(batch.last()));
+            let parameters = first.iter().cloned().chain(padded.map(|id| text(id))).collect();
+            self.run(sql, parameters).await?;
+        }
+        Ok(())
+    }
+}
+
+impl DocumentStore for Store {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        if self.insert(claim).await? {
+            return Ok(Claimed::Mine(claim.id.clone()));
+        }
+        let found = self.by_message(&claim.message_id).await?;
+        if found.record.request != claim.request {
+            return Ok(Claimed::Different);
+        }
+        let found = if found.record.status.is_final() || found.claimed_until > claim.at {
+            found
+        } else {
+            let (token, until) = (text(&claim.token), time(claim.until));
+            self.run(RECLAIM, vec![token, until, text(claim.message_id.as_str()), time(claim.at)]).await?;
+            self.by_message(&claim.message_id).await?
+        };
+        Ok(if found.record.status.is_final() {
+            Claimed::Finished(Box::new(found.record))
+        } else if found.claim == claim.token {
+            Claimed::Mine(found.record.id)
+        } else {
+            Claimed::InWork(found.claimed_until.since(claim.at))
+        })
+    }
+
+    async fn finish(&self, claim: &Claim, outcome: &Outcome, at: Timestamp) -> Result<DocumentRecord, StoreError> {
+        let due = match claim.origin {
+            Origin::Queue => at.plus(FAST_PATH),
+            // Nobody else knows of it.
+            Origin::Http { .. } => at,
+        };
+        let truth = outcome.status().auth_success().map_or(Value::Null, |truth| Value::Integer(i64::from(truth)));
+        let parameters = vec![
+            text(outcome.status().as_str()),
+            truth,
+            outcome.status_code().map_or(Value::Null, |status| Value::Integer(i64::from(status))),
+            Value::optional(outcome.response()),
+            Value::optional(outcome.message()),
+            time(at),
+            time(due),
+            text(claim.message_id.as_str()),
+            text(&claim.token),
+        ];
+        self.run(FINISH, parameters).await?;
+        self.by_message(&claim.message_id).await.map(|found| found.record)
+    }
+
+    async fn release(&self, claim: &Claim, at: Timestamp) -> Result<(), StoreError> {
+        self.run(RELEASE, vec![time(at), text(claim.message_id.as_str()), text(&claim.token)]).await.map(|_| ())
+    }
+}
+
+impl DocumentArchive for Store {
+    async fn find(&self, id: &str) -> Result<Option<DocumentRecord>, StoreError> {
+        Ok(self.records(BY_ID, vec![text(id)]).await?.pop().map(|found| found.record))
+    }
+
+    async fn history(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<DocumentRecord>), StoreError> {
+        let citizen = text(citizen.as_str());
+        let count = self.run(COUNT, vec![citizen.clone()]).await?;
+        let Some([Value::Integer(count)]) = count.first().map(Vec::as_slice) else { return Err(StoreError) };
+        let found = self.records(PAGE, vec![citizen, number(page.size()), number(page.offset())]).await?;
+        Ok((u64::try_from(*count).unwrap_or_default(), found.into_iter().map(|found| found.record).collect()))
+    }
+}
+
+impl Outbox for Store {
+    async fn lease(
+        &self,
+        limit: u64,
+        lease: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<DocumentRecord>, StoreError> {
+        if self.run(DUE, vec![time(now)]).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.run(LEASE, vec![text(lease), time(until), time(now), number(limit)]).await?;
+        let found = self.records(BY_LEASE, vec![text(lease)]).await?;
+        Ok(found.into_iter().map(|found| found.record).collect())
+    }
+
+    async fn results_published(&self, ids: &[String], at: Timestamp) -> Result<(), StoreError> {
+        self.mark(RESULTS_PUBLISHED, Some(time(at)), ids).await
+    }
+
+    async fn requests_published(&self, ids: &[String]) -> Result<(), StoreError> {
+        self.mark(REQUESTS_PUBLISHED, None, ids).await
+    }
+}
+
+fn stored(row: Row) -> Option<Stored> {
+    let [
+        id,
+        message_id,
+        document_id,
+        citizen,
+        url,
+        title,
+        status,
+        code,
+        response,
+        error,
+        received,
+        processed,
+        published,
+        parent,
+        state,
+        claim,
+        until,
+    ] = <[Value; 17]>::try_from(row).ok()?;
+    let request = DocumentRequest {
+        citizen: CitizenId::parse(&string(citizen)?).ok()?,
+        url: DocumentUrl::parse(&string(url)?).ok()?,
+        title: string(title)?,
+        document_id: string(document_id),
+    };
+    let moment = |value| Timestamp::parse_sql(&string(value)?);
+    let status_code = match code {
+        Value::Integer(code) => Some(u16::try_from(code).ok()?),
+        Value::Null | Value::Text(_) => None,
+    };
+    let record = DocumentRecord {
+        id: string(id)?,
+        message_id: MessageId::known(&string(message_id)?)?,
+        request,
+        status: DocumentStatus::parse(&string(status)?)?,
+        status_code,
+        response: string(response),
+        error_message: string(error),
+        received_at: moment(received)?,
+        processed_at: moment(processed),
+        event_published_at: moment(published),
+        traceparent: string(parent),
+        tracestate: string(state),
+    };
+    Some(Stored { record, claim: string(claim)?, claimed_until: moment(until)? })
+}
+
+fn string(value: Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text),
+        Value::Null | Value::Integer(_) => None,
+    }
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn time(time: Timestamp) -> Value {
+    Value::Text(time.to_sql())
+}
+
+fn number(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,236 @@
+//! The routes, with ports in memory: status and body.
+
+use crate::routes::router;
+use crate::services::Services;
+use crate::settings::RouteSettings;
+use axum::body::Bytes;
+use connectivity_domain::document::Authenticity;
+use connectivity_domain::document::fakes::{FakeDocumentRegistry, FakeDocumentStore};
+use connectivity_domain::registry::{NoVerdict, RegistryError};
+use connectivity_domain::time::Timestamp;
+use connectivity_domain::verdict::{Cause, Evidence};
+use connectivity_kit::answer;
+use connectivity_kit::settings::TokenSettings;
+use connectivity_kit::throttle::Rate;
+use connectivity_kit::token::Verifier;
+use http::{Request, Response, StatusCode, header};
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+const AUTHENTICATE: &str = "/api/v1/documents/authenticate/";
+const DELIVER: &str = "/internal/v1/document-authentications";
+
+struct Given {
+    registry: FakeDocumentRegistry,
+    store: FakeDocumentStore,
+}
+
+fn given(answer: Result<Authenticity, RegistryError>) -> Given {
+    Given { registry: FakeDocumentRegistry::answering(answer), store: FakeDocumentStore::default() }
+}
+
+fn authentic() -> Given {
+    let body = Some("\"El documento ha sido autenticado\"".to_owned());
+    given(Ok(Authenticity::Authenticated(Evidence { status: 200, body })))
+}
+
+fn down() -> Given {
+    let retry_after = Duration::from_millis(2_500);
+    given(Err(RegistryError::Unavailable(NoVerdict { cause: Cause::Timeout, status: None, retry_after, attempts: 3 })))
+}
+
+fn document() -> Value {
+    json!({"idCitizen": 1_128_456_232, "UrlDocument": "https://bucket.example/f.pdf?signature=secret",
+           "documentTitle": "Diploma Grado"})
+}
+
+fn token(scope: &str) -> String {
+    let claims = json!({"iss": "connectivity", "aud": "connectivity", "sub": "operator", "exp": 1_800_000_900,
+                        "iat": 1_800_000_000, "jti": "t", "token_type": "access", "scope": scope});
+    jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).expect("a token")
+}
+
+impl Given {
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        scope: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Response<Bytes> {
+        let tokens = TokenSettings {
+            secret: SECRET.into(),
+            issuer: "connectivity".into(),
+            audience: "connectivity".into(),
+            other: None,
+        };
+        let second = Duration::from_secs(1);
+        let settings = RouteSettings {
+            throttle: Rate { calls: 1, window: second },
+            lease: Duration::from_secs(30),
+            ready_key: "ready".into(),
+            failure_key: "failure".into(),
+        };
+        let services = Services {
+            registry: self.registry.clone(),
+            store: self.store.clone(),
+            cache: None,
+            verifier: Arc::new(Verifier::new(&tokens)),
+            settings: Arc::new(settings),
+            traceparent: Some("trace".into()),
+            tracestate: None,
+            now: || NOW,
+            new_id: || uuid_like(),
+        };
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header(header::AUTHORIZATION, format!("Bearer {}", token(scope)));
+        request = request.header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Bytes::from(body.to_string())).expect("a request");
+        answer::exchange(request, |request| answer::route(router(services), request)).await
+    }
+
+    async fn submit(&self, headers: &[(&str, &str)], body: &Value) -> Response<Bytes> {
+        self.send("POST", AUTHENTICATE, "documents", headers, body).await
+    }
+
+    async fn bridge(&self, path: &str, body: &Value) -> Response<Bytes> {
+        self.send("POST", path, "bridge", &[], body).await
+    }
+
+    async fn get(&self, path: &str) -> Response<Bytes> {
+        self.send("GET", path, "documents", &[], &Value::Null).await
+    }
+}
+
+/// An id that no other call gets.
+fn uuid_like() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("id-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn body(response: &Response<Bytes>) -> Value {
+    serde_json::from_slice(response.body()).unwrap_or(Value::Null)
+}
+
+fn expect_problem(response: &Response<Bytes>, status: u16, slug: &str) {
+    assert_eq!(response.status().as_u16(), status, "{response:?}");
+    assert_eq!(body(response)["type"], format!("urn:connectivity:problem:{slug}"));
+}
+
+#[tokio::test]
+async fn a_document_is_authenticated_recorded_and_shown() {
+    let given = authentic();
+    let response = given.submit(&[], &document()).await;
+    assert_eq!(response.status(), StatusCode::OK, "{response:?}");
+    let record = body(&response);
+    assert_eq!((&record["status"], &record["auth_success"]), (&json!("SUCCESS"), &json!(true)));
+    assert_eq!(record["url_document"], "https://bucket.example/f.pdf");
+    assert_eq!(record["external_api_response"], "El documento ha sido autenticado");
+    let id = record["id"].as_str().expect("an id");
+    assert_eq!(body(&given.get(&format!("/api/v1/documents/{id}/")).await), record);
+    let page = body(&given.get("/api/v1/documents/history/?id_citizen=1128456232").await);
+    assert_eq!((&page["count"], &page["results"][0]), (&json!(1), &record));
+    expect_problem(&given.get("/api/v1/documents/nobody/").await, 404, "not-found");
+    expect_problem(&given.get("/api/v1/documents/history/?id_citizen=1").await, 400, "invalid-citizen-id");
+}
+
+#[tokio::test]
+async fn the_same_key_and_payload_have_the_same_answer() {
+    let given = authentic();
+    let key = [("idempotency-key", "k-1")];
+    let first = given.submit(&key, &document()).await;
+    let second = given.submit(&key, &document()).await;
+    assert_eq!((first.status(), body(&first)), (second.status(), body(&second)));
+    assert_eq!((given.registry.calls(), given.store.records().len()), (1, 1));
+    let mut other = document();
+    other["documentTitle"] = "Acta".into();
+    expect_problem(&given.submit(&key, &other).await, 422, "message-id-reused");
+    let mut named = document();
+    named["messageId"] = "m-1".into();
+    expect_problem(&given.submit(&key, &named).await, 400, "invalid-request");
+    expect_problem(&given.submit(&[("idempotency-key", "")], &document()).await, 400, "invalid-request");
+}
+
+#[tokio::test]
+async fn a_request_for_the_queue_is_accepted_and_has_to_be_published() {
+    let given = authentic();
+    let key = [("idempotency-key", "k-1"), ("prefer", "wait=1, Respond-Async")];
+    let response = given.submit(&key, &document()).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let location = response.headers()[header::LOCATION].to_str().expect("a path").to_owned();
+    assert_eq!(body(&given.get(&location).await)["status"], "PENDING");
+    assert_eq!(given.submit(&key, &document()).await.headers()[header::LOCATION], location.as_str());
+    assert_eq!(given.registry.calls(), 0);
+    let outbox = body(&given.bridge("/internal/v1/outbox", &json!({"limit": 10})).await);
+    let event = &outbox["events"][0];
+    assert_eq!((&event["kind"], &event["body"]["UrlDocument"]), (&json!("request"), &document()["UrlDocument"]));
+    assert_eq!(body(&given.bridge("/internal/v1/outbox", &json!({"limit": 10})).await), json!({"events": []}));
+    let delivery = json!({"message_id": event["message_id"], "message": event["body"], "last": false});
+    let delivered = body(&given.bridge(DELIVER, &delivery).await);
+    assert_eq!((&delivered["status"], &delivered["event"]["kind"]), (&json!("SUCCESS"), &json!("result")));
+    assert_eq!(body(&given.get(&location).await)["status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn the_bridge_gets_the_event_and_says_when_it_is_published() {
+    let given = authentic();
+    let delivery = json!({"message_id": "m-1", "message": document(), "last": false});
+    let first = given.bridge(DELIVER, &delivery).await;
+    assert_eq!(first.status(), StatusCode::OK, "{first:?}");
+    let event = body(&first)["event"].clone();
+    assert_eq!((&event["routing_key"], &event["traceparent"]), (&json!("ready"), &json!("trace")));
+    assert_eq!(event["body"]["messageId"], "m-1");
+    assert_eq!(body(&given.bridge(DELIVER, &delivery).await)["event"], event);
+    let published = json!({"results": [event["id"]], "requests": []});
+    assert_eq!(given.bridge("/internal/v1/outbox/published", &published).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(given.store.records()[0].event_published_at, Some(NOW));
+    expect_problem(&given.send("POST", DELIVER, "documents", &[], &delivery).await, 403, "forbidden");
+}
+
+#[tokio::test]
+async fn without_a_verdict_there_is_none_until_the_last_try() {
+    let given = down();
+    let response = given.submit(&[], &document()).await;
+    expect_problem(&response, 503, "registry-unavailable");
+    assert_eq!(response.headers()[header::RETRY_AFTER], "3");
+    let mut delivery = json!({"message_id": "m-1", "message": document(), "last": false});
+    expect_problem(&given.bridge(DELIVER, &delivery).await, 503, "registry-unavailable");
+    delivery["last"] = true.into();
+    let last = body(&given.bridge(DELIVER, &delivery).await);
+    assert_eq!((&last["status"], &last["event"]["routing_key"]), (&json!("ERROR"), &json!("failure")));
+    assert_eq!(last["event"]["body"]["authSuccess"], false);
+    let unreachable = Given { store: FakeDocumentStore::down(), ..authentic() };
+    expect_problem(&unreachable.bridge(DELIVER, &delivery).await, 503, "storage-unavailable");
+    expect_problem(&unreachable.submit(&[], &document()).await, 503, "storage-unavailable");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_with_the_field_named() {
+    let given = authentic();
+    for (field, value) in [
+        ("idCitizen", json!("12345")),
+        ("UrlDocument", json!("https://me:secret@host/")),
+        ("documentTitle", json!("")),
+        ("documentId", json!([])),
+    ] {
+        let mut wrong = document();
+        wrong[field] = value;
+        let response = given.submit(&[], &wrong).await;
+        expect_problem(&response, 400, "invalid-document");
+        assert_eq!(body(&response)["field"], field);
+        assert!(!String::from_utf8_lossy(response.body()).contains("secret"));
+        let delivery = json!({"message_id": "m-1", "message": wrong, "last": false});
+        expect_problem(&given.bridge(DELIVER, &delivery).await, 400, "invalid-document");
+    }
+    expect_problem(&given.submit(&[], &json!([])).await, 400, "invalid-request");
+    assert_eq!((given.registry.calls(), given.store.records().len()), (0, 0));
+}

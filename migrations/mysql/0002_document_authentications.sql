@@ -1,0 +1,30 @@
+-- One row per request to authenticate a document. A row is its own outbox: the verdict and the duty to publish it are
+-- one UPDATE. MySQL 8 and MariaDB 10.11. Times are UTC.
+CREATE TABLE IF NOT EXISTS document_authentications (
+  id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  message_id VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  document_id VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  id_citizen VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  url_document VARCHAR(4096) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  document_title VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  status VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  auth_success BOOLEAN NULL,
+  external_api_status_code SMALLINT UNSIGNED NULL,
+  external_api_response MEDIUMTEXT CHARACTER SET utf8mb4 NULL,
+  error_message VARCHAR(500) CHARACTER SET utf8mb4 NULL,
+  received_at DATETIME(6) NOT NULL,
+  processed_at DATETIME(6) NULL,
+  event_published_at DATETIME(6) NULL,
+  traceparent VARCHAR(55) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  tracestate VARCHAR(512) CHARACTER SET utf8mb4 NULL,
+  claim CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  claimed_until DATETIME(6) NOT NULL,
+  outbox VARCHAR(7) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  outbox_due_at DATETIME(6) NULL,
+  outbox_lease CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  PRIMARY KEY (id),
+  UNIQUE KEY document_authentications_by_message (message_id),
+  KEY document_authentications_by_citizen (id_citizen, received_at, id),
+  KEY document_authentications_due (outbox_due_at),
+  KEY document_authentications_leased (outbox_lease)
+) ENGINE = InnoDB;
