@@ -103,7 +103,7 @@ pub fn now() -> u64 {
 /// The claims of a good access token.
 pub fn claims() -> Value {
     json!({"iss": "connectivity", "aud": "connectivity", "sub": "tests", "exp": now() + 900, "nbf": now(), "iat": now(),
-           "jti": uuid::Uuid::new_v4().to_string(), "token_type": "access", "scope": "affiliation"})
+           "jti": uuid::Uuid::new_v4().to_string(), "token_type": "access", "scope": "affiliation documents"})
 }
 
 /// A good access token.

@@ -20,8 +20,7 @@ pub struct Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = (self.child.kill(), self.child.wait());
+        self.kill();
         if let Some(state) = &self.state {
             // What is left is in the system's folder for what may be lost.
             let _ = std::fs::remove_dir_all(state);
@@ -49,7 +48,10 @@ impl Host {
         let state = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir(&state).expect("a folder");
         let mut command = Command::new(root().join("target/release/connectivity-host"));
-        command.current_dir(root()).args(["--listen", "127.0.0.1:0", "--state-dir"]).arg(&state).args(arguments);
+        command.current_dir(root()).arg("--state-dir").arg(&state).args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         for (name, value) in variables {
             command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
         }
@@ -99,6 +101,12 @@ impl Host {
     /// What it has logged so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Kills it: no signal that it could hear.
+    pub fn kill(&mut self) {
+        // It may have ended already.
+        let _ = (self.child.kill(), self.child.wait());
     }
 
     /// Asks it to stop, and tells how it ended.

@@ -1,9 +1,11 @@
 //! What the black-box tests need: a registry to ask, servers to use, a host to run, a client to call with.
 
 pub mod bench;
+pub mod broker;
 pub mod client;
 pub mod host;
 pub mod issuer;
+pub mod pipeline;
 pub mod proxy;
 pub mod servers;
 pub mod simulator;

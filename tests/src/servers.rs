@@ -14,11 +14,15 @@ pub struct Servers {
     pub mariadb: Server,
     /// Redis.
     pub redis: Server,
+    /// RabbitMQ.
+    pub rabbitmq: Server,
 }
 
 /// One of them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Server {
+    /// Its process.
+    pub pid: u32,
     /// Its port on 127.0.0.1.
     pub port: u16,
     /// Its password.
@@ -32,7 +36,7 @@ impl Server {
     }
 }
 
-/// The name of the account on MariaDB.
+/// The name of the account on MariaDB and on RabbitMQ.
 pub const USER: &str = "connectivity";
 
 /// How many databases the Redis of `services start` has. The first one counts which were handed out.

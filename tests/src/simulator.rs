@@ -1,7 +1,7 @@
 //! A simulator of the GovCarpeta API over HTTP. It is not the registry: what it says is made up.
 //!
 //! Without further instruction an id that ends in an even digit is nobody's (204), one that ends in an odd digit is
-//! affiliated (200 with prose), and what is not 6 to 12 digits gets a 501.
+//! affiliated (200 with prose), and what is not 6 to 12 digits gets a 501; every document is authentic.
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -61,7 +61,7 @@ impl Behaviour {
 /// A question as it arrived.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The citizen's id.
+    /// The citizen's id, or the document's title.
     pub id: String,
     /// The headers.
     pub headers: HeaderMap,
@@ -71,6 +71,7 @@ pub struct Call {
 struct Inner {
     behaviours: Mutex<HashMap<String, Behaviour>>,
     latency: Duration,
+    down: std::sync::atomic::AtomicBool,
     calls: Mutex<Vec<Call>>,
     counted: std::sync::atomic::AtomicUsize,
     keeps_calls: bool,
@@ -130,14 +131,19 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
-    /// Answers questions about this citizen so from now on.
+    /// Answers questions about this citizen, or about documents with this title, so from now on.
     pub fn behave(&self, id: &str, behaviour: Behaviour) {
         lock(&self.inner.behaviours).insert(id.to_owned(), behaviour);
     }
 
-    /// The calls about this citizen.
+    /// The calls about this citizen, or about documents with this title.
     pub fn calls(&self, id: &str) -> Vec<Call> {
         lock(&self.inner.calls).iter().filter(|call| call.id == id).cloned().collect()
+    }
+
+    /// From now on nobody gets an answer but 503, or everybody gets one again.
+    pub fn set_down(&self, down: bool) {
+        self.inner.down.store(down, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// How many calls there were in all.
@@ -147,16 +153,37 @@ impl Simulator {
 }
 
 async fn validate(State(inner): State<Arc<Inner>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let own = by_id(&id);
+    answer(&inner, id, headers, own).await
+}
+
+async fn authenticate(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response {
+    let request: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let title = request["documentTitle"].as_str().unwrap_or_default().to_owned();
+    let own = if !request["idCitizen"].is_u64() || !request["UrlDocument"].is_string() || title.is_empty() {
+        (StatusCode::NOT_IMPLEMENTED, "\"Parametros incorrectos \"").into_response()
+    } else {
+        let prose = format!("\"El documento: {title} ha sido autenticado exitosamente \"");
+        ([(header::CONTENT_TYPE, "application/json")], prose).into_response()
+    };
+    answer(&inner, title, headers, own).await
+}
+
+/// Counts the call, and answers as it was told, or with `own`.
+async fn answer(inner: &Inner, id: String, headers: HeaderMap, own: Response) -> Response {
     inner.counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let behaviour = next(inner, &id);
     if inner.keeps_calls {
-        lock(&inner.calls).push(Call { id: id.clone(), headers });
+        lock(&inner.calls).push(Call { id, headers });
     }
     if !inner.latency.is_zero() {
         tokio::time::sleep(inner.latency).await;
     }
-    let behaviour = next(&inner, &id);
+    if inner.down.load(std::sync::atomic::Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "<html>Application error</html>").into_response();
+    }
     match behaviour {
-        Behaviour::ById => by_id(&id),
+        Behaviour::ById => own,
         Behaviour::Answer { status, content_type, body, retry_after } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let mut response = (status, [(header::CONTENT_TYPE, content_type)], Body::from(body)).into_response();
@@ -170,7 +197,7 @@ async fn validate(State(inner): State<Arc<Inner>>, Path(id): Path<String>, heade
         }
         Behaviour::Slow(pause) => {
             tokio::time::sleep(pause).await;
-            by_id(&id)
+            own
         }
         Behaviour::Hang => std::future::pending().await,
     }
@@ -201,15 +228,4 @@ fn by_id(id: &str) -> Response {
             ([(header::CONTENT_TYPE, "application/json")], prose).into_response()
         }
     }
-}
-
-async fn authenticate(State(inner): State<Arc<Inner>>, body: Bytes) -> Response {
-    inner.counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let request: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    let title = request["documentTitle"].as_str().unwrap_or_default();
-    if !request["idCitizen"].is_u64() || !request["UrlDocument"].is_string() || title.is_empty() {
-        return (StatusCode::NOT_IMPLEMENTED, "\"Parametros incorrectos \"").into_response();
-    }
-    let prose = format!("\"El documento: {title} ha sido autenticado exitosamente \"");
-    ([(header::CONTENT_TYPE, "application/json")], prose).into_response()
 }

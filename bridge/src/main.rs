@@ -1,0 +1,147 @@
+//! Between RabbitMQ and the components: takes requests, forwards them, publishes their results.
+
+mod amqp;
+mod commands;
+mod components;
+mod message;
+mod relay;
+mod run;
+mod settings;
+mod status;
+mod token;
+mod valve;
+mod worker;
+
+use clap::{Parser, Subcommand};
+use settings::{AmqpSettings, Environment, Invalid, RunSettings};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const RABBITMQ: &str = "\
+Settings of all commands come from the environment:
+  RABBITMQ_URL                          amqp://user:password@host:port/vhost, or in parts:
+  RABBITMQ_HOST (127.0.0.1), RABBITMQ_PORT (5672), RABBITMQ_USER, RABBITMQ_PASSWORD, RABBITMQ_VHOST (/)
+  RABBITMQ_EXCHANGE                     citizen_affiliation
+  RABBITMQ_DOCUMENT_AUTH_QUEUE          document.authentication.requested
+  RABBITMQ_DOCUMENT_AUTH_ROUTING_KEY    document.authentication.requested
+  RABBITMQ_QUEUE_TYPE                   quorum, or classic
+  BRIDGE_RETRY_DELAYS                   1s,5s,30s,2m,10m: how long a message waits before its next try
+Further ones of `run`: connectivity-bridge run --help";
+
+const RUN: &str = "\
+Settings, from the environment, besides RABBITMQ_* (connectivity-bridge --help):
+  COMPONENTS_URL             where the components answer, such as http://127.0.0.1:3000
+  BRIDGE_CLIENT_ID, BRIDGE_CLIENT_SECRET
+                             a service account with the scope bridge; or else
+  JWT_SECRET                 signs the bridge's tokens, with JWT_ISSUER and JWT_AUDIENCE (connectivity)
+  BRIDGE_CONCURRENCY         64: messages in work at once
+  BRIDGE_PREFETCH            128: messages taken from the queue at once
+  BRIDGE_MAX_ATTEMPTS        5: how often the registry is asked about a message
+  BRIDGE_LISTEN              127.0.0.1:9100: /health/live, /health/ready, /metrics
+  BRIDGE_GRACE_SECONDS       20: how long what is in work may take to finish after SIGTERM
+  RUST_LOG                   connectivity_bridge=info,warn";
+
+/// What is wrong is a setting (sysexits.h: `EX_USAGE`).
+const MISCONFIGURED: u8 = 64;
+
+/// Takes `document.authentication.requested` from RabbitMQ, has the components authenticate each, publishes the results.
+#[derive(Parser)]
+#[command(version, about, after_long_help = RABBITMQ)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs until SIGTERM or SIGINT, then finishes what is in work.
+    #[command(after_long_help = RUN)]
+    Run,
+    /// Brings the schema of a MySQL or MariaDB database up to date. Safe to run twice.
+    Migrate {
+        /// mysql://user:password@host:port/database. Better by the environment: arguments can be read by everybody.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database_url: String,
+    },
+    /// Publishes requests: one JSON object a line, from a file or from standard input.
+    ///
+    /// Such as: {"idCitizen": 1128456232, "UrlDocument": "https://…/file.pdf", "documentTitle": "Diploma"}
+    Publish {
+        /// The file. Default: standard input.
+        file: Option<PathBuf>,
+    },
+    /// Looks at and empties the dead-letter queue.
+    #[command(subcommand)]
+    Dlq(Dlq),
+    /// Declares the exchange and the queues, and shows them.
+    Topology,
+}
+
+#[derive(Subcommand)]
+enum Dlq {
+    /// Shows the dead letters: ids and reasons.
+    List {
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Puts dead letters back into the queue. One whose request ended as ERROR becomes a new request (id~1, id~2 …).
+    Replay {
+        /// At most so many.
+        #[arg(long, default_value_t = u32::MAX)]
+        limit: u32,
+    },
+    /// Removes all dead letters for good.
+    Purge {
+        /// Without it, only says how many there are.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Why the program ends with an error.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Settings(#[from] Invalid),
+    #[error(transparent)]
+    Run(#[from] run::RunError),
+    #[error(transparent)]
+    Command(#[from] commands::CommandError),
+    #[error(transparent)]
+    Migration(#[from] connectivity_migrations::MigrationError),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("connectivity_bridge=info,warn"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // One is there already if a library was faster, and it will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match perform(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("connectivity-bridge: {error}");
+            if matches!(error, Failure::Settings(_)) { ExitCode::from(MISCONFIGURED) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+async fn perform(command: Command) -> Result<(), Failure> {
+    let amqp = || AmqpSettings::of(&Environment);
+    match command {
+        Command::Run => run::run(RunSettings::of(&Environment)?).await?,
+        Command::Migrate { database_url } => match connectivity_migrations::migrate(&database_url).await?.as_slice() {
+            [] => println!("the schema is up to date"),
+            applied => println!("applied: {}", applied.join(", ")),
+        },
+        Command::Publish { file: Some(path) } => commands::publish(&amqp()?, commands::open(&path)?).await?,
+        Command::Publish { file: None } => commands::publish(&amqp()?, std::io::stdin().lock()).await?,
+        Command::Dlq(Dlq::List { limit }) => commands::list(&amqp()?, limit).await?,
+        Command::Dlq(Dlq::Replay { limit }) => commands::replay(&amqp()?, limit).await?,
+        Command::Dlq(Dlq::Purge { yes }) => commands::purge(&amqp()?, yes).await?,
+        Command::Topology => commands::topology(&amqp()?).await?,
+    }
+    Ok(())
+}

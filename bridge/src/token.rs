@@ -1,0 +1,79 @@
+//! The bridge's access token: signed by itself, or by client credentials. Renewed before it runs out.
+
+use crate::settings::Credentials;
+use serde::Deserialize;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long a token that the bridge signs itself holds.
+const LIFETIME: Duration = Duration::from_mins(10);
+
+/// A token is renewed when this part of its life is left.
+const RENEW: u32 = 5;
+
+/// No token could be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    /// The key does not sign.
+    #[error("the token cannot be signed: {0}")]
+    Signing(#[from] jsonwebtoken::errors::Error),
+    /// No answer, or none that can be read.
+    #[error("no token from /oauth/token: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Hands out tokens.
+pub(crate) struct Tokens {
+    credentials: Credentials,
+    endpoint: String,
+    http: reqwest::Client,
+    held: Mutex<Option<(String, Instant)>>,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    expires_in: u64,
+}
+
+impl Tokens {
+    pub(crate) fn new(credentials: Credentials, components_url: &str, http: reqwest::Client) -> Self {
+        Self { credentials, endpoint: format!("{components_url}/oauth/token"), http, held: Mutex::new(None) }
+    }
+
+    /// A token that holds for a while yet.
+    pub(crate) async fn get(&self) -> Result<String, TokenError> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((token, _)) = held.filter(|(_, renew_at)| Instant::now() < *renew_at) {
+            return Ok(token);
+        }
+        let asked = Instant::now();
+        let (token, lifetime) = match &self.credentials {
+            Credentials::Secret { secret, issuer, audience } => (sign(secret, issuer, audience)?, LIFETIME),
+            Credentials::Client { id, secret } => {
+                let form = [("grant_type", "client_credentials"), ("scope", "bridge")];
+                let request = self.http.post(&self.endpoint).basic_auth(id, Some(secret)).form(&form);
+                let granted: Granted = request.send().await?.error_for_status()?.json().await?;
+                (granted.access_token, Duration::from_secs(granted.expires_in))
+            }
+        };
+        let renew_at = asked + lifetime / RENEW * (RENEW - 1);
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), renew_at));
+        Ok(token)
+    }
+
+    /// The token was refused: the next one is a new one.
+    pub(crate) fn forget(&self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+fn sign(secret: &str, issuer: &str, audience: &str) -> Result<String, jsonwebtoken::errors::Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let claims = serde_json::json!({
+        "iss": issuer, "aud": audience, "sub": "bridge", "scope": "bridge", "token_type": "access",
+        "iat": now, "nbf": now, "exp": now + LIFETIME.as_secs(), "jti": uuid::Uuid::new_v4().to_string(),
+    });
+    let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key)
+}

@@ -1,0 +1,165 @@
+//! One message, from its delivery to its settlement. What is to be done is decided by the domain; this does it.
+
+use crate::amqp::{AmqpError, Delivery, Session};
+use crate::components::{Components, Event, EventKind};
+use crate::message::{ATTEMPTS, Message, Request, TROUBLES};
+use crate::status::{Counters, Status};
+use connectivity_domain::document::settlement::{Reply, Settlement, Why, settle, told};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// How long to wait for somebody to bind a queue for results.
+const UNROUTABLE: Duration = Duration::from_secs(5);
+
+/// What every message needs.
+#[derive(Clone)]
+pub(crate) struct Worker {
+    pub(crate) session: Arc<Session>,
+    pub(crate) components: Arc<Components>,
+    pub(crate) status: Arc<Status>,
+    pub(crate) max_attempts: u32,
+    /// Where published events are told, to be marked.
+    pub(crate) published: mpsc::UnboundedSender<(EventKind, String)>,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// Why a message was left as it is: unsettled, so that the broker delivers it again.
+enum Left {
+    /// The bridge stops.
+    Stopping,
+    /// The session is over.
+    Session(AmqpError),
+}
+
+impl From<AmqpError> for Left {
+    fn from(error: AmqpError) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl Worker {
+    /// Works on one message. False: the session is over.
+    pub(crate) async fn work(mut self, delivery: Delivery) -> bool {
+        Counters::count(&self.status.counters.received);
+        match self.settle(&delivery.message).await {
+            Ok(()) => {
+                let acknowledged = delivery.acknowledge().await;
+                if acknowledged {
+                    Counters::count(&self.status.counters.acknowledged);
+                }
+                acknowledged
+            }
+            Err(Left::Stopping) => true,
+            Err(Left::Session(error)) => {
+                tracing::warn!(cause = %error, "a message was left to be delivered again");
+                false
+            }
+        }
+    }
+
+    /// Brings a message to where it may be acknowledged.
+    async fn settle(&mut self, message: &Message) -> Result<(), Left> {
+        let request = match message.request() {
+            Ok(request) => request,
+            Err(error) => return self.bury(message, &error.to_string(), false).await,
+        };
+        let last = message.number(ATTEMPTS) + 1 >= self.max_attempts;
+        loop {
+            let (reply, event) = self.deliver(message, &request, last).await?;
+            match settle(&reply, message.number(TROUBLES)) {
+                Settlement::Done => return self.publish(event).await,
+                Settlement::DoneWithoutVerdict => {
+                    self.publish(event).await?;
+                    let reason = format!("the registry gave no verdict in {} attempts", message.number(ATTEMPTS) + 1);
+                    return self.bury(message, &reason, true).await;
+                }
+                Settlement::DeadLetter(reason) => return self.bury(message, &reason, false).await,
+                // The components are down for everybody: the message waits here, and does not go round.
+                Settlement::Retry { why: Why::Trouble, .. } if !self.status.valve.is_open() => {}
+                Settlement::Retry { after, why } => {
+                    let error = told(&reply);
+                    let (next, step) = match why {
+                        Why::NoVerdict => (message.after(ATTEMPTS, &error), message.number(ATTEMPTS)),
+                        Why::Trouble => (message.after(TROUBLES, &error), 0),
+                        Why::InWork => (message.clone(), 0),
+                    };
+                    return self.park(&next, after, step).await;
+                }
+            }
+        }
+    }
+
+    /// Asks the components, as soon as the valve lets it.
+    async fn deliver(
+        &mut self,
+        message: &Message,
+        request: &Request,
+        last: bool,
+    ) -> Result<(Reply, Option<Event>), Left> {
+        loop {
+            if *self.stopping.borrow() {
+                return Err(Left::Stopping);
+            }
+            match self.status.valve.pass(Instant::now()) {
+                Ok(()) => break,
+                Err(pause) => self.pause(pause).await,
+            }
+        }
+        let (reply, event) = self.components.deliver(message, request, last).await;
+        let trouble = matches!(settle(&reply, 0), Settlement::Retry { why: Why::Trouble, .. });
+        if trouble {
+            Counters::count(&self.status.counters.troubles);
+            tracing::warn!(cause = told(&reply), "the components are in trouble");
+        }
+        self.status.valve.report(trouble, Instant::now());
+        Ok((reply, event))
+    }
+
+    async fn publish(&mut self, event: Option<Event>) -> Result<(), Left> {
+        let Some(event) = event else { return Ok(()) };
+        let routing_key = event.routing_key.clone().unwrap_or_default();
+        loop {
+            match self.session.publish(&routing_key, &event.message()).await {
+                Ok(()) => break,
+                // Nobody wants results yet. They are worth waiting for: the request stays where it is.
+                Err(error @ AmqpError::Unroutable { .. }) => {
+                    tracing::error!(cause = %error, "bind a queue for results");
+                    if *self.stopping.borrow() {
+                        return Err(Left::Stopping);
+                    }
+                    self.pause(UNROUTABLE).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Counters::count(&self.status.counters.published);
+        // The one who marks lives as long as the bridge.
+        let _ = self.published.send((event.kind, event.id));
+        Ok(())
+    }
+
+    async fn park(&self, message: &Message, after: Duration, step: u32) -> Result<(), Left> {
+        let delay = self.session.delay(step).max(after);
+        self.session.park(message, delay).await?;
+        Counters::count(&self.status.counters.parked);
+        Ok(())
+    }
+
+    async fn bury(&self, message: &Message, reason: &str, ended: bool) -> Result<(), Left> {
+        self.session.bury(&message.dead(reason, ended)).await?;
+        self.status.counters.buried.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(reason, "a message went to the dead-letter queue");
+        Ok(())
+    }
+
+    /// Waits, unless the bridge stops.
+    async fn pause(&mut self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            // An error means that the one who says so is gone: the bridge stops.
+            _ = self.stopping.changed() => {}
+        }
+    }
+}

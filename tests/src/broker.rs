@@ -1,0 +1,183 @@
+//! A client of RabbitMQ: publishes requests, collects results.
+
+use crate::servers::{Servers, USER};
+use futures_util::StreamExt;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An event as it arrived.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arrived {
+    /// `ready` or `failure`
+    pub routing_key: String,
+    /// AMQP `message_id`
+    pub message_id: String,
+    /// The headers with text in them.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Value,
+}
+
+/// The names of one test.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The exchange.
+    pub exchange: String,
+    /// The queue of requests.
+    pub queue: String,
+    /// The queue of results.
+    pub results: String,
+}
+
+impl Names {
+    /// Names that nobody else has.
+    pub fn fresh() -> Self {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        Self { exchange: format!("x-{id}"), queue: format!("q-{id}"), results: format!("r-{id}") }
+    }
+}
+
+/// The routing key of requests.
+pub const REQUESTED: &str = "document.authentication.requested";
+
+/// A connection.
+pub struct Broker {
+    connection: Connection,
+    channel: Channel,
+    names: Names,
+    arrived: Arc<Mutex<Vec<Arrived>>>,
+}
+
+fn durable() -> QueueDeclareOptions {
+    QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() }
+}
+
+/// `amqp://…` of the RabbitMQ that answers at this address.
+pub fn url(servers: &Servers, address: SocketAddr) -> String {
+    format!("amqp://{USER}:{}@{address}/%2f", servers.rabbitmq.password)
+}
+
+impl Broker {
+    /// Connects, and declares the exchange.
+    ///
+    /// # Errors
+    /// RabbitMQ does not do it.
+    pub async fn connect(servers: &Servers, names: &Names) -> lapin::Result<Self> {
+        let url = url(servers, servers.rabbitmq.address());
+        let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let exchange = names.exchange.as_str().into();
+        channel.exchange_declare(exchange, ExchangeKind::Topic, options, FieldTable::default()).await?;
+        Ok(Self { connection, channel, names: names.clone(), arrived: Arc::default() })
+    }
+
+    /// Binds a durable queue for results and collects what arrives in it.
+    ///
+    /// # Errors
+    /// RabbitMQ does not do it.
+    pub async fn collect(&self) -> lapin::Result<()> {
+        let channel = self.connection.create_channel().await?;
+        channel.queue_declare(self.names.results.as_str().into(), durable(), FieldTable::default()).await?;
+        for key in ["document.authentication.ready", "document.authentication.failure"] {
+            let (queue, exchange) = (self.names.results.as_str().into(), self.names.exchange.as_str().into());
+            channel.queue_bind(queue, exchange, key.into(), QueueBindOptions::default(), FieldTable::default()).await?;
+        }
+        let queue = self.names.results.as_str().into();
+        let options = BasicConsumeOptions::default();
+        let mut consumer = channel.basic_consume(queue, "results".into(), options, FieldTable::default()).await?;
+        let arrived = Arc::clone(&self.arrived);
+        tokio::spawn(async move {
+            while let Some(Ok(delivery)) = consumer.next().await {
+                arrived.lock().unwrap_or_else(PoisonError::into_inner).push(read(&delivery));
+                if delivery.ack(BasicAckOptions::default()).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// What has arrived so far.
+    pub fn arrived(&self) -> Vec<Arrived> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Publishes a request; done when the broker has it.
+    ///
+    /// # Errors
+    /// The broker does not take it.
+    pub async fn publish(&self, body: &[u8], headers: &[(&str, &str)]) -> lapin::Result<bool> {
+        let mut table = FieldTable::default();
+        for (name, value) in headers {
+            table.insert((*name).into(), AMQPValue::LongString((*value).into()));
+        }
+        let properties = BasicProperties::default().with_delivery_mode(2).with_headers(table);
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let exchange = self.names.exchange.as_str().into();
+        let confirm = self.channel.basic_publish(exchange, REQUESTED.into(), options, body, properties).await?.await?;
+        Ok(matches!(confirm, Confirmation::Ack(None)))
+    }
+
+    /// Declares the queue of requests as an older service did: classic, without arguments.
+    ///
+    /// # Errors
+    /// RabbitMQ does not do it.
+    pub async fn declare_classic(&self) -> lapin::Result<()> {
+        let queue = self.names.queue.as_str().into();
+        self.channel.queue_declare(queue, durable(), FieldTable::default()).await?;
+        Ok(())
+    }
+
+    /// How many messages are in a queue, those in work aside.
+    ///
+    /// # Errors
+    /// There is no such queue.
+    pub async fn count(&self, queue: &str) -> lapin::Result<u32> {
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        // A queue that is not there closes the channel.
+        let channel = self.connection.create_channel().await?;
+        let count = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.message_count();
+        channel.close(200, "done".into()).await?;
+        Ok(count)
+    }
+
+    /// Takes what is in the dead-letter queue.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn take_dead_letters(&self) -> lapin::Result<Vec<Arrived>> {
+        let queue = format!("{}.dead", self.names.queue);
+        let mut letters = Vec::new();
+        let options = lapin::options::BasicGetOptions { no_ack: true };
+        while let Some(got) = self.channel.basic_get(queue.as_str().into(), options).await? {
+            letters.push(read(&got.delivery));
+        }
+        Ok(letters)
+    }
+}
+
+fn read(delivery: &lapin::message::Delivery) -> Arrived {
+    let table = delivery.properties.headers().clone().unwrap_or_default();
+    let headers = table.inner().iter().filter_map(|(name, value)| match value {
+        AMQPValue::LongString(text) => {
+            Some((name.as_str().to_owned(), String::from_utf8_lossy(text.as_bytes()).into_owned()))
+        }
+        _ => None,
+    });
+    Arrived {
+        routing_key: delivery.routing_key.as_str().to_owned(),
+        message_id: delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
+        headers: headers.collect(),
+        body: serde_json::from_slice(&delivery.data).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,183 @@
+//! Everything a document passes: RabbitMQ, the bridge, the components, the registry, the records.
+
+use crate::broker::{self, Broker, Names, REQUESTED};
+use crate::host::{Host, SECRET};
+use crate::servers::{Servers, root};
+use crate::simulator::Simulator;
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Nothing here takes longer: what does is lost.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The whole.
+pub struct Pipeline {
+    /// The registry.
+    pub simulator: Simulator,
+    /// The components.
+    pub host: Host,
+    /// The bridge.
+    pub bridge: Host,
+    /// A client of the same RabbitMQ.
+    pub broker: Broker,
+    /// What things are called there.
+    pub names: Names,
+    /// The servers.
+    pub servers: Servers,
+    /// The name of the records' database.
+    pub database: String,
+    variables: Vec<(&'static str, String)>,
+    settings: Vec<(&'static str, String)>,
+}
+
+/// A request with this title, which is its message id as well.
+pub fn request(title: &str) -> Value {
+    json!({"messageId": title, "documentId": format!("d-{title}"), "idCitizen": 1_128_456_232,
+           "UrlDocument": "https://bucket.example/file.pdf?X-Amz-Signature=presigned", "documentTitle": title})
+}
+
+/// Waits until something is true.
+///
+/// # Panics
+/// It does not come true.
+pub async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !is_true().await {
+        assert!(started.elapsed() < PATIENCE, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+impl Pipeline {
+    /// Starts all of it, with these settings of the bridge besides the usual ones.
+    ///
+    /// # Panics
+    /// Something does not start.
+    pub async fn start(settings: &[(&'static str, &str)]) -> Self {
+        let pipeline = Self::without_results(settings).await;
+        pipeline.broker.collect().await.expect("a queue for results");
+        pipeline
+    }
+
+    /// The same, but nobody waits for results.
+    ///
+    /// # Panics
+    /// Something does not start.
+    pub async fn without_results(settings: &[(&'static str, &str)]) -> Self {
+        Self::with_registry(Simulator::start().await.expect("a simulator"), settings).await
+    }
+
+    /// The same, asking this registry.
+    ///
+    /// # Panics
+    /// Something does not start.
+    pub async fn with_registry(simulator: Simulator, settings: &[(&'static str, &str)]) -> Self {
+        let servers = Servers::running();
+        let names = Names::fresh();
+        let broker = Broker::connect(&servers, &names).await.expect("RabbitMQ");
+        let database = servers.fresh_database().await;
+        let mut variables = servers.variables(servers.mariadb.address(), &database);
+        variables.extend([("registry_url", simulator.url()), ("registry_timeout_ms", "1000".to_owned())]);
+        let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let host = start_host(&variables, "127.0.0.1:0");
+        let bridge = start_bridge(&servers, &names, &host.url(""), &settings);
+        Self { simulator, host, bridge, broker, names, servers, database, variables, settings }
+    }
+
+    /// Kills the components at once.
+    pub fn kill_host(&mut self) {
+        self.host.kill();
+    }
+
+    /// Starts the components again, at the same address.
+    pub fn restart_host(&mut self) {
+        self.host = start_host(&self.variables, &self.host.address().to_string());
+    }
+
+    /// Kills the bridge at once, and starts another one.
+    pub fn kill_bridge(&mut self) {
+        self.bridge.kill();
+        self.restart_bridge();
+    }
+
+    /// Starts another bridge.
+    pub fn restart_bridge(&mut self) {
+        self.bridge = start_bridge(&self.servers, &self.names, &self.host.url(""), &self.settings);
+    }
+
+    /// Runs a command of the bridge, and returns what it printed.
+    ///
+    /// # Panics
+    /// It fails.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        self.command_with(&[], arguments)
+    }
+
+    /// The same, with further settings.
+    ///
+    /// # Panics
+    /// It fails.
+    pub fn command_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> String {
+        let mut command = bridge(&self.servers, &self.names, &self.host.url(""), &self.settings);
+        command.envs(settings.iter().copied());
+        let output = command.args(arguments).output().expect("the bridge");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Publishes a request, once the bridge has made the queue.
+    pub async fn publish(&self, body: &[u8]) {
+        until("the request is taken", async || self.broker.publish(body, &[]).await.unwrap_or(false)).await;
+    }
+
+    /// The records' states by message id.
+    pub async fn statuses(&self) -> Vec<(String, String)> {
+        let sql = "SELECT CONCAT(message_id, ' ', status) FROM document_authentications ORDER BY message_id";
+        let rows = self.servers.ask(&self.database, sql).await;
+        rows.iter()
+            .filter_map(|row| row.split_once(' '))
+            .map(|(id, status)| (id.to_owned(), status.to_owned()))
+            .collect()
+    }
+
+    /// Waits until so many results have arrived.
+    pub async fn results(&self, count: usize) -> Vec<broker::Arrived> {
+        until(&format!("{count} results"), async || self.broker.arrived().len() >= count).await;
+        self.broker.arrived()
+    }
+
+    /// How many messages are in the dead-letter queue.
+    pub async fn dead_letters(&self) -> u32 {
+        self.broker.count(&format!("{}.dead", self.names.queue)).await.unwrap_or(0)
+    }
+}
+
+fn start_host(variables: &[(&'static str, String)], listen: &str) -> Host {
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let reuse = ["--max-instance-concurrent-reuse-count", "4", "--max-instance-reuse-count", "5000"];
+    let arguments = [&reuse[..], &["--idle-instance-timeout", "30s", "--listen", listen]].concat();
+    Host::start(&variables, &arguments)
+}
+
+fn bridge(servers: &Servers, names: &Names, components: &str, settings: &Vec<(&'static str, String)>) -> Command {
+    let mut command = Command::new(root().join("target/release/connectivity-bridge"));
+    command
+        .env("RABBITMQ_URL", broker::url(servers, servers.rabbitmq.address()))
+        .env("RABBITMQ_EXCHANGE", &names.exchange)
+        .env("RABBITMQ_DOCUMENT_AUTH_QUEUE", &names.queue)
+        .env("RABBITMQ_DOCUMENT_AUTH_ROUTING_KEY", REQUESTED)
+        .env("COMPONENTS_URL", components)
+        .env("JWT_SECRET", SECRET)
+        .env("BRIDGE_LISTEN", "127.0.0.1:0");
+    for (name, value) in settings {
+        command.env(name, value);
+    }
+    command
+}
+
+fn start_bridge(servers: &Servers, names: &Names, components: &str, settings: &Vec<(&'static str, String)>) -> Host {
+    let mut command = bridge(servers, names, components, settings);
+    command.arg("run");
+    Host::run(command)
+}
