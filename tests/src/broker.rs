@@ -107,6 +107,16 @@ impl Broker {
         Ok(())
     }
 
+    /// Is the connection good?
+    pub fn is_alive(&self) -> bool {
+        self.connection.status().connected() && self.channel.status().connected()
+    }
+
+    /// Takes over what has arrived on another connection.
+    pub fn keep(&self, arrived: Vec<Arrived>) {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).extend(arrived);
+    }
+
     /// What has arrived so far.
     pub fn arrived(&self) -> Vec<Arrived> {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone()

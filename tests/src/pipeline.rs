@@ -106,6 +106,19 @@ impl Pipeline {
         self.bridge = start_bridge(&self.servers, &self.names, &self.host.url(""), &self.settings);
     }
 
+    /// Makes the client of RabbitMQ a new one if it has lost its connection. What has arrived is kept.
+    pub async fn reconnect(&mut self) {
+        if self.broker.is_alive() {
+            return;
+        }
+        if let Ok(broker) = Broker::connect(&self.servers, &self.names).await {
+            broker.keep(self.broker.arrived());
+            if broker.collect().await.is_ok() {
+                self.broker = broker;
+            }
+        }
+    }
+
     /// Runs a command of the bridge, and returns what it printed.
     ///
     /// # Panics

@@ -38,6 +38,15 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "--help")]
         what: Vec<String>,
     },
+    /// Kills everything that a document passes, in turn, while documents pass. Fails if one is lost or contradicted.
+    Chaos {
+        /// How many requests.
+        #[arg(long, default_value_t = 2_000)]
+        requests: u32,
+        /// How often each thing is killed.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+    },
     /// Starts, stops or shows real MariaDB, Redis and RabbitMQ servers with their data under target/.
     Services {
         #[command(subcommand)]
@@ -67,6 +76,9 @@ fn main() -> ExitCode {
         Task::Test => test::test(),
         Task::Lint => lint::lint(),
         Task::Bench { what } => bench::bench(&what),
+        Task::Chaos { requests, rounds } => {
+            bench::chaos(&["--requests", &requests.to_string(), "--rounds", &rounds.to_string()])
+        }
         Task::Services { action } => services::act(&action),
         Task::Migrate { database_url } => migrate(&database_url),
         Task::Token { scope, minutes } => token::development(&scope, minutes).map(|token| println!("{token}")),

@@ -109,22 +109,41 @@ pub(crate) fn known() -> Result<Services, Failure> {
     serde_json::from_str(&text).map_err(failed("services.json"))
 }
 
-/// Starts the servers, and tells whether any was not running before.
+/// Starts the servers that do not answer, and tells whether there were any.
 pub(crate) fn start() -> Result<bool, Failure> {
     let before = known().ok();
-    if let Some(services) = &before {
-        if services.all().iter().all(|it| (it.answers)(it.server)) {
-            println!("MariaDB, Redis and RabbitMQ are running already");
-            return Ok(false);
-        }
-        stop()?;
+    let up = |answers: fn(&Server) -> bool, server: fn(&Services) -> &Server| {
+        before.as_ref().map(server).filter(|server| answers(server)).cloned()
+    };
+    let running = [
+        up(mariadb::answers, |services| &services.mariadb),
+        up(redis::answers, |services| &services.redis),
+        up(rabbitmq::answers, |services| &services.rabbitmq),
+    ];
+    if running.iter().all(Option::is_some) {
+        println!("MariaDB, Redis and RabbitMQ are running already");
+        return Ok(false);
     }
+    if let Some(services) = &before {
+        let halting = services.all().into_iter().zip(&running).filter(|(_, running)| running.is_none());
+        halting.map(|(known, _)| known).try_for_each(|known| halt(&known))?;
+    }
+    let [mariadb_up, redis_up, rabbitmq_up] = running;
     let mut services = Services::prepare(before.as_ref())?;
     install(&services)?;
-    announce("starting MariaDB, Redis and RabbitMQ");
-    services.mariadb.pid = mariadb::start(&services.mariadb)?;
-    services.redis.pid = redis::start(&services.redis)?;
-    services.rabbitmq.pid = rabbitmq::start(&services.rabbitmq)?;
+    announce("starting what does not run of MariaDB, Redis and RabbitMQ");
+    match mariadb_up {
+        Some(server) => services.mariadb = server,
+        None => services.mariadb.pid = mariadb::start(&services.mariadb)?,
+    }
+    match redis_up {
+        Some(server) => services.redis = server,
+        None => services.redis.pid = redis::start(&services.redis)?,
+    }
+    match rabbitmq_up {
+        Some(server) => services.rabbitmq = server,
+        None => services.rabbitmq.pid = rabbitmq::start(&services.rabbitmq)?,
+    }
     services.write()?;
     for Known { name, server, answers, .. } in services.all() {
         let log = folder().join(format!("{}.log", name.to_lowercase()));
@@ -138,16 +157,20 @@ pub(crate) fn start() -> Result<bool, Failure> {
 /// Stops the servers, each with the time that it needs.
 pub(crate) fn stop() -> Result<(), Failure> {
     let Ok(services) = known() else { return Ok(()) };
-    for Known { name, process, server, .. } in services.all() {
-        if !is(server.pid, process) {
-            continue;
-        }
-        run(&mut program("kill", &["-TERM", &server.pid.to_string()]))?;
-        wait_until(|| !is(server.pid, process))
-            .ok_or_else(|| Failure(format!("{name} did not stop: see {}", folder().display())))?;
-        println!("{name} has stopped");
-    }
+    services.all().iter().try_for_each(halt)?;
     rabbitmq::forget_nodes();
+    Ok(())
+}
+
+/// Stops one, if it runs.
+fn halt(Known { name, process, server, .. }: &Known) -> Result<(), Failure> {
+    if !is(server.pid, process) {
+        return Ok(());
+    }
+    run(&mut program("kill", &["-TERM", &server.pid.to_string()]))?;
+    wait_until(|| !is(server.pid, process))
+        .ok_or_else(|| Failure(format!("{name} did not stop: see {}", folder().display())))?;
+    println!("{name} has stopped");
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::build::native;
 use crate::run::{Failure, announce, cargo, failed, target};
-use crate::{build, lint, services};
+use crate::{bench, build, lint, services};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
@@ -18,6 +18,8 @@ pub(crate) fn test() -> Result<(), Failure> {
     announce("tests");
     let result = count_tests(native("test", &["--no-fail-fast"])).and_then(|(passed, failures)| {
         let (own, own_failures) = count_tests(cargo(&["test", "--release", "-p", "xtask"]))?;
+        // Last: it kills the servers that the others use.
+        bench::unleash(&["--requests", "300", "--rounds", "1"])?;
         Ok((passed + own, failures + own_failures))
     });
     if started {

@@ -1,0 +1,134 @@
+//! Chaos: requests go in while everything that they pass is killed, in turn. Prints what became of them, and fails if
+//! any was lost or answered in two ways.
+//!
+//! It kills the servers of `cargo xtask services start`: nothing else may use them meanwhile. `cargo xtask chaos` runs it.
+
+use clap::Parser;
+use connectivity_tests::broker::Arrived;
+use connectivity_tests::pipeline::{Pipeline, request};
+use connectivity_tests::servers::Servers;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+/// How long everything may take to be settled after the last kill.
+const SETTLE: Duration = Duration::from_mins(4);
+
+/// Chaos: kills what a document passes, and counts what became of the documents.
+#[derive(Parser)]
+struct Arguments {
+    /// How many requests.
+    #[arg(long, default_value_t = 2_000)]
+    requests: usize,
+    /// How often each thing is killed.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// The program that starts servers again: `<program> services start`.
+    #[arg(long)]
+    restart: String,
+}
+
+const VICTIMS: [&str; 5] = ["bridge", "components", "MariaDB", "RabbitMQ", "Redis"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let settings = [("BRIDGE_RETRY_DELAYS", "200ms,1s,3s"), ("BRIDGE_MAX_ATTEMPTS", "1000")];
+    let mut pipeline = Pipeline::start(&settings).await;
+    let kills = arguments.rounds * VICTIMS.len();
+    let (mut attempted, mut acknowledged) = (0, BTreeSet::new());
+    for kill in 0..=kills {
+        let share = arguments.requests * (kill + 1) / (kills + 1);
+        while attempted < share {
+            let title = format!("r{attempted}");
+            attempted += 1;
+            if put(&mut pipeline, &title).await {
+                acknowledged.insert(title);
+            }
+        }
+        if kill < kills {
+            let victim = VICTIMS[kill % VICTIMS.len()];
+            println!("{attempted} requests are in: kill -9 {victim}");
+            strike(&mut pipeline, victim, &arguments.restart);
+        }
+    }
+    report(&mut pipeline, attempted, &acknowledged).await
+}
+
+/// Publishes a request. Without a confirm it may or may not be in the queue: the same request is published again.
+async fn put(pipeline: &mut Pipeline, title: &str) -> bool {
+    let body = request(title).to_string();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_mins(1) {
+        if pipeline.broker.publish(body.as_bytes(), &[]).await.unwrap_or(false) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        pipeline.reconnect().await;
+    }
+    false
+}
+
+fn strike(pipeline: &mut Pipeline, victim: &str, restart: &str) {
+    let servers = Servers::running();
+    let process = match victim {
+        "bridge" => return pipeline.kill_bridge(),
+        "components" => {
+            pipeline.kill_host();
+            return pipeline.restart_host();
+        }
+        "MariaDB" => servers.mariadb.pid,
+        "RabbitMQ" => servers.rabbitmq.pid,
+        _ => servers.redis.pid,
+    };
+    let killed = Command::new("kill").args(["-9", &process.to_string()]).status().expect("kill runs");
+    assert!(killed.success(), "{victim} was not there to be killed");
+    let started = Command::new(restart).args(["services", "start"]).status().expect("the servers' starter runs");
+    assert!(started.success(), "{victim} did not start again");
+}
+
+/// Waits for the end, and says what it is.
+async fn report(pipeline: &mut Pipeline, attempted: usize, acknowledged: &BTreeSet<String>) -> ExitCode {
+    let started = Instant::now();
+    let (mut records, mut events) = (BTreeMap::new(), BTreeMap::new());
+    while started.elapsed() < SETTLE {
+        pipeline.reconnect().await;
+        records = pipeline.statuses().await.into_iter().collect();
+        events = by_request(&pipeline.broker.arrived());
+        let done =
+            |title: &String| records.get(title).is_some_and(|status| status != "PENDING") && events.contains_key(title);
+        if acknowledged.iter().all(done) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let dead = pipeline.dead_letters().await;
+    let lost: Vec<_> = acknowledged.iter().filter(|title| !events.contains_key(*title)).collect();
+    let pending = records.values().filter(|status| *status == "PENDING").count();
+    let contradictory = events.iter().filter(|(title, bodies)| {
+        let agree = bodies.keys().all(|body| body.contains(&format!("\"status\":\"{}\"", records[*title])));
+        bodies.len() > 1 || !agree
+    });
+    let contradictory = contradictory.count();
+    let repeated: usize = events.values().map(|bodies| bodies.values().sum::<usize>() - 1).sum();
+    let asked = pipeline.simulator.count();
+    println!(
+        "attempted {attempted}  acknowledged {}  lost {}  contradictory {contradictory}  repeated {repeated}",
+        acknowledged.len(),
+        lost.len()
+    );
+    println!("records {}  pending {pending}  dead letters {dead}  questions to the registry {asked}", records.len());
+    let failed = records.values().filter(|status| *status != "SUCCESS").count();
+    let good = acknowledged.len() == attempted && lost.is_empty() && contradictory == 0 && failed == 0;
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// For each request the bodies of its events, and how often each came.
+fn by_request(arrived: &[Arrived]) -> BTreeMap<String, BTreeMap<String, usize>> {
+    let mut events: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for event in arrived {
+        let title = event.body["messageId"].as_str().unwrap_or_default().to_owned();
+        *events.entry(title).or_default().entry(event.body.to_string()).or_default() += 1;
+    }
+    events
+}
