@@ -33,6 +33,9 @@ pub(crate) enum AmqpError {
     /// No answer in time: the session is over.
     #[error("RabbitMQ did not answer in time")]
     Timeout,
+    /// The broker has gone.
+    #[error("the session with RabbitMQ is over")]
+    Over,
     /// The broker did not take the message.
     #[error("RabbitMQ did not take the message")]
     Nacked,
@@ -191,6 +194,24 @@ impl Session {
             self.channel.basic_consume(queue, CONSUMER.into(), BasicConsumeOptions::default(), FieldTable::default());
         let consumer = in_time(asked).await?;
         Ok(consumer.map_while_ok())
+    }
+
+    /// Takes results from a queue of that name, which is made and bound to these keys.
+    pub(crate) async fn results(
+        &self,
+        queue: &str,
+        keys: &[&str],
+    ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
+        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        in_time(self.channel.queue_declare(queue.into(), durable, FieldTable::default())).await?;
+        for key in keys {
+            let (exchange, options) = (self.settings.exchange.as_str().into(), QueueBindOptions::default());
+            in_time(self.channel.queue_bind(queue.into(), exchange, (*key).into(), options, FieldTable::default()))
+                .await?;
+        }
+        let options = BasicConsumeOptions::default();
+        let asked = self.channel.basic_consume(queue.into(), "results".into(), options, FieldTable::default());
+        Ok(in_time(asked).await?.map_while_ok())
     }
 
     /// No further messages, please.

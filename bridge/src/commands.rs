@@ -4,6 +4,7 @@ use crate::amqp::{AmqpError, Session};
 use crate::message::{ATTEMPTS, FIRST_ERROR, Message, REASON};
 use crate::settings::AmqpSettings;
 use connectivity_domain::document::Submission;
+use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::Path;
@@ -59,6 +60,23 @@ pub(crate) async fn publish(settings: &AmqpSettings, lines: impl BufRead) -> Res
     println!("published: {count}");
     session.close().await;
     Ok(())
+}
+
+/// Prints results as they arrive in a queue of this name, which is made if it is not there. They are taken from it.
+pub(crate) async fn results(settings: &AmqpSettings, queue: &str, keys: &[&str]) -> Result<(), CommandError> {
+    let session = Session::open(settings).await?;
+    session.declare().await?;
+    let mut results = std::pin::pin!(session.results(queue, keys).await?);
+    println!("results for {} arrive in {queue}", keys.join(" and "));
+    while let Some(result) = results.next().await {
+        let body: serde_json::Value = serde_json::from_slice(&result.message.body).unwrap_or_default();
+        // Not the URL: its query is a credential.
+        println!("{} {} authSuccess {}", body["messageId"], body["status"], body["authSuccess"]);
+        if !result.acknowledge().await {
+            break;
+        }
+    }
+    Err(AmqpError::Over.into())
 }
 
 /// Opens a file of requests.

@@ -70,6 +70,18 @@ enum Command {
         /// The file. Default: standard input.
         file: Option<PathBuf>,
     },
+    /// Prints results as they arrive: message id, status, success. Takes them from the queue.
+    Results {
+        /// The queue, made and bound if it is not there.
+        #[arg(long, default_value = "connectivity.results")]
+        queue: String,
+        /// The routing key of successes.
+        #[arg(long, default_value = "document.authentication.ready")]
+        ready_key: String,
+        /// The routing key of everything else.
+        #[arg(long, default_value = "document.authentication.failure")]
+        failure_key: String,
+    },
     /// Looks at and empties the dead-letter queue.
     #[command(subcommand)]
     Dlq(Dlq),
@@ -138,6 +150,9 @@ async fn perform(command: Command) -> Result<(), Failure> {
         },
         Command::Publish { file: Some(path) } => commands::publish(&amqp()?, commands::open(&path)?).await?,
         Command::Publish { file: None } => commands::publish(&amqp()?, std::io::stdin().lock()).await?,
+        Command::Results { queue, ready_key, failure_key } => {
+            commands::results(&amqp()?, &queue, &[&ready_key, &failure_key]).await?;
+        }
         Command::Dlq(Dlq::List { limit }) => commands::list(&amqp()?, limit).await?,
         Command::Dlq(Dlq::Replay { limit }) => commands::replay(&amqp()?, limit).await?,
         Command::Dlq(Dlq::Purge { yes }) => commands::purge(&amqp()?, yes).await?,

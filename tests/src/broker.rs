@@ -122,6 +122,11 @@ impl Broker {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How much has arrived so far.
+    pub fn arrivals(&self) -> usize {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Publishes a request; done when the broker has it.
     ///
     /// # Errors

@@ -78,7 +78,11 @@ impl Pipeline {
         let broker = Broker::connect(&servers, &names).await.expect("RabbitMQ");
         let database = servers.fresh_database().await;
         let mut variables = servers.variables(servers.mariadb.address(), &database);
-        variables.extend([("registry_url", simulator.url()), ("registry_timeout_ms", "1000".to_owned())]);
+        variables.extend([
+            ("registry_url", simulator.url()),
+            ("registry_timeout_ms", "1000".to_owned()),
+            ("log_level", "warn".to_owned()),
+        ]);
         let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let host = start_host(&variables, "127.0.0.1:0");
         let bridge = start_bridge(&servers, &names, &host.url(""), &settings);
@@ -156,7 +160,7 @@ impl Pipeline {
 
     /// Waits until so many results have arrived.
     pub async fn results(&self, count: usize) -> Vec<broker::Arrived> {
-        until(&format!("{count} results"), async || self.broker.arrived().len() >= count).await;
+        until(&format!("{count} results"), async || self.broker.arrivals() >= count).await;
         self.broker.arrived()
     }
 

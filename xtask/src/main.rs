@@ -58,10 +58,12 @@ enum Task {
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database_url: String,
     },
+    /// Prints the address of the RabbitMQ that `cargo xtask services start` runs, with its password.
+    RabbitmqUrl,
     /// Prints an access token for the application that `cargo xtask up` runs.
     Token {
-        /// What it is for: affiliation.
-        #[arg(long, default_value = "affiliation")]
+        /// What it is for: affiliation, documents, or both.
+        #[arg(long, default_value = "affiliation documents")]
         scope: String,
         /// How long it holds.
         #[arg(long, default_value_t = 60)]
@@ -81,6 +83,9 @@ fn main() -> ExitCode {
         }
         Task::Services { action } => services::act(&action),
         Task::Migrate { database_url } => migrate(&database_url),
+        Task::RabbitmqUrl => {
+            services::known().map(|services| println!("{}", services::rabbitmq::url(&services.rabbitmq)))
+        }
         Task::Token { scope, minutes } => token::development(&scope, minutes).map(|token| println!("{token}")),
     };
     match result {

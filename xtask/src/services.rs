@@ -2,7 +2,7 @@
 
 mod compose;
 pub(crate) mod mariadb;
-mod rabbitmq;
+pub(crate) mod rabbitmq;
 mod redis;
 
 use crate::run::{Failure, announce, failed, program, run, target};

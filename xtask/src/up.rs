@@ -1,7 +1,7 @@
 //! The application on this machine, from one command.
 
 use crate::run::{Failure, announce, block_on, failed, program, root, target};
-use crate::services::{self, mariadb};
+use crate::services::{self, mariadb, rabbitmq};
 use crate::{build, token};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -15,7 +15,8 @@ pub(crate) struct Options {
     /// A registry to ask in place of the simulator: scheme, host and port, such as <https://registry.example>.
     #[arg(long)]
     registry_url: Option<String>,
-    /// Run on real MariaDB and Redis servers (`cargo xtask services start`) in place of the embedded SQLite.
+    /// Run the whole system on real servers (`cargo xtask services start`): MariaDB and Redis in place of the embedded
+    /// SQLite, and RabbitMQ with the bridge.
     #[arg(long)]
     services: bool,
     /// Run it with `spin up` (Spin 4.1 or later on PATH) in place of the local host.
@@ -33,6 +34,10 @@ const INSTANCES: [&str; 6] = [
     "--idle-instance-timeout",
     "30s",
 ];
+
+/// A request to authenticate a document.
+const DOCUMENT: &str =
+    r#"{"idCitizen": 1128456232, "UrlDocument": "https://bucket.example/diploma.pdf", "documentTitle": "Diploma"}"#;
 
 /// Ends its process with it.
 struct Running(Child);
@@ -89,12 +94,17 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
     let mut application = Running(command.stdout(Stdio::piped()).spawn().map_err(failed("the application"))?);
     end_with_us(&application.0);
     let stdout = application.0.stdout.take().ok_or_else(|| Failure("no output".into()))?;
+    let mut bridge = Vec::new();
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         println!("{line}");
         if line.starts_with("Serving ") {
+            if options.services {
+                bridge = start_bridge(options)?;
+            }
             explain(options, simulator.is_some())?;
         }
     }
+    drop(bridge);
     let status = application.0.wait().map_err(failed("the application"))?;
     if status.success() { Ok(()) } else { Err(Failure(format!("the application ended with {status}"))) }
 }
@@ -111,6 +121,22 @@ fn simulate(command: &mut Command) -> Result<Running, Failure> {
     let url = url.ok_or_else(|| Failure("the simulator did not start".into()))?;
     command.env("SPIN_VARIABLE_REGISTRY_URL", url);
     Ok(child)
+}
+
+/// Starts the bridge, and somebody who waits for its results.
+fn start_bridge(options: &Options) -> Result<Vec<Running>, Failure> {
+    let url = rabbitmq::url(&services::known()?.rabbitmq);
+    let secret = token::secret()?;
+    let start = |arguments: &[&str]| {
+        let mut command = program(&target().join("release/connectivity-bridge").display().to_string(), arguments);
+        command
+            .env("RABBITMQ_URL", &url)
+            .env("COMPONENTS_URL", format!("http://{}", options.listen))
+            .env("JWT_SECRET", &secret);
+        // Where they listen is not what is waited for here.
+        command.stdout(Stdio::inherit()).spawn().map(Running).map_err(failed("the bridge"))
+    };
+    Ok(vec![start(&["results"])?, start(&["run"])?])
 }
 
 fn use_services(command: &mut Command) -> Result<(), Failure> {
@@ -148,7 +174,7 @@ fn check_spin() -> Result<(), Failure> {
 }
 
 fn explain(options: &Options, simulated: bool) -> Result<(), Failure> {
-    let token = token::development("affiliation", 60)?;
+    let token = token::development("affiliation documents", 60)?;
     let url = format!("http://{}/api/v1/affiliation", options.listen);
     if simulated {
         announce(
@@ -167,6 +193,16 @@ fn explain(options: &Options, simulated: bool) -> Result<(), Failure> {
     check("already affiliated", bearer, "1128456231");
     check("not a citizen id", bearer, "12");
     check("without a token", "", "1128456232");
+    let documents = format!("http://{}/api/v1/documents", options.listen);
+    println!(
+        "# is a document authentic?\ncurl -i {documents}/authenticate/ {bearer}-H 'content-type: application/json' -d '{DOCUMENT}'\n"
+    );
+    if options.services {
+        let url = "$(cargo xtask rabbitmq-url)";
+        println!(
+            "# the same through RabbitMQ: its result is printed here\necho '{DOCUMENT}' | RABBITMQ_URL={url} target/release/connectivity-bridge publish\n"
+        );
+    }
     println!("# what was checked\ncurl -i {bearer}'{url}/history/?citizen_id=1128456232'\n\nCtrl-C ends it.");
     Ok(())
 }

@@ -4,12 +4,15 @@ use clap::{Parser, Subcommand};
 use connectivity_tests::bench::floor::{self, Settings};
 use connectivity_tests::bench::load::{self, Outcome};
 use connectivity_tests::bench::process::{Peak, watch};
+use connectivity_tests::broker::Broker;
 use connectivity_tests::host::{Host, SECRET};
+use connectivity_tests::pipeline::{Pipeline, request};
 use connectivity_tests::servers::{Servers, USER};
 use connectivity_tests::simulator::Simulator;
+use futures_util::StreamExt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Benchmarks. Run them with `cargo xtask bench`, which builds and starts what they need.
 #[derive(Parser)]
@@ -22,6 +25,8 @@ struct Arguments {
 enum What {
     /// Affiliation checks on MariaDB and Redis, beside a native server that does the same I/O.
     Affiliation(Options),
+    /// Documents from the queue to their results, on RabbitMQ, MariaDB and Redis.
+    Documents(Messages),
     /// The native server.
     #[command(hide = true)]
     Floor,
@@ -40,9 +45,20 @@ struct Options {
     concurrency: usize,
 }
 
+#[derive(clap::Args)]
+struct Messages {
+    /// How many messages.
+    #[arg(long, default_value_t = 5_000)]
+    messages: usize,
+    /// How long the registry takes over each, in milliseconds.
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 50])]
+    latency_ms: Vec<u64>,
+}
+
 #[tokio::main]
 async fn main() {
     match Arguments::parse().what {
+        What::Documents(messages) => documents(&messages).await,
         What::Affiliation(options) => affiliation(&options).await,
         What::Floor => {
             let variable = |name| std::env::var(name).expect("started by the benchmark alone");
@@ -127,4 +143,59 @@ async fn application(servers: &Servers, registry: &str, concurrency: usize) -> S
     let arguments = ["--max-instance-concurrent-reuse-count", &concurrency, "--max-instance-reuse-count", "5000"];
     let arguments = [&arguments[..], &["--idle-instance-timeout", "30s"]].concat();
     Subject { name: "wasm", host: Host::start(&variables, &arguments), database }
+}
+
+/// How many publishes wait for their confirm at once.
+const PUBLISHING: usize = 200;
+
+async fn documents(options: &Messages) {
+    println!(
+        "{:>10}  {:>10} {:>12} {:>11} {:>9} {:>4}",
+        "latency ms", "messages/s", "bridge MiB", "host MiB", "DB", "lost"
+    );
+    for latency in &options.latency_ms {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let registry = Simulator::listen(any, Duration::from_millis(*latency), false).await.expect("a simulator");
+        let pipeline = Pipeline::with_registry(registry, &[("RUST_LOG", "warn")]).await;
+        pipeline.broker.collect().await.expect("a queue for results");
+        // Everything is connected and compiled before the clock starts.
+        pipeline.publish(request("first").to_string().as_bytes()).await;
+        pipeline.results(1).await;
+        let [bridge, host] = [&pipeline.bridge, &pipeline.host].map(|subject| {
+            let peak = Arc::new(Mutex::new(Peak::default()));
+            let watched =
+                watch(subject.process(), pipeline.servers.clone(), pipeline.database.clone(), Arc::clone(&peak));
+            (tokio::spawn(watched), peak)
+        });
+        let started = Instant::now();
+        let bodies = (0..options.messages).map(|number| request(&format!("m{number}")).to_string());
+        let publishing = futures_util::stream::iter(bodies)
+            .map(|body| {
+                let broker = &pipeline.broker;
+                async move { publish(broker, &body).await }
+            })
+            .buffer_unordered(PUBLISHING)
+            .collect::<Vec<()>>();
+        let ((), arrived) = tokio::join!(async { drop(publishing.await) }, pipeline.results(options.messages + 1));
+        let seconds = started.elapsed().as_secs_f64();
+        let count = u32::try_from(options.messages).unwrap_or(u32::MAX);
+        let lost = (options.messages + 1).saturating_sub(arrived.len());
+        let peak = |(watching, peak): (tokio::task::JoinHandle<()>, Arc<Mutex<Peak>>)| {
+            watching.abort();
+            *peak.lock().unwrap_or_else(PoisonError::into_inner)
+        };
+        let (bridge, host) = (peak(bridge), peak(host));
+        println!(
+            "{latency:>10}  {:>10.0} {:>12} {:>11} {:>9} {lost:>4}",
+            f64::from(count) / seconds,
+            bridge.memory,
+            host.memory,
+            host.connections
+        );
+    }
+}
+
+async fn publish(broker: &Broker, body: &str) {
+    let taken = broker.publish(body.as_bytes(), &[]).await;
+    assert!(taken.expect("RabbitMQ"), "the request was not taken");
 }

@@ -12,6 +12,11 @@ use std::time::Duration;
 /// The account of the tests.
 pub(crate) const USER: &str = "connectivity";
 
+/// The address, with the credentials in it.
+pub(crate) fn url(server: &Server) -> String {
+    format!("amqp://{USER}:{}@127.0.0.1:{}/%2f", server.password, server.port)
+}
+
 /// Where Debian keeps the server itself. The one on PATH is a wrapper that changes to an account of the system's.
 const DEBIAN: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
