@@ -12,10 +12,10 @@ pub(crate) const COMPONENTS: [&str; 3] = ["affiliation", "documents", "govcarpet
 /// The components that only the tests run.
 const GUESTS: [&str; 1] = ["host-probe"];
 
-/// Builds the components, the host and the simulator.
+/// Builds the components, the host, the bridge and the simulator.
 pub(crate) fn build() -> Result<(), Failure> {
     components()?;
-    announce("building the local host and the simulator (wasmtime takes some minutes the first time)");
+    announce("building the local host, the bridge and the simulator (wasmtime takes some minutes the first time)");
     run(&mut native("build", &["--bins"]))
 }
 
