@@ -173,12 +173,16 @@ async fn a_registry_that_stays_down_ends_as_an_error_that_can_be_replayed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_loses_nothing_and_repeats_nothing() {
     let registry = Simulator::listen(([127, 0, 0, 1], 0).into(), Duration::from_millis(200), true).await;
-    let mut pipeline = Pipeline::with_registry(registry.expect("a simulator"), &[("BRIDGE_PREFETCH", "200")]).await;
+    let mut pipeline = Pipeline::with_registry(
+        registry.expect("a simulator"),
+        &[("BRIDGE_PREFETCH", "200"), ("BRIDGE_CONCURRENCY", "20")],
+    )
+    .await;
     pipeline.broker.collect().await.expect("a queue for results");
-    for number in 0..200 {
-        pipeline.publish(&body(&request(&format!("r{number}")))).await;
-    }
-    until("they are in work", async || pipeline.simulator.count() > 20).await;
+    pipeline.publish(&body(&request("r0"))).await;
+    let bodies: Vec<_> = (1..200).map(|number| body(&request(&format!("r{number}")))).collect();
+    futures_util::future::join_all(bodies.iter().map(|body| pipeline.publish(body))).await;
+    until("they are in work", async || pipeline.simulator.count() > 10).await;
     let ended = tokio::task::block_in_place(|| pipeline.bridge.terminate());
     assert!(ended.success());
     assert!(pipeline.broker.arrived().len() < 200, "it was stopped in the middle");
