@@ -27,6 +27,9 @@ pub(crate) enum RunError {
     /// The signals cannot be heard.
     #[error("signals: {0}")]
     Signals(std::io::Error),
+    /// A fault of this program.
+    #[error("the bridge ended though nobody asked it to: see the log")]
+    Ended,
     /// The HTTP client cannot be made.
     #[error("HTTP: {0}")]
     Http(#[from] reqwest::Error),
@@ -61,20 +64,22 @@ pub(crate) async fn run(settings: RunSettings) -> Result<(), RunError> {
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
-        _ = &mut sessions => {}
+        _ = &mut sessions => return Err(RunError::Ended),
     }
     tracing::info!("stopping");
-    // Everybody who listens is still there, or has stopped already.
+    // Everybody who listens is still there.
     let _ = stop.send(true);
     let orderly = async {
-        let ended = sessions.await;
-        let marked = marking.await;
-        ended.is_ok() && marked.is_ok()
+        sessions.await?;
+        marking.await
     };
-    if tokio::time::timeout(grace, orderly).await.is_err() {
-        tracing::warn!("messages were still in work after the grace time: they will be delivered again");
+    match tokio::time::timeout(grace, orderly).await {
+        Ok(ended) => ended.map_err(|_| RunError::Ended),
+        Err(_) => {
+            tracing::warn!("messages were still in work after the grace time: they will be delivered again");
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 impl Bridge {

@@ -68,7 +68,7 @@ impl RequestContext {
     }
 }
 
-/// The context of a request that went through [`crate::answer::context`].
+/// The context of a request that went through [`crate::answer::exchange`].
 pub fn context<B>(request: &Request<B>) -> Option<&RequestContext> {
     request.extensions().get()
 }
