@@ -73,13 +73,11 @@ pub(crate) async fn run(settings: RunSettings) -> Result<(), RunError> {
         sessions.await?;
         marking.await
     };
-    match tokio::time::timeout(grace, orderly).await {
-        Ok(ended) => ended.map_err(|_| RunError::Ended),
-        Err(_) => {
-            tracing::warn!("messages were still in work after the grace time: they will be delivered again");
-            Ok(())
-        }
-    }
+    let Ok(ended) = tokio::time::timeout(grace, orderly).await else {
+        tracing::warn!("messages were still in work after the grace time: they will be delivered again");
+        return Ok(());
+    };
+    ended.map_err(|_| RunError::Ended)
 }
 
 impl Bridge {
