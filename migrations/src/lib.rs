@@ -13,20 +13,22 @@ struct Migration {
 }
 
 /// In order. A step that has been applied anywhere never changes: the next one corrects it.
-const MYSQL: [Migration; 2] = [
+const MYSQL: [Migration; 3] = [
     Migration { version: 1, name: "affiliation_checks", sql: include_str!("../mysql/0001_affiliation_checks.sql") },
     Migration {
         version: 2,
         name: "document_authentications",
         sql: include_str!("../mysql/0002_document_authentications.sql"),
     },
+    Migration { version: 3, name: "access", sql: include_str!("../mysql/0003_access.sql") },
 ];
 
 /// The scripts for SQLite, in order, from the root of the workspace.
-pub const SQLITE: [&str; 3] = [
+pub const SQLITE: [&str; 4] = [
     "migrations/sqlite/0001_affiliation_checks.sql",
     "migrations/sqlite/0002_cache.sql",
     "migrations/sqlite/0003_document_authentications.sql",
+    "migrations/sqlite/0004_access.sql",
 ];
 
 /// How long to wait for another one that is migrating, in seconds.

@@ -4,7 +4,7 @@ use crate::servers::{Servers, USER};
 use futures_util::StreamExt;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
-    QueueBindOptions, QueueDeclareOptions,
+    QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
@@ -143,13 +143,14 @@ impl Broker {
         Ok(matches!(confirm, Confirmation::Ack(None)))
     }
 
-    /// Declares the queue of requests as an older service did: classic, without arguments.
+    /// Makes the queue of requests one as an older service declared it: classic, without arguments.
     ///
     /// # Errors
     /// RabbitMQ does not do it.
-    pub async fn declare_classic(&self) -> lapin::Result<()> {
-        let queue = self.names.queue.as_str().into();
-        self.channel.queue_declare(queue, durable(), FieldTable::default()).await?;
+    pub async fn replace_by_classic(&self) -> lapin::Result<()> {
+        let queue = self.names.queue.as_str();
+        self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
+        self.channel.queue_declare(queue.into(), durable(), FieldTable::default()).await?;
         Ok(())
     }
 

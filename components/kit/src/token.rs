@@ -51,8 +51,10 @@ pub enum TokenError {
 pub struct Caller {
     /// `sub`: the service account.
     pub subject: String,
-    /// `jti`: this token, by which it can be revoked.
-    pub token_id: String,
+    /// `sid`, else `jti`: the login that this token descends from, with which it ends.
+    pub session: String,
+    /// `exp`.
+    pub expires_at: Timestamp,
     scopes: Vec<String>,
 }
 
@@ -72,6 +74,7 @@ struct Claims {
     nbf: Option<i64>,
     iat: Option<i64>,
     jti: String,
+    sid: Option<String>,
     token_type: String,
     scope: String,
 }
@@ -145,12 +148,14 @@ impl Verifier {
         };
         self.check(&claims, issuer, now.as_micros().div_euclid(1_000_000))?;
         let scopes = claims.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-        Ok(Caller { subject: claims.sub, token_id: claims.jti, scopes })
+        let expires_at = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
+        Ok(Caller { subject: claims.sub, session: claims.sid.unwrap_or(claims.jti), expires_at, scopes })
     }
 
     fn check(&self, claims: &Claims, issuer: &str, now_seconds: i64) -> Result<(), TokenError> {
         let named = claims.iss == issuer && claims.aud.names(&self.audience) && claims.token_type == "access";
-        let identified = (1..=128).contains(&claims.sub.len()) && (1..=128).contains(&claims.jti.len());
+        let ids = [Some(&claims.sub), Some(&claims.jti), claims.sid.as_ref()];
+        let identified = ids.into_iter().flatten().all(|id| (1..=128).contains(&id.len()));
         let starts = claims.nbf.into_iter().chain(claims.iat).max().unwrap_or(i64::MIN);
         if !named || !identified {
             Err(TokenError::Claims)

@@ -80,7 +80,7 @@ impl DocumentStore for FakeDocumentStore {
                 Origin::Http { hand_over } => Some(hand_over),
             };
             let (token, until) = (claim.token.clone(), claim.until);
-            rows.push(Row { record: pending(claim), claim: token, claimed_until: until, outbox_due });
+            rows.push(Row { record: DocumentRecord::pending(claim), claim: token, claimed_until: until, outbox_due });
             return Ok(Claimed::Mine(claim.id.clone()));
         };
         if row.record.request != claim.request {
@@ -100,11 +100,7 @@ impl DocumentStore for FakeDocumentStore {
         let mut rows = self.rows()?;
         let row = rows.iter_mut().find(|row| row.record.message_id == claim.message_id).ok_or(StoreError)?;
         if row.claim == claim.token && row.record.status == DocumentStatus::Pending {
-            row.record.status = outcome.status();
-            row.record.status_code = outcome.status_code();
-            row.record.response = outcome.response().map(str::to_owned);
-            row.record.error_message = outcome.message().map(str::to_owned);
-            row.record.processed_at = Some(at);
+            row.record.finish(outcome, at);
             row.outbox_due = Some(at);
         }
         Ok(row.record.clone())
@@ -169,22 +165,5 @@ impl Outbox for FakeDocumentStore {
             row.outbox_due = None;
         }
         Ok(())
-    }
-}
-
-fn pending(claim: &Claim) -> DocumentRecord {
-    DocumentRecord {
-        id: claim.id.clone(),
-        message_id: claim.message_id.clone(),
-        request: claim.request.clone(),
-        status: DocumentStatus::Pending,
-        status_code: None,
-        response: None,
-        error_message: None,
-        received_at: claim.at,
-        processed_at: None,
-        event_published_at: None,
-        traceparent: claim.traceparent.clone(),
-        tracestate: claim.tracestate.clone(),
     }
 }

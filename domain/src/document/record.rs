@@ -1,7 +1,7 @@
 //! The record of an authentication (records contract, `document_authentications`), and its states:
 //! `PENDING` becomes `SUCCESS`, `FAILED` or `ERROR`, and nothing becomes anything else.
 
-use super::{Authenticity, DocumentRequest, MessageId};
+use super::{Authenticity, Claim, DocumentRequest, MessageId};
 use crate::registry::RegistryError;
 use crate::time::Timestamp;
 use serde_json::{Value, json};
@@ -137,6 +137,33 @@ pub struct DocumentRecord {
 }
 
 impl DocumentRecord {
+    /// The record that a first claim makes.
+    pub fn pending(claim: &Claim) -> Self {
+        Self {
+            id: claim.id.clone(),
+            message_id: claim.message_id.clone(),
+            request: claim.request.clone(),
+            status: DocumentStatus::Pending,
+            status_code: None,
+            response: None,
+            error_message: None,
+            received_at: claim.at,
+            processed_at: None,
+            event_published_at: None,
+            traceparent: claim.traceparent.clone(),
+            tracestate: claim.tracestate.clone(),
+        }
+    }
+
+    /// Ends it.
+    pub fn finish(&mut self, outcome: &Outcome, at: Timestamp) {
+        self.status = outcome.status;
+        self.status_code = outcome.status_code;
+        self.response.clone_from(&outcome.response);
+        self.error_message.clone_from(&outcome.message);
+        self.processed_at = Some(at);
+    }
+
     /// The event with the result (messages contract), as soon as there is one. A function of the record and of nothing
     /// else: however often it is made and published, it says the same.
     pub fn result(&self) -> Option<Value> {

@@ -39,7 +39,10 @@ fn verify(token: &str) -> Result<Caller, TokenError> {
 #[test]
 fn a_good_token_names_its_caller_and_scopes() {
     let caller = verify(&sign(Algorithm::HS256, SECRET, &claims())).expect("a caller");
-    assert_eq!((caller.subject.as_str(), caller.token_id.as_str()), ("operator", "t-1"));
+    assert_eq!((caller.subject.as_str(), caller.session.as_str()), ("operator", "t-1"));
+    assert_eq!(caller.expires_at, Timestamp::from_micros((NOW + 900) * 1_000_000));
+    let of_a_session = verify(&sign(Algorithm::HS256, SECRET, &with("sid", json!("s-1")))).expect("a caller");
+    assert_eq!(of_a_session.session, "s-1");
     assert!(caller.has_scope("affiliation") && caller.has_scope("documents"));
     assert!(!caller.has_scope("doc") && !caller.has_scope("") && !caller.has_scope("affiliation documents"));
     assert!(verify(&sign(Algorithm::HS256, SECRET, &with("aud", json!(["other", "connectivity"])))).is_ok());
