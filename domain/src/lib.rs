@@ -1,5 +1,6 @@
 //! The pure rules of the service. No Spin, HTTP, SQL, clock or randomness: `now`, ids and random bits come in.
 
+pub mod access;
 pub mod backoff;
 pub mod breaker;
 pub mod check;

@@ -49,6 +49,7 @@ impl Given {
             secret: SECRET.into(),
             issuer: "connectivity".into(),
             audience: "connectivity".into(),
+            public_keys: None,
             other: None,
         };
         Services {

@@ -67,6 +67,7 @@ impl Given {
             secret: SECRET.into(),
             issuer: "connectivity".into(),
             audience: "connectivity".into(),
+            public_keys: None,
             other: None,
         };
         let second = Duration::from_secs(1);

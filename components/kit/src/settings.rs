@@ -2,6 +2,7 @@
 
 use crate::log::Level;
 use crate::throttle::Rate;
+use crate::token::jwks::KeySet;
 use spin_sdk::variables;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -150,6 +151,8 @@ pub struct TokenSettings {
     pub issuer: String,
     /// `jwt_audience`: what `aud` must name.
     pub audience: String,
+    /// `jwt_public_keys`: verify tokens of ours that were signed with `jwt_signing_key`; `None`: none are.
+    pub public_keys: Option<KeySet>,
     /// `jwt_jwks_url`; `None`: there is no other issuer.
     pub other: Option<OtherIssuer>,
 }
@@ -165,8 +168,15 @@ pub struct OtherIssuer {
 
 impl TokenSettings {
     /// The variables that [`TokenSettings::read`] reads.
-    pub const NAMES: [&str; 6] =
-        ["jwt_secret", "jwt_issuer", "jwt_audience", "jwt_jwks_url", "jwt_jwks_origin", "jwt_jwks_issuer"];
+    pub const NAMES: [&str; 7] = [
+        "jwt_secret",
+        "jwt_issuer",
+        "jwt_audience",
+        "jwt_public_keys",
+        "jwt_jwks_url",
+        "jwt_jwks_origin",
+        "jwt_jwks_issuer",
+    ];
 
     /// Reads the variables `jwt_*`.
     pub fn read(reader: &mut Reader) -> Self {
@@ -180,7 +190,12 @@ impl TokenSettings {
                 reader.wrong(name, "must not be empty");
             }
         }
-        Self { secret, issuer, audience, other: OtherIssuer::read(reader) }
+        let keys = reader.text("jwt_public_keys");
+        let public_keys = (!keys.is_empty()).then(|| KeySet::parse(keys.as_bytes()).ok()).flatten();
+        if !keys.is_empty() && public_keys.is_none() {
+            reader.wrong("jwt_public_keys", "must be a JSON Web Key Set: {\"keys\":[…]}");
+        }
+        Self { secret, issuer, audience, public_keys, other: OtherIssuer::read(reader) }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::settings::TokenSettings;
 use connectivity_domain::time::Timestamp;
 use issuer::Issuer;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use jwks::published_algorithm;
+use jwks::{KeySet, published_algorithm};
 use serde::Deserialize;
 
 /// Longest token that is looked at. Ours have about 400 bytes.
@@ -46,6 +46,32 @@ pub enum TokenError {
     NotYetValid,
 }
 
+/// What a token is for (`token_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// To call with.
+    Access,
+    /// To get the next pair with, once.
+    Refresh,
+}
+
+/// A token that holds: signed by a key of ours or of the other issuer, in its time, for this audience.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// What it is for.
+    pub kind: TokenKind,
+    /// Whose it is.
+    pub caller: Caller,
+    /// `jti`.
+    pub token_id: String,
+    /// `iss`.
+    pub issuer: String,
+    /// `iat`, in seconds since the epoch.
+    pub issued_at: Option<i64>,
+    /// Issued here, not by the other issuer.
+    pub is_ours: bool,
+}
+
 /// Who calls, and what for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -59,6 +85,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// What it may do: names separated by blanks.
+    pub fn scope(&self) -> String {
+        self.scopes.join(" ")
+    }
+
     /// May it do what this scope is for?
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.iter().any(|own| own == scope)
@@ -110,17 +141,20 @@ struct Header {
 /// The keys and names that tokens are verified against. Holds a secret: no `Debug`.
 pub struct Verifier {
     secret: DecodingKey,
+    own: Option<KeySet>,
     issuer: String,
     other: Option<Issuer>,
     audience: String,
 }
 
 impl Verifier {
-    /// A verifier for tokens signed with `jwt_secret`, and for those of the issuer behind `jwt_jwks_url` if it is set.
+    /// A verifier for tokens signed with `jwt_secret` or by one of `jwt_public_keys`, and for those of the issuer behind
+    /// `jwt_jwks_url` if it is set.
     pub fn new(settings: &TokenSettings) -> Self {
         let other = settings.other.as_ref();
         Self {
             secret: DecodingKey::from_secret(settings.secret.as_bytes()),
+            own: settings.public_keys.clone(),
             issuer: settings.issuer.clone(),
             other: other.map(|other| Issuer::new(other.issuer.clone(), fetch::from(other.jwks_url.clone()))),
             audience: settings.audience.clone(),
@@ -129,31 +163,61 @@ impl Verifier {
 
     /// The caller that an access token names, if the token holds.
     ///
+    /// # Errors
+    ///
+    /// As those of [`Verifier::verify_any`]; a token for something else has wrong claims.
+    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, TokenError> {
+        let verified = self.verify_any(token, now).await?;
+        if verified.kind == TokenKind::Access { Ok(verified.caller) } else { Err(TokenError::Claims) }
+    }
+
+    /// What a token says, whatever it is for, if it holds.
+    ///
     /// The secret verifies HS256 and nothing else, a published key its own algorithm and nothing else, and each of them
     /// the tokens of its own issuer (RFC 8725 sections 3.1 and 3.8).
     ///
     /// # Errors
     ///
     /// It does not hold, or [`TokenError::NoKeys`].
-    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, TokenError> {
+    pub async fn verify_any(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
         let header = header(token)?;
         let (claims, issuer) = if header.alg == "HS256" {
             (decode(token, &self.secret, Algorithm::HS256)?, &self.issuer)
         } else {
-            let other = self.other.as_ref().ok_or(TokenError::Algorithm)?;
+            if self.own.is_none() && self.other.is_none() {
+                return Err(TokenError::Algorithm);
+            }
             let algorithm = published_algorithm(&header.alg).ok_or(TokenError::Algorithm)?;
             let id = header.kid.ok_or(TokenError::UnknownKey)?;
-            let key = other.key(&id, algorithm, now).await?;
-            (decode(token, key.key(), algorithm)?, &other.name)
+            if let Some(key) = self.own.as_ref().and_then(|keys| keys.find(&id, algorithm)) {
+                (decode(token, key.key(), algorithm)?, &self.issuer)
+            } else {
+                let other = self.other.as_ref().ok_or(TokenError::UnknownKey)?;
+                let key = other.key(&id, algorithm, now).await?;
+                (decode(token, key.key(), algorithm)?, &other.name)
+            }
         };
-        self.check(&claims, issuer, now.as_micros().div_euclid(1_000_000))?;
+        let kind = self.check(&claims, issuer, now.as_micros().div_euclid(1_000_000))?;
         let scopes = claims.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
         let expires_at = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
-        Ok(Caller { subject: claims.sub, session: claims.sid.unwrap_or(claims.jti), expires_at, scopes })
+        let session = claims.sid.unwrap_or_else(|| claims.jti.clone());
+        Ok(Verified {
+            kind,
+            caller: Caller { subject: claims.sub, session, expires_at, scopes },
+            token_id: claims.jti,
+            is_ours: *issuer == self.issuer,
+            issuer: claims.iss,
+            issued_at: claims.iat,
+        })
     }
 
-    fn check(&self, claims: &Claims, issuer: &str, now_seconds: i64) -> Result<(), TokenError> {
-        let named = claims.iss == issuer && claims.aud.names(&self.audience) && claims.token_type == "access";
+    fn check(&self, claims: &Claims, issuer: &str, now_seconds: i64) -> Result<TokenKind, TokenError> {
+        let kind = match claims.token_type.as_str() {
+            "access" => TokenKind::Access,
+            "refresh" => TokenKind::Refresh,
+            _ => return Err(TokenError::Claims),
+        };
+        let named = claims.iss == issuer && claims.aud.names(&self.audience);
         let ids = [Some(&claims.sub), Some(&claims.jti), claims.sid.as_ref()];
         let identified = ids.into_iter().flatten().all(|id| (1..=128).contains(&id.len()));
         let starts = claims.nbf.into_iter().chain(claims.iat).max().unwrap_or(i64::MIN);
@@ -164,7 +228,7 @@ impl Verifier {
         } else if starts > now_seconds.saturating_add(LEEWAY_SECONDS) {
             Err(TokenError::NotYetValid)
         } else {
-            Ok(())
+            Ok(kind)
         }
     }
 }

@@ -59,6 +59,11 @@ impl KeySet {
         if keys.is_empty() { Err(NoKeySet) } else { Ok(Self(keys)) }
     }
 
+    /// All of them.
+    pub fn keys(&self) -> &[PublicKey] {
+        &self.0
+    }
+
     /// The key of that id and algorithm.
     pub fn find(&self, id: &str, algorithm: Algorithm) -> Option<&PublicKey> {
         self.0.iter().find(|key| key.id == id && key.algorithm == algorithm)
@@ -66,6 +71,16 @@ impl KeySet {
 }
 
 impl PublicKey {
+    /// `kid`
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The algorithm that it is for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     /// The key itself.
     pub fn key(&self) -> &DecodingKey {
         &self.key

@@ -11,6 +11,7 @@ fn verifier() -> Verifier {
         secret: SECRET.into(),
         issuer: "connectivity".into(),
         audience: "connectivity".into(),
+        public_keys: None,
         other: None,
     })
 }

@@ -1,0 +1,160 @@
+//! In-memory ports, for tests.
+
+use super::{
+    Account, AccountChange, AccountName, Accounts, Attempts, Audit, Event, FailedLogins, Patience, Secrets, Session,
+    Sessions, Stored, Visitor,
+};
+use crate::registry::StoreError;
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Accounts, sessions and the audit. Clones share them.
+#[derive(Clone, Default)]
+pub struct FakeAccess {
+    accounts: Arc<Mutex<BTreeMap<AccountName, Stored>>>,
+    sessions: Arc<Mutex<BTreeMap<String, Session>>>,
+    events: Arc<Mutex<Vec<(Event, String)>>>,
+    down: bool,
+}
+
+impl FakeAccess {
+    /// One that cannot be reached.
+    pub fn down() -> Self {
+        Self { down: true, ..Self::default() }
+    }
+
+    /// What was noted, oldest first.
+    pub fn events(&self) -> Vec<(Event, String)> {
+        lock(&self.events).clone()
+    }
+
+    fn up(&self) -> Result<&Self, StoreError> {
+        if self.down { Err(StoreError) } else { Ok(self) }
+    }
+}
+
+impl Accounts for FakeAccess {
+    async fn find(&self, name: &AccountName) -> Result<Option<Stored>, StoreError> {
+        Ok(lock(&self.up()?.accounts).get(name).cloned())
+    }
+
+    async fn list(&self) -> Result<Vec<Account>, StoreError> {
+        Ok(lock(&self.up()?.accounts).values().map(|stored| stored.account.clone()).collect())
+    }
+
+    async fn insert(&self, account: &Stored) -> Result<bool, StoreError> {
+        let mut accounts = lock(&self.up()?.accounts);
+        let is_new = !accounts.contains_key(&account.account.name);
+        accounts.entry(account.account.name.clone()).or_insert_with(|| account.clone());
+        Ok(is_new)
+    }
+
+    async fn change(&self, name: &AccountName, change: &AccountChange) -> Result<(), StoreError> {
+        let mut accounts = lock(&self.up()?.accounts);
+        let Some(stored) = accounts.get_mut(name) else { return Ok(()) };
+        if let Some(scopes) = &change.scopes {
+            stored.account.scopes = scopes.clone();
+        }
+        if let Some(disabled) = change.disabled {
+            stored.account.disabled = disabled;
+        }
+        if let Some(secret) = &change.secret {
+            (stored.secret_hash, stored.account.rotated_at) = (secret.hash.clone(), secret.at);
+        }
+        if let Some(seed) = &change.seed {
+            stored.seed = Some(seed.clone());
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, name: &AccountName) -> Result<(), StoreError> {
+        lock(&self.up()?.accounts).remove(name);
+        Ok(())
+    }
+
+    async fn used(&self, name: &AccountName, at: Timestamp) -> Result<(), StoreError> {
+        if let Some(stored) = lock(&self.up()?.accounts).get_mut(name) {
+            stored.account.last_used_at = Some(at);
+        }
+        Ok(())
+    }
+}
+
+impl Sessions for FakeAccess {
+    async fn begin(&self, session: &Session) -> Result<(), StoreError> {
+        lock(&self.up()?.sessions).insert(session.id.clone(), session.clone());
+        Ok(())
+    }
+
+    async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        Ok(lock(&self.up()?.sessions).get(id).cloned())
+    }
+
+    async fn exchange(&self, id: &str, old: &str, new: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        if let Some(session) = lock(&self.up()?.sessions).get_mut(id)
+            && session.refresh_id.as_deref() == Some(old)
+            && session.revoked_at.is_none()
+        {
+            (session.refresh_id, session.expires_at) = (Some(new.to_owned()), expires_at);
+        }
+        Ok(())
+    }
+
+    async fn end(&self, session: &Session, at: Timestamp) -> Result<(), StoreError> {
+        let mut sessions = lock(&self.up()?.sessions);
+        let known = sessions.entry(session.id.clone()).or_insert_with(|| session.clone());
+        known.revoked_at = known.revoked_at.or(Some(at));
+        Ok(())
+    }
+
+    async fn end_all(&self, subject: &str, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let mut sessions = lock(&self.up()?.sessions);
+        let living = sessions.values_mut().filter(|session| session.subject == subject && session.revoked_at.is_none());
+        Ok(living.map(|session| (session.revoked_at = Some(at), session.clone()).1).collect())
+    }
+}
+
+impl Audit for FakeAccess {
+    async fn note(&self, event: Event, subject: &str, _: &Visitor, _: Timestamp) -> Result<(), StoreError> {
+        lock(&self.up()?.events).push((event, subject.to_owned()));
+        Ok(())
+    }
+}
+
+/// Secrets that are kept as they are. Counts how often one was compared.
+#[derive(Clone, Default)]
+pub struct PlainSecrets(pub Arc<Mutex<u32>>);
+
+impl Secrets for PlainSecrets {
+    fn is(&self, hash: Option<&str>, secret: &str) -> bool {
+        *lock(&self.0) += 1;
+        hash == Some(secret)
+    }
+}
+
+/// Failed logins in memory.
+#[derive(Clone, Default)]
+pub struct FakeFailedLogins(Arc<Mutex<BTreeMap<String, Attempts>>>);
+
+impl FailedLogins for FakeFailedLogins {
+    async fn attempt(&self, keys: &[(String, Patience)], now: Timestamp) -> Option<Duration> {
+        let mut held = lock(&self.0);
+        for (key, patience) in keys {
+            match held.get(key).copied().unwrap_or_default().one_more(*patience, now) {
+                Ok(attempts) => held.insert(key.clone(), attempts),
+                Err(wait) => return Some(wait),
+            };
+        }
+        None
+    }
+
+    async fn forget(&self, keys: &[(String, Patience)], _: Timestamp) {
+        lock(&self.0).retain(|key, _| keys.iter().all(|(forgotten, _)| key != forgotten));
+    }
+}
