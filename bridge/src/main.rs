@@ -1,5 +1,6 @@
 //! Between RabbitMQ and the components: takes requests, forwards them, publishes their results.
 
+mod accounts;
 mod amqp;
 mod commands;
 mod components;
@@ -7,13 +8,14 @@ mod message;
 mod relay;
 mod run;
 mod settings;
+mod signing_key;
 mod status;
 mod token;
 mod valve;
 mod worker;
 
 use clap::{Parser, Subcommand};
-use settings::{AmqpSettings, Environment, Invalid, RunSettings};
+use settings::{AdminSettings, AmqpSettings, Environment, Invalid, RunSettings};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -40,6 +42,13 @@ Settings, from the environment, besides RABBITMQ_* (connectivity-bridge --help):
   BRIDGE_LISTEN              127.0.0.1:9100: /health/live, /health/ready, /metrics
   BRIDGE_GRACE_SECONDS       20: how long what is in work may take to finish after SIGTERM
   RUST_LOG                   connectivity_bridge=info,warn";
+
+const ADMIN: &str = "\
+Settings, from the environment:
+  COMPONENTS_URL             where the components answer, such as http://127.0.0.1:3000
+  ADMIN_CLIENT_ID, ADMIN_CLIENT_SECRET
+                             a service account with the scope admin; or else, for the first one,
+  JWT_SECRET                 signs a token, with JWT_ISSUER and JWT_AUDIENCE (connectivity)";
 
 /// What is wrong is a setting (sysexits.h: `EX_USAGE`).
 const MISCONFIGURED: u8 = 64;
@@ -87,6 +96,41 @@ enum Command {
     Dlq(Dlq),
     /// Declares the exchange and the queues, and shows them.
     Topology,
+    /// Makes and changes the service accounts, through the components' API.
+    #[command(subcommand, after_long_help = ADMIN)]
+    ServiceAccount(ServiceAccount),
+    /// Makes a key pair to sign tokens with: the variable `jwt_signing_key` on standard output, and what belongs into
+    /// `jwt_public_keys` on standard error.
+    SigningKey,
+}
+
+#[derive(Subcommand)]
+enum ServiceAccount {
+    /// Makes one, and shows its secret this once.
+    Create {
+        /// Its name: letters, digits, '.', '_' and '-'.
+        name: String,
+        /// What it may do: affiliation, documents, bridge or admin. Repeat it for more.
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<String>,
+    },
+    /// Shows all: scopes, state, when their secrets were made and used.
+    List,
+    /// Gives one a new secret and shows it this once. The old one and all its tokens end.
+    Rotate {
+        /// Which.
+        name: String,
+    },
+    /// Ends one's tokens and lets it log in no more.
+    Disable {
+        /// Which.
+        name: String,
+    },
+    /// Lets one log in again.
+    Enable {
+        /// Which.
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -122,6 +166,10 @@ enum Failure {
     Command(#[from] commands::CommandError),
     #[error(transparent)]
     Migration(#[from] connectivity_migrations::MigrationError),
+    #[error(transparent)]
+    Account(#[from] accounts::AccountError),
+    #[error(transparent)]
+    Key(#[from] signing_key::KeyError),
 }
 
 #[tokio::main]
@@ -157,6 +205,20 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::Dlq(Dlq::Replay { limit }) => commands::replay(&amqp()?, limit).await?,
         Command::Dlq(Dlq::Purge { yes }) => commands::purge(&amqp()?, yes).await?,
         Command::Topology => commands::topology(&amqp()?).await?,
+        Command::ServiceAccount(command) => administer(command).await?,
+        Command::SigningKey => signing_key::print()?,
+    }
+    Ok(())
+}
+
+async fn administer(command: ServiceAccount) -> Result<(), Failure> {
+    let accounts = accounts::Accounts::new(AdminSettings::of(&Environment)?)?;
+    match command {
+        ServiceAccount::Create { name, scopes } => accounts.create(&name, &scopes).await?,
+        ServiceAccount::List => accounts.list().await?,
+        ServiceAccount::Rotate { name } => accounts.rotate(&name).await?,
+        ServiceAccount::Disable { name } => accounts.disable(&name, true).await?,
+        ServiceAccount::Enable { name } => accounts.disable(&name, false).await?,
     }
     Ok(())
 }

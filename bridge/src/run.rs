@@ -53,7 +53,7 @@ pub(crate) async fn run(settings: RunSettings) -> Result<(), RunError> {
     println!("Serving http://{address}");
     let status = Status::new();
     tokio::spawn(axum::serve(listener, status::router(Arc::clone(&status))).into_future());
-    let tokens = |http| Tokens::new(settings.credentials.clone(), &settings.components_url, http);
+    let tokens = |http| Tokens::new(settings.credentials.clone(), "bridge", &settings.components_url, http);
     let components = Arc::new(Components::new(&settings.components_url, tokens)?);
     let (published, to_mark) = mpsc::unbounded_channel();
     let marking = tokio::spawn(relay::mark(Arc::clone(&components), to_mark));

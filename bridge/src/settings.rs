@@ -43,7 +43,8 @@ pub(crate) struct AmqpSettings {
 /// How the bridge proves who it is. Holds secrets: no `Debug`.
 #[derive(Clone)]
 pub(crate) enum Credentials {
-    /// `BRIDGE_CLIENT_ID` and `BRIDGE_CLIENT_SECRET`: a token by client credentials (RFC 6749 section 4.4).
+    /// `BRIDGE_CLIENT_ID` and `BRIDGE_CLIENT_SECRET`, or of an administrator `ADMIN_CLIENT_ID` and
+    /// `ADMIN_CLIENT_SECRET`: a token by client credentials (RFC 6749 section 4.4).
     Client {
         /// The account.
         id: String,
@@ -80,6 +81,14 @@ pub(crate) struct RunSettings {
     pub(crate) listen: SocketAddr,
     /// `BRIDGE_GRACE_SECONDS`: how long what is in work may take to finish after SIGTERM.
     pub(crate) grace: Duration,
+}
+
+/// What the commands about service accounts need. Holds secrets: no `Debug`.
+pub(crate) struct AdminSettings {
+    /// `COMPONENTS_URL`, without a trailing slash.
+    pub(crate) components_url: String,
+    /// How the components know the administrator.
+    pub(crate) credentials: Credentials,
 }
 
 struct Reader<'a> {
@@ -164,20 +173,15 @@ impl RunSettings {
     /// Reads all variables.
     pub(crate) fn of(source: &dyn Source) -> Result<Self, Invalid> {
         let mut reader = Reader { source, problems: Vec::new() };
-        let components_url = reader.required("COMPONENTS_URL");
-        if !components_url.is_empty()
-            && !["http://", "https://"].iter().any(|scheme| components_url.starts_with(scheme))
-        {
-            reader.wrong("COMPONENTS_URL", "must begin with http:// or https://");
-        }
+        let components_url = components_url(&mut reader);
         let listen = reader.or("BRIDGE_LISTEN", "127.0.0.1:9100").parse().unwrap_or_else(|_| {
             reader.wrong("BRIDGE_LISTEN", "must look like 127.0.0.1:9100");
             SocketAddr::from(([127, 0, 0, 1], 9100))
         });
         let settings = Self {
             amqp: AmqpSettings::read(&mut reader),
-            components_url: components_url.trim_end_matches('/').to_owned(),
-            credentials: credentials(&mut reader),
+            components_url,
+            credentials: credentials(&mut reader, "BRIDGE_CLIENT_ID", "BRIDGE_CLIENT_SECRET"),
             concurrency: usize::try_from(reader.number("BRIDGE_CONCURRENCY", 64, 1..=10_000)).unwrap_or(64),
             prefetch: u16::try_from(reader.number("BRIDGE_PREFETCH", 128, 1..=65_535)).unwrap_or(128),
             max_attempts: reader.number("BRIDGE_MAX_ATTEMPTS", 5, 1..=1_000),
@@ -188,13 +192,31 @@ impl RunSettings {
     }
 }
 
-fn credentials(reader: &mut Reader) -> Credentials {
-    if let Some(id) = reader.source.get("BRIDGE_CLIENT_ID") {
-        return Credentials::Client { id, secret: reader.required("BRIDGE_CLIENT_SECRET") };
+impl AdminSettings {
+    /// Reads all variables.
+    pub(crate) fn of(source: &dyn Source) -> Result<Self, Invalid> {
+        let mut reader = Reader { source, problems: Vec::new() };
+        let components_url = components_url(&mut reader);
+        let credentials = credentials(&mut reader, "ADMIN_CLIENT_ID", "ADMIN_CLIENT_SECRET");
+        reader.finish(Self { components_url, credentials })
+    }
+}
+
+fn components_url(reader: &mut Reader) -> String {
+    let url = reader.required("COMPONENTS_URL");
+    if !url.is_empty() && !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+        reader.wrong("COMPONENTS_URL", "must begin with http:// or https://");
+    }
+    url.trim_end_matches('/').to_owned()
+}
+
+fn credentials(reader: &mut Reader, id_name: &str, secret_name: &str) -> Credentials {
+    if let Some(id) = reader.source.get(id_name) {
+        return Credentials::Client { id, secret: reader.required(secret_name) };
     }
     let secret = reader.or("JWT_SECRET", "");
     if secret.len() < 32 {
-        reader.wrong("BRIDGE_CLIENT_ID", "and BRIDGE_CLIENT_SECRET must be set, or JWT_SECRET of at least 32 bytes");
+        reader.wrong(id_name, &format!("and {secret_name} must be set, or JWT_SECRET of at least 32 bytes"));
     }
     let (issuer, audience) = (reader.or("JWT_ISSUER", "connectivity"), reader.or("JWT_AUDIENCE", "connectivity"));
     Credentials::Secret { secret, issuer, audience }

@@ -1,4 +1,4 @@
-//! The bridge's access token: signed by itself, or by client credentials. Renewed before it runs out.
+//! An access token: signed by itself, or by client credentials. Renewed before it runs out.
 
 use crate::settings::Credentials;
 use serde::Deserialize;
@@ -25,6 +25,7 @@ pub(crate) enum TokenError {
 /// Hands out tokens.
 pub(crate) struct Tokens {
     credentials: Credentials,
+    scope: &'static str,
     endpoint: String,
     http: reqwest::Client,
     held: Mutex<Option<(String, Instant)>>,
@@ -37,8 +38,14 @@ struct Granted {
 }
 
 impl Tokens {
-    pub(crate) fn new(credentials: Credentials, components_url: &str, http: reqwest::Client) -> Self {
-        Self { credentials, endpoint: format!("{components_url}/oauth/token"), http, held: Mutex::new(None) }
+    /// Tokens with this scope. Signed here they are for the subject of the same name.
+    pub(crate) fn new(
+        credentials: Credentials,
+        scope: &'static str,
+        components_url: &str,
+        http: reqwest::Client,
+    ) -> Self {
+        Self { credentials, scope, endpoint: format!("{components_url}/oauth/token"), http, held: Mutex::new(None) }
     }
 
     /// A token that holds for a while yet.
@@ -49,9 +56,9 @@ impl Tokens {
         }
         let asked = Instant::now();
         let (token, lifetime) = match &self.credentials {
-            Credentials::Secret { secret, issuer, audience } => (sign(secret, issuer, audience)?, LIFETIME),
+            Credentials::Secret { secret, issuer, audience } => (sign(secret, issuer, audience, self.scope)?, LIFETIME),
             Credentials::Client { id, secret } => {
-                let form = [("grant_type", "client_credentials"), ("scope", "bridge")];
+                let form = [("grant_type", "client_credentials"), ("scope", self.scope)];
                 let request = self.http.post(&self.endpoint).basic_auth(id, Some(secret)).form(&form);
                 let granted: Granted = request.send().await?.error_for_status()?.json().await?;
                 (granted.access_token, Duration::from_secs(granted.expires_in))
@@ -68,10 +75,10 @@ impl Tokens {
     }
 }
 
-fn sign(secret: &str, issuer: &str, audience: &str) -> Result<String, jsonwebtoken::errors::Error> {
+fn sign(secret: &str, issuer: &str, audience: &str, scope: &str) -> Result<String, jsonwebtoken::errors::Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let claims = serde_json::json!({
-        "iss": issuer, "aud": audience, "sub": "bridge", "scope": "bridge", "token_type": "access",
+        "iss": issuer, "aud": audience, "sub": scope, "scope": scope, "token_type": "access",
         "iat": now, "nbf": now, "exp": now + LIFETIME.as_secs(), "jti": uuid::Uuid::new_v4().to_string(),
     });
     let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());

@@ -13,6 +13,8 @@ pub enum ProblemKind {
     Unauthenticated,
     /// The token does not hold.
     InvalidToken,
+    /// Name and secret do not belong to an account.
+    InvalidCredentials,
     /// The token is for something else.
     Forbidden,
     /// Nothing is here.
@@ -21,6 +23,8 @@ pub enum ProblemKind {
     MethodNotAllowed,
     /// Somebody else works on this request.
     InWork,
+    /// There is an account of this name.
+    AccountExists,
     /// The body is too long.
     PayloadTooLarge,
     /// The body is not JSON.
@@ -45,16 +49,18 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidRequest,
         Self::InvalidCitizenId,
         Self::InvalidDocument,
         Self::Unauthenticated,
         Self::InvalidToken,
+        Self::InvalidCredentials,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::InWork,
+        Self::AccountExists,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::MessageIdReused,
@@ -71,11 +77,11 @@ impl ProblemKind {
     pub fn status(self) -> u16 {
         match self {
             Self::InvalidRequest | Self::InvalidCitizenId | Self::InvalidDocument => 400,
-            Self::Unauthenticated | Self::InvalidToken => 401,
+            Self::Unauthenticated | Self::InvalidToken | Self::InvalidCredentials => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::InWork => 409,
+            Self::InWork | Self::AccountExists => 409,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::MessageIdReused => 422,
@@ -97,6 +103,8 @@ impl ProblemKind {
             Self::InvalidCitizenId => "invalid-citizen-id",
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidToken => "invalid-token",
+            Self::InvalidCredentials => "invalid-credentials",
+            Self::AccountExists => "account-exists",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::InWork => "in-work",
@@ -122,6 +130,8 @@ impl ProblemKind {
             Self::InvalidCitizenId => "This is not a citizen id",
             Self::Unauthenticated => "An access token is needed",
             Self::InvalidToken => "The access token does not hold",
+            Self::InvalidCredentials => "Name and secret do not belong together",
+            Self::AccountExists => "The name is taken",
             Self::Forbidden => "The access token is not for this",
             Self::NotFound => "Nothing is here",
             Self::InWork => "The request is in work",
@@ -153,10 +163,12 @@ mod tests {
             ("invalid-document", 400),
             ("unauthenticated", 401),
             ("invalid-token", 401),
+            ("invalid-credentials", 401),
             ("forbidden", 403),
             ("not-found", 404),
             ("method-not-allowed", 405),
             ("in-work", 409),
+            ("account-exists", 409),
             ("payload-too-large", 413),
             ("unsupported-media-type", 415),
             ("message-id-reused", 422),

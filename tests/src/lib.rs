@@ -1,5 +1,6 @@
 //! What the black-box tests need: a registry to ask, servers to use, a host to run, a client to call with.
 
+pub mod access;
 pub mod bench;
 pub mod broker;
 pub mod client;

@@ -1,5 +1,6 @@
 //! Everything a document passes: RabbitMQ, the bridge, the components, the registry, the records.
 
+use crate::access::service_accounts;
 use crate::broker::{self, Broker, Names, REQUESTED};
 use crate::host::{Host, SECRET};
 use crate::servers::{Servers, root};
@@ -81,6 +82,7 @@ impl Pipeline {
         variables.extend([
             ("registry_url", simulator.url()),
             ("registry_timeout_ms", "1000".to_owned()),
+            ("service_accounts", service_accounts()),
             ("log_level", "warn".to_owned()),
         ]);
         let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();

@@ -81,8 +81,13 @@ impl Servers {
     pub fn fresh_cache(&self) -> u16 {
         let handed_out = self.redis_number(&format!("INCR {HANDED_OUT}\r\n"));
         let number = u16::try_from(handed_out % (CACHES - 1) + 1).expect("a small number");
-        self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n"));
+        self.empty_cache(number);
         number
+    }
+
+    /// Forgets everything in a database on Redis.
+    pub fn empty_cache(&self, number: u16) {
+        self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n"));
     }
 
     /// The last integer that Redis answers to these commands (inline commands of its protocol).

@@ -35,6 +35,11 @@ fn expected(component: &str) -> Privileges {
             )],
             ..NOTHING
         },
+        "auth" => Privileges {
+            hosts: &["{{ mysql_address }}", "{{ redis_address }}", "{{ jwt_jwks_origin }}"],
+            databases: &["default"],
+            ..NOTHING
+        },
         // Runs inside the components that import it: of its own it has nothing.
         "govcarpeta" => NOTHING,
         other => panic!("{other}: say here what it may reach"),
@@ -50,7 +55,7 @@ fn no_component_may_reach_more_than_it_needs() {
     let text = std::fs::read_to_string(root().join("spin.toml")).expect("spin.toml");
     let manifest: Table = text.parse().expect("TOML");
     let components = manifest["component"].as_table().expect("components");
-    assert_eq!(components.keys().collect::<Vec<_>>(), ["affiliation", "documents", "govcarpeta"]);
+    assert_eq!(components.keys().collect::<Vec<_>>(), ["affiliation", "auth", "documents", "govcarpeta"]);
     for (name, component) in components {
         let privileges = expected(name);
         assert_eq!(texts(component.get("allowed_outbound_hosts")), privileges.hosts, "{name}");
@@ -75,7 +80,8 @@ fn secrets_are_marked_and_have_no_value() {
     let text = std::fs::read_to_string(root().join("spin.toml")).expect("spin.toml");
     let manifest: Table = text.parse().expect("TOML");
     for (name, variable) in manifest["variables"].as_table().expect("variables") {
-        let secret = ["secret", "password", "api_key"].iter().any(|word| name.contains(word));
+        let secret =
+            ["secret", "password", "api_key", "signing_key", "service_accounts"].iter().any(|word| name.contains(word));
         assert_eq!(variable.get("secret").and_then(Value::as_bool).unwrap_or(false), secret, "{name}");
         let default = variable.get("default").and_then(Value::as_str).unwrap_or_default();
         assert!(!secret || default.is_empty(), "{name} has a default");

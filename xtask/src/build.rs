@@ -7,7 +7,7 @@ use std::process::Command;
 const TARGET: &str = "wasm32-wasip2";
 
 /// The components and plugins that spin.toml names.
-pub(crate) const COMPONENTS: [&str; 3] = ["affiliation", "documents", "govcarpeta"];
+pub(crate) const COMPONENTS: [&str; 4] = ["affiliation", "auth", "documents", "govcarpeta"];
 
 /// The components that only the tests run.
 const GUESTS: [&str; 1] = ["host-probe"];

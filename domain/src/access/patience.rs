@@ -49,7 +49,9 @@ impl Attempts {
             None => Duration::ZERO,
             Some(beyond) => Duration::from_secs(1 << beyond.min(20)).min(patience.longest),
         };
-        Ok(Self { count, wait_until: now.plus(pause), last: now })
+        // Clocks differ, and requests overtake each other: only a pause makes anybody wait.
+        let wait_until = if pause.is_zero() { self.wait_until } else { now.plus(pause) };
+        Ok(Self { count, wait_until, last: now.max(self.last) })
     }
 
     /// For how long it is worth keeping.

@@ -107,6 +107,15 @@ async fn too_many_attempts_have_to_wait_and_a_success_forgets_them() {
 }
 
 #[tokio::test]
+async fn attempts_that_overtake_each_other_do_not_wait_for_each_other() {
+    let door = Door::new(false).await;
+    for micros in [9, 5, 7, 1, 8, 2] {
+        let at = Timestamp::from_micros(NOW.as_micros() + micros);
+        assert_eq!(door.knock("operator", "wrong", None, at).await, Err(LoginError::Refused));
+    }
+}
+
+#[tokio::test]
 async fn without_a_record_nobody_gets_in() {
     let door = Door { store: FakeAccess::down(), ..Door::new(false).await };
     assert_eq!(door.knock("operator", "right", None, NOW).await, Err(LoginError::NotRecorded));

@@ -1,0 +1,82 @@
+//! What one instance keeps between requests: settings, keys, connections. Never a request's data.
+
+use crate::failed::Counters;
+use crate::secrets::Argon;
+use crate::services::{Keeper, Services};
+use crate::settings::Settings;
+use crate::store::Store;
+use axum::body::Body;
+use connectivity_domain::access::Visitor;
+use connectivity_kit::cache::Cache;
+use connectivity_kit::cors::Cors;
+use connectivity_kit::database::Database;
+use connectivity_kit::guard::Guard;
+use connectivity_kit::log::{self, Level};
+use connectivity_kit::token::Verifier;
+use connectivity_kit::{request, runtime};
+use http::Request;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+static INSTANCE: OnceLock<Instance> = OnceLock::new();
+
+pub(crate) struct Instance {
+    database: Arc<Database>,
+    cache: Arc<Cache>,
+    guard: Arc<Guard>,
+    keeper: Arc<Keeper>,
+    cors: Option<Cors>,
+}
+
+/// The instance, made at its first request; none as long as its settings are wrong.
+pub(crate) async fn get() -> Option<&'static Instance> {
+    if let Some(instance) = INSTANCE.get() {
+        return Some(instance);
+    }
+    match Settings::of_host().await {
+        Ok(settings) => Instance::new(settings).map(|instance| INSTANCE.get_or_init(|| instance)),
+        Err(problems) => {
+            log::line(Level::Error, "settings", &[("cause", problems.to_string().into())]);
+            None
+        }
+    }
+}
+
+impl Instance {
+    fn new(settings: Settings) -> Option<Self> {
+        let database = Arc::new(Database::new(&settings.database));
+        let cache = Arc::new(Cache::new(&settings.cache));
+        let keeper = Keeper {
+            signer: settings.signer?,
+            argon: Argon::new(),
+            key_set: settings.key_set,
+            public_url: settings.public_url,
+            seeds: settings.seeds,
+            planted: AtomicBool::new(false),
+        };
+        let verifier = Verifier::new(&settings.tokens);
+        let guard = Guard::new("auth", verifier, &settings.guard, Arc::clone(&cache), Arc::clone(&database));
+        let cors = settings.guard.cors;
+        Some(Self { guard: Arc::new(guard), keeper: Arc::new(keeper), database, cache, cors })
+    }
+
+    /// Which pages may read the answers.
+    pub(crate) fn cors(&self) -> Option<&Cors> {
+        self.cors.as_ref()
+    }
+
+    /// What the routes need to answer this request.
+    pub(crate) fn services(&self, request: &Request<Body>) -> Services<Store, Counters> {
+        let request_id = request::context(request).map(|context| context.request_id.clone()).unwrap_or_default();
+        let address = self.guard.client(request.headers());
+        Services {
+            store: Store::new(Arc::clone(&self.database), runtime::new_id),
+            failed: Counters(Arc::clone(&self.cache)),
+            guard: Arc::clone(&self.guard),
+            keeper: Arc::clone(&self.keeper),
+            visitor: Visitor { address: address.map(|address| address.to_string()), request_id, actor: None },
+            now: runtime::now,
+            new_id: runtime::new_id,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Signs tokens: with `jwt_signing_key` where there is one, else with `jwt_secret`.
+
+use connectivity_domain::access::Scopes;
+use connectivity_domain::time::Timestamp;
+use connectivity_kit::settings::TokenSettings;
+use connectivity_kit::token::jwks::KeySet;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long tokens live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lifetimes {
+    /// `jwt_access_minutes`
+    pub(crate) access: Duration,
+    /// `jwt_refresh_days`
+    pub(crate) refresh: Duration,
+}
+
+/// Signs. Holds a key: no `Debug`.
+pub(crate) struct Signer {
+    key: EncodingKey,
+    header: Header,
+    issuer: String,
+    audience: String,
+    /// How long what it signs lives.
+    pub(crate) lifetimes: Lifetimes,
+}
+
+/// What a token says besides the names that all tokens carry.
+pub(crate) struct Token<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) id: &'a str,
+    pub(crate) session: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) scopes: &'a Scopes,
+    pub(crate) lifetime: Duration,
+}
+
+/// Why there is nothing to sign with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyError {
+    /// It is no private key that we sign with.
+    NotAKey,
+    /// Nobody could verify what it signs.
+    NotPublished,
+}
+
+impl Signer {
+    /// The signer that the settings ask for. `pem` is `jwt_signing_key`.
+    pub(crate) fn new(tokens: &TokenSettings, pem: &str, lifetimes: Lifetimes) -> Result<Self, KeyError> {
+        let (key, header) = if pem.is_empty() {
+            (EncodingKey::from_secret(tokens.secret.as_bytes()), Header::new(Algorithm::HS256))
+        } else {
+            published(tokens, pem)?
+        };
+        Ok(Self { key, header, issuer: tokens.issuer.clone(), audience: tokens.audience.clone(), lifetimes })
+    }
+
+    /// The token; none if the key does not sign, which it did when it was read.
+    pub(crate) fn sign(&self, token: &Token<'_>, now: Timestamp) -> Option<String> {
+        let issued = now.as_micros().div_euclid(1_000_000);
+        let lifetime = i64::try_from(token.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let claims = json!({
+            "iss": self.issuer, "aud": self.audience, "sub": token.subject, "scope": token.scopes.to_string(),
+            "token_type": token.kind, "jti": token.id, "sid": token.session,
+            "iat": issued, "nbf": issued, "exp": issued.saturating_add(lifetime),
+        });
+        jsonwebtoken::encode(&self.header, &claims, &self.key).ok()
+    }
+}
+
+/// The private key, under the id of the public one that verifies what it signs.
+fn published(tokens: &TokenSettings, pem: &str) -> Result<(EncodingKey, Header), KeyError> {
+    let ed = EncodingKey::from_ed_pem(pem.as_bytes()).map(|key| (key, Algorithm::EdDSA));
+    let (key, algorithm) = ed
+        .or_else(|_| EncodingKey::from_ec_pem(pem.as_bytes()).map(|key| (key, Algorithm::ES256)))
+        .map_err(|_| KeyError::NotAKey)?;
+    let probe = jsonwebtoken::encode(&Header::new(algorithm), &json!({}), &key).map_err(|_| KeyError::NotAKey)?;
+    let mut validation = Validation::new(algorithm);
+    validation.validate_exp = false;
+    validation.required_spec_claims.clear();
+    let keys = tokens.public_keys.iter().flat_map(KeySet::keys);
+    let public = keys
+        .filter(|public| public.algorithm() == algorithm)
+        .find(|public| jsonwebtoken::decode::<Value>(&probe, public.key(), &validation).is_ok());
+    let mut header = Header::new(algorithm);
+    header.kid = Some(public.ok_or(KeyError::NotPublished)?.id().to_owned());
+    Ok((key, header))
+}

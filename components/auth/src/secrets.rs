@@ -1,0 +1,84 @@
+//! Secrets of service accounts: made at random, kept as Argon2id (RFC 9106).
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use connectivity_domain::access::Secrets;
+use uuid::Uuid;
+
+/// The parameters that OWASP's password storage cheat sheet names as equally strong, the one with the least memory: an
+/// instance never gives memory back.
+const MEMORY_KIB: u32 = 7 * 1024;
+const PASSES: u32 = 5;
+const LANES: u32 = 1;
+
+/// Argon2id under these parameters.
+pub(crate) struct Argon {
+    argon: Argon2<'static>,
+    /// What a secret is compared with when there is no account. Nobody has the secret that it was made of.
+    nobody: String,
+}
+
+impl Argon {
+    pub(crate) fn new() -> Self {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).unwrap_or_default();
+        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let nobody = hash(&argon, &new_secret());
+        Self { argon, nobody }
+    }
+
+    /// What is kept of a secret: a PHC string with a salt of its own.
+    pub(crate) fn hash(&self, secret: &str) -> String {
+        hash(&self.argon, secret)
+    }
+}
+
+impl Secrets for Argon {
+    fn is(&self, stored: Option<&str>, secret: &str) -> bool {
+        let Ok(parsed) = PasswordHash::new(stored.unwrap_or(&self.nobody)) else { return false };
+        // Compares in constant time.
+        self.argon.verify_password(secret.as_bytes(), &parsed).is_ok() && stored.is_some()
+    }
+}
+
+fn hash(argon: &Argon2<'_>, secret: &str) -> String {
+    let hashed: Result<PasswordHash, _> = argon.hash_password_with_salt(secret.as_bytes(), &random::<1>()[0]);
+    // The parameters are constants and the salt has 16 bytes: there is nothing left to fail. An empty hash matches nothing.
+    hashed.map(|hash| hash.to_string()).unwrap_or_default()
+}
+
+/// A new secret: 244 random bits.
+pub(crate) fn new_secret() -> String {
+    URL_SAFE_NO_PAD.encode(random::<2>().concat())
+}
+
+/// Random bytes, 122 bits in each 16 of them.
+fn random<const N: usize>() -> [[u8; 16]; N] {
+    std::array::from_fn(|_| Uuid::new_v4().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_by_its_hash_alone() {
+        let argon = Argon::new();
+        let hash = argon.hash("a secret");
+        assert!(hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{hash}");
+        assert_ne!(hash, argon.hash("a secret"), "each has its own salt");
+        assert!(argon.is(Some(&hash), "a secret"));
+        for (stored, secret) in
+            [(Some(hash.as_str()), "A secret"), (Some(""), ""), (Some("plain"), "plain"), (None, "")]
+        {
+            assert!(!argon.is(stored, secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn new_secrets_are_long_and_differ() {
+        let (one, other) = (new_secret(), new_secret());
+        assert!(one.len() >= 42 && one != other);
+    }
+}

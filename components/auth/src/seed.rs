@@ -1,0 +1,109 @@
+//! Accounts that the variable `service_accounts` asks for: made, or changed, at the first use of an instance.
+//!
+//! Any number of instances may do it at once: each row is written under a condition, and says which content of the
+//! variable it was made of. What an administrator changes later stays until the variable says something new.
+
+use crate::secrets::Argon;
+use connectivity_domain::access::{
+    Account, AccountChange, AccountName, Accounts, Audit, Event, NewSecret, Scopes, Session, Sessions, Stored, Visitor,
+};
+use connectivity_domain::registry::StoreError;
+use connectivity_domain::time::Timestamp;
+use jsonwebtoken::{Algorithm, EncodingKey};
+use serde::Deserialize;
+
+/// The shortest secret that is taken, in bytes.
+const SHORTEST: usize = 16;
+
+/// One account of the variable. Holds a secret: no `Debug`.
+pub(crate) struct Seed {
+    name: AccountName,
+    secret: String,
+    scopes: Scopes,
+    /// A keyed digest of all that: it tells whether something changed, and nothing about the secret to whoever has only
+    /// the database.
+    digest: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    name: String,
+    secret: String,
+    scopes: Vec<String>,
+}
+
+impl Seed {
+    /// Reads the variable; what is wrong with it is told without a value of it.
+    pub(crate) fn read(text: &str, key: &str) -> Result<Vec<Self>, String> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let shape = "must be JSON: [{\"name\": …, \"secret\": …, \"scopes\": [\"affiliation\", …]}, …]";
+        let raw: Vec<Raw> = serde_json::from_str(text).map_err(|_| shape.to_owned())?;
+        let seeds: Vec<Self> = (raw.into_iter().enumerate())
+            .map(|(index, raw)| Self::of(raw, key).map_err(|what| format!("entry {}: {what}", index + 1)))
+            .collect::<Result<_, _>>()?;
+        for (index, seed) in seeds.iter().enumerate() {
+            if seeds[..index].iter().any(|other| other.name == seed.name) {
+                return Err(format!("entry {}: its name is that of an earlier one", index + 1));
+            }
+        }
+        Ok(seeds)
+    }
+
+    fn of(raw: Raw, key: &str) -> Result<Self, String> {
+        let name = AccountName::parse(&raw.name).map_err(|error| error.to_string())?;
+        let scopes = Scopes::of(&raw.scopes).map_err(|error| error.to_string())?;
+        if raw.secret.len() < SHORTEST {
+            return Err(format!("its secret must have at least {SHORTEST} bytes"));
+        }
+        let content = format!("{name}\n{scopes}\n{}", raw.secret);
+        let key = EncodingKey::from_secret(key.as_bytes());
+        let digest = jsonwebtoken::crypto::sign(content.as_bytes(), &key, Algorithm::HS256);
+        Ok(Self { name, secret: raw.secret, scopes, digest: digest.map_err(|error| error.to_string())? })
+    }
+
+    /// Makes the account, or changes it if the variable has changed since it was written, and returns the sessions that
+    /// ended with its old secret.
+    pub(crate) async fn plant<S: Accounts + Sessions + Audit>(
+        &self,
+        store: &S,
+        argon: &Argon,
+        visitor: &Visitor,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let found = store.find(&self.name).await?;
+        if found.as_ref().is_some_and(|found| found.seed.as_deref() == Some(&self.digest)) {
+            return Ok(Vec::new());
+        }
+        let secret_hash = argon.hash(&self.secret);
+        let ended = if found.is_none() {
+            let account = Account {
+                name: self.name.clone(),
+                scopes: self.scopes.clone(),
+                disabled: false,
+                created_at: now,
+                rotated_at: now,
+                last_used_at: None,
+            };
+            let stored = Stored { account, secret_hash, seed: Some(self.digest.clone()) };
+            // If somebody else was first, it was with the same variable.
+            if !store.insert(&stored).await? {
+                return Ok(Vec::new());
+            }
+            Vec::new()
+        } else {
+            let change = AccountChange {
+                scopes: Some(self.scopes.clone()),
+                disabled: None,
+                secret: Some(NewSecret { hash: secret_hash, at: now }),
+                seed: Some(self.digest.clone()),
+            };
+            store.change(&self.name, &change).await?;
+            store.end_all(self.name.as_str(), now).await?
+        };
+        store.note(Event::Seeded, self.name.as_str(), visitor, now).await?;
+        Ok(ended)
+    }
+}

@@ -1,0 +1,90 @@
+//! The component's settings.
+
+use crate::keys::{KeyError, Lifetimes, Signer};
+use crate::seed::Seed;
+use connectivity_kit::log;
+use connectivity_kit::settings::{
+    CacheSettings, DatabaseSettings, GuardSettings, Invalid, Reader, TokenSettings, log_level,
+};
+use std::time::Duration;
+
+/// What the component needs to know. Holds secrets: no `Debug`.
+pub(crate) struct Settings {
+    pub(crate) database: DatabaseSettings,
+    pub(crate) cache: CacheSettings,
+    pub(crate) tokens: TokenSettings,
+    pub(crate) guard: GuardSettings,
+    /// None only if the settings are invalid.
+    pub(crate) signer: Option<Signer>,
+    pub(crate) seeds: Vec<Seed>,
+    /// `jwt_public_keys`, as it is to be published.
+    pub(crate) key_set: String,
+    /// `public_url`: where callers reach this service; empty: where they reached it.
+    pub(crate) public_url: String,
+}
+
+const NAMES: [&str; 6] =
+    ["jwt_signing_key", "jwt_access_minutes", "jwt_refresh_days", "service_accounts", "public_url", "log_level"];
+
+impl Settings {
+    pub(crate) async fn of_host() -> Result<Self, Invalid> {
+        let names: Vec<_> = NAMES
+            .into_iter()
+            .chain(DatabaseSettings::NAMES)
+            .chain(CacheSettings::NAMES)
+            .chain(TokenSettings::NAMES)
+            .chain(GuardSettings::NAMES)
+            .collect();
+        Self::read(Reader::of_host(&names).await)
+    }
+
+    pub(crate) fn read(mut reader: Reader) -> Result<Self, Invalid> {
+        let tokens = TokenSettings::read(&mut reader);
+        let lifetimes = Lifetimes {
+            access: Duration::from_mins(reader.number("jwt_access_minutes", 1..=1_440)),
+            refresh: Duration::from_hours(24 * reader.number("jwt_refresh_days", 1..=365)),
+        };
+        let signer = Signer::new(&tokens, reader.secret("jwt_signing_key").trim(), lifetimes);
+        let signer = signer.map_err(|error| match error {
+            KeyError::NotAKey => {
+                reader.wrong("jwt_signing_key", "must be a private key in PEM (PKCS #8) of Ed25519 or P-256");
+            }
+            KeyError::NotPublished => {
+                reader.wrong("jwt_public_keys", "must hold the public key of jwt_signing_key: nobody could verify it");
+            }
+        });
+        let seeds = Seed::read(&reader.secret("service_accounts"), &tokens.secret).unwrap_or_else(|what| {
+            reader.wrong("service_accounts", &what);
+            Vec::new()
+        });
+        let public_url = reader.text("public_url").trim_end_matches('/').to_owned();
+        if !public_url.is_empty() && !public_url.starts_with("https://") && !public_url.starts_with("http://") {
+            reader.wrong("public_url", "must look like https://host");
+        }
+        let settings = Self {
+            database: DatabaseSettings::read(&mut reader),
+            cache: CacheSettings::read(&mut reader),
+            guard: GuardSettings::read(&mut reader),
+            key_set: key_set(&reader.text("jwt_public_keys")),
+            signer: signer.ok(),
+            tokens,
+            seeds,
+            public_url,
+        };
+        log::set_threshold(log_level(&mut reader));
+        reader.finish(settings)
+    }
+}
+
+/// What is published: the members of each key that are public, whatever else was put into the variable.
+fn key_set(text: &str) -> String {
+    let set: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let public = |key: &serde_json::Value| {
+        let members = ["kty", "kid", "use", "alg", "crv", "x", "y", "n", "e"];
+        let kept = members.into_iter().filter_map(|name| Some((name.to_owned(), key.get(name)?.clone())));
+        serde_json::Value::Object(kept.collect())
+    };
+    // A symmetric key has nothing public about it.
+    let keys = set["keys"].as_array().into_iter().flatten().filter(|key| key["kty"] != "oct");
+    serde_json::json!({ "keys": keys.map(public).collect::<Vec<_>>() }).to_string()
+}

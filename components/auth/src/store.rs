@@ -1,0 +1,283 @@
+//! Accounts, sessions and the audit in SQL. Every change is one statement.
+
+use connectivity_domain::access::{
+    Account, AccountChange, AccountName, Accounts, Audit, Event, Scopes, Session, Sessions, Stored, Visitor,
+};
+use connectivity_domain::registry::StoreError;
+use connectivity_domain::time::Timestamp;
+use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
+use connectivity_kit::log::{self, Level};
+use std::sync::Arc;
+
+macro_rules! accounts {
+    ($condition:literal) => {
+        Sql {
+            mysql: concat!(
+                "SELECT name, secret_hash, scopes, disabled, seed, ",
+                "DATE_FORMAT(created_at, '%Y-%m-%d %H:%i:%s.%f'), DATE_FORMAT(rotated_at, '%Y-%m-%d %H:%i:%s.%f'), ",
+                "DATE_FORMAT(last_used_at, '%Y-%m-%d %H:%i:%s.%f') FROM service_accounts ",
+                $condition
+            ),
+            sqlite: concat!(
+                "SELECT name, secret_hash, scopes, disabled, seed, created_at, rotated_at, last_used_at ",
+                "FROM service_accounts ",
+                $condition
+            ),
+        }
+    };
+}
+
+macro_rules! sessions {
+    ($condition:literal) => {
+        Sql {
+            mysql: concat!(
+                "SELECT id, subject, refresh_id, DATE_FORMAT(created_at, '%Y-%m-%d %H:%i:%s.%f'), ",
+                "DATE_FORMAT(expires_at, '%Y-%m-%d %H:%i:%s.%f'), DATE_FORMAT(revoked_at, '%Y-%m-%d %H:%i:%s.%f') ",
+                "FROM sessions ",
+                $condition
+            ),
+            sqlite: concat!(
+                "SELECT id, subject, refresh_id, created_at, expires_at, revoked_at FROM sessions ",
+                $condition
+            ),
+        }
+    };
+}
+
+const ACCOUNT: Sql = accounts!("WHERE name = ?");
+const ALL_ACCOUNTS: Sql = accounts!("ORDER BY name");
+
+const INSERT_ACCOUNT: Sql = Sql::same(
+    "INSERT INTO service_accounts
+       (name, secret_hash, scopes, disabled, seed, created_at, rotated_at, last_used_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+);
+
+/// What is NULL stays as it is.
+const CHANGE_ACCOUNT: Sql = Sql::same(
+    "UPDATE service_accounts
+     SET scopes = COALESCE(?, scopes), disabled = COALESCE(?, disabled), secret_hash = COALESCE(?, secret_hash),
+         rotated_at = COALESCE(?, rotated_at), seed = COALESCE(?, seed)
+     WHERE name = ?",
+);
+
+const DELETE_ACCOUNT: Sql = Sql::same("DELETE FROM service_accounts WHERE name = ?");
+const USED: Sql = Sql::same("UPDATE service_accounts SET last_used_at = ? WHERE name = ?");
+
+const SESSION: Sql = sessions!("WHERE id = ?");
+const LIVING_SESSIONS: Sql = sessions!("WHERE subject = ? AND revoked_at IS NULL AND expires_at > ?");
+
+const BEGIN: Sql = Sql::same(
+    "INSERT INTO sessions (id, subject, refresh_id, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)",
+);
+
+/// Of two who use the same refresh token, one changes the row.
+const EXCHANGE: Sql = Sql::same(
+    "UPDATE sessions SET refresh_id = ?, expires_at = ? WHERE id = ? AND refresh_id = ? AND revoked_at IS NULL",
+);
+
+const END: Sql = Sql {
+    mysql: "INSERT INTO sessions (id, subject, refresh_id, created_at, expires_at, revoked_at)
+            VALUES (?, ?, NULL, ?, ?, ?) ON DUPLICATE KEY UPDATE revoked_at = COALESCE(revoked_at, ?)",
+    sqlite: "INSERT INTO sessions (id, subject, refresh_id, created_at, expires_at, revoked_at)
+             VALUES (?, ?, NULL, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET revoked_at = COALESCE(revoked_at, ?)",
+};
+
+const END_ALL: Sql = Sql::same("UPDATE sessions SET revoked_at = ? WHERE subject = ? AND revoked_at IS NULL");
+
+/// Each new session takes a few old ones away, so that they do not pile up.
+const CLEAN: Sql = Sql {
+    mysql: "DELETE FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT 4",
+    sqlite: "DELETE FROM sessions WHERE id IN
+               (SELECT id FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT 4)",
+};
+
+const NOTE: Sql = Sql::same(
+    "INSERT INTO access_audit (id, at, event, subject, actor, address, request_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+);
+
+/// The tables `service_accounts`, `sessions` and `access_audit`.
+pub(crate) struct Store {
+    database: Arc<Database>,
+    new_id: fn() -> String,
+}
+
+impl Store {
+    pub(crate) fn new(database: Arc<Database>, new_id: fn() -> String) -> Self {
+        Self { database, new_id }
+    }
+
+    async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        // What went wrong is logged by the database.
+        self.database.run(sql, parameters).await.map_err(|error| match error {
+            DatabaseError::Unavailable(_) | DatabaseError::Duplicate | DatabaseError::Refused(_) => StoreError,
+        })
+    }
+
+    async fn read<T>(
+        &self,
+        sql: Sql,
+        parameters: Vec<Value>,
+        row: impl Fn(Row) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows: Option<Vec<_>> = self.run(sql, parameters).await?.into_iter().map(row).collect();
+        rows.ok_or_else(|| {
+            log::line(Level::Error, "a row of an account or a session cannot be read", &[]);
+            StoreError
+        })
+    }
+}
+
+impl Accounts for Store {
+    async fn find(&self, name: &AccountName) -> Result<Option<Stored>, StoreError> {
+        Ok(self.read(ACCOUNT, vec![text(name.as_str())], account).await?.pop())
+    }
+
+    async fn list(&self) -> Result<Vec<Account>, StoreError> {
+        let stored = self.read(ALL_ACCOUNTS, Vec::new(), account).await?;
+        Ok(stored.into_iter().map(|stored| stored.account).collect())
+    }
+
+    async fn insert(&self, stored: &Stored) -> Result<bool, StoreError> {
+        let account = &stored.account;
+        let parameters = vec![
+            text(account.name.as_str()),
+            text(&stored.secret_hash),
+            text(&account.scopes.to_string()),
+            truth(account.disabled),
+            Value::optional(stored.seed.as_deref()),
+            time(account.created_at),
+            time(account.rotated_at),
+            account.last_used_at.map_or(Value::Null, time),
+        ];
+        match self.database.run(INSERT_ACCOUNT, parameters).await {
+            Ok(_) => Ok(true),
+            Err(DatabaseError::Duplicate) => Ok(false),
+            Err(DatabaseError::Unavailable(_) | DatabaseError::Refused(_)) => Err(StoreError),
+        }
+    }
+
+    async fn change(&self, name: &AccountName, change: &AccountChange) -> Result<(), StoreError> {
+        let secret = change.secret.as_ref();
+        let parameters = vec![
+            Value::optional(change.scopes.as_ref().map(Scopes::to_string).as_deref()),
+            change.disabled.map_or(Value::Null, truth),
+            Value::optional(secret.map(|secret| secret.hash.as_str())),
+            secret.map_or(Value::Null, |secret| time(secret.at)),
+            Value::optional(change.seed.as_deref()),
+            text(name.as_str()),
+        ];
+        self.run(CHANGE_ACCOUNT, parameters).await.map(|_| ())
+    }
+
+    async fn delete(&self, name: &AccountName) -> Result<(), StoreError> {
+        self.run(DELETE_ACCOUNT, vec![text(name.as_str())]).await.map(|_| ())
+    }
+
+    async fn used(&self, name: &AccountName, at: Timestamp) -> Result<(), StoreError> {
+        self.run(USED, vec![time(at), text(name.as_str())]).await.map(|_| ())
+    }
+}
+
+impl Sessions for Store {
+    async fn begin(&self, session: &Session) -> Result<(), StoreError> {
+        self.run(CLEAN, vec![time(session.created_at)]).await?;
+        let parameters = vec![
+            text(&session.id),
+            text(&session.subject),
+            Value::optional(session.refresh_id.as_deref()),
+            time(session.created_at),
+            time(session.expires_at),
+        ];
+        self.run(BEGIN, parameters).await.map(|_| ())
+    }
+
+    async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        Ok(self.read(SESSION, vec![text(id)], session).await?.pop())
+    }
+
+    async fn exchange(&self, id: &str, old: &str, new: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        self.run(EXCHANGE, vec![text(new), time(expires_at), text(id), text(old)]).await.map(|_| ())
+    }
+
+    async fn end(&self, session: &Session, at: Timestamp) -> Result<(), StoreError> {
+        let parameters = vec![
+            text(&session.id),
+            text(&session.subject),
+            time(session.created_at),
+            time(session.expires_at),
+            time(at),
+            time(at),
+        ];
+        self.run(END, parameters).await.map(|_| ())
+    }
+
+    async fn end_all(&self, subject: &str, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let living = self.read(LIVING_SESSIONS, vec![text(subject), time(at)], session).await?;
+        self.run(END_ALL, vec![time(at), text(subject)]).await?;
+        Ok(living)
+    }
+}
+
+impl Audit for Store {
+    async fn note(&self, event: Event, subject: &str, visitor: &Visitor, at: Timestamp) -> Result<(), StoreError> {
+        let parameters = vec![
+            text(&(self.new_id)()),
+            time(at),
+            text(event.as_str()),
+            text(subject),
+            Value::optional(visitor.actor.as_deref()),
+            Value::optional(visitor.address.as_deref()),
+            text(&visitor.request_id),
+        ];
+        self.run(NOTE, parameters).await.map(|_| ())
+    }
+}
+
+fn account(row: Row) -> Option<Stored> {
+    let [name, hash, scopes, disabled, seed, created, rotated, used] = <[Value; 8]>::try_from(row).ok()?;
+    let account = Account {
+        name: AccountName::parse(&string(name)?).ok()?,
+        scopes: Scopes::parse(&string(scopes)?).ok()?,
+        disabled: disabled != Value::Integer(0),
+        created_at: moment(created)?,
+        rotated_at: moment(rotated)?,
+        last_used_at: moment(used),
+    };
+    Some(Stored { account, secret_hash: string(hash)?, seed: string(seed) })
+}
+
+fn session(row: Row) -> Option<Session> {
+    let [id, subject, refresh, created, expires, revoked] = <[Value; 6]>::try_from(row).ok()?;
+    Some(Session {
+        id: string(id)?,
+        subject: string(subject)?,
+        refresh_id: string(refresh),
+        created_at: moment(created)?,
+        expires_at: moment(expires)?,
+        revoked_at: moment(revoked),
+    })
+}
+
+fn string(value: Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text),
+        Value::Null | Value::Integer(_) => None,
+    }
+}
+
+fn moment(value: Value) -> Option<Timestamp> {
+    Timestamp::parse_sql(&string(value)?)
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn time(time: Timestamp) -> Value {
+    Value::Text(time.to_sql())
+}
+
+fn truth(truth: bool) -> Value {
+    Value::Integer(i64::from(truth))
+}

@@ -1,0 +1,438 @@
+//! The routes, with ports in memory: status and body.
+
+use crate::keys::{KeyError, Lifetimes, Signer};
+use crate::routes::router;
+use crate::secrets::Argon;
+use crate::seed::Seed;
+use crate::services::{Keeper, Services};
+use crate::settings::Settings;
+use axum::body::Bytes;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use connectivity_domain::access::fakes::{FakeAccess, FakeFailedLogins};
+use connectivity_domain::access::{Event, Visitor};
+use connectivity_domain::time::Timestamp;
+use connectivity_kit::answer;
+use connectivity_kit::guard::Guard;
+use connectivity_kit::settings::{Reader, TokenSettings};
+use connectivity_kit::token::Verifier;
+use connectivity_kit::token::jwks::KeySet;
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use http::{Request, StatusCode, header};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+const LIFETIMES: Lifetimes = Lifetimes { access: Duration::from_mins(15), refresh: Duration::from_hours(7 * 24) };
+
+fn tokens() -> TokenSettings {
+    TokenSettings {
+        secret: SECRET.into(),
+        issuer: "connectivity".into(),
+        audience: "connectivity".into(),
+        public_keys: None,
+        other: None,
+    }
+}
+
+/// The service, with the accounts `operator` and `root`.
+struct Given {
+    store: FakeAccess,
+    failed: FakeFailedLogins,
+    keeper: Arc<Keeper>,
+}
+
+struct Answered {
+    status: StatusCode,
+    headers: header::HeaderMap,
+    body: Bytes,
+}
+
+impl Answered {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+fn signer() -> Signer {
+    Signer::new(&tokens(), "", LIFETIMES).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+fn seeds_of(text: &str) -> Vec<Seed> {
+    Seed::read(text, SECRET).unwrap_or_else(|what| panic!("{what}"))
+}
+
+fn given() -> Given {
+    let seeds = json!([
+        {"name": "operator", "secret": "operator's secret", "scopes": ["affiliation", "documents"]},
+        {"name": "root", "secret": "root's own secret", "scopes": ["admin"]},
+    ]);
+    let keeper = Keeper {
+        signer: signer(),
+        argon: Argon::new(),
+        key_set: "{\"keys\":[]}".into(),
+        public_url: String::new(),
+        seeds: seeds_of(&seeds.to_string()),
+        planted: AtomicBool::new(false),
+    };
+    Given { store: FakeAccess::default(), failed: FakeFailedLogins::default(), keeper: Arc::new(keeper) }
+}
+
+impl Given {
+    async fn send(&self, request: Request<Bytes>) -> Answered {
+        let services = Services {
+            store: self.store.clone(),
+            failed: self.failed.clone(),
+            guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens()))),
+            keeper: Arc::clone(&self.keeper),
+            visitor: Visitor::default(),
+            now: || NOW,
+            new_id: connectivity_kit::runtime::new_id,
+        };
+        let answer = answer::exchange(request, None, |request| answer::route(router(services), request)).await;
+        let (parts, body) = answer.into_parts();
+        Answered { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Answered {
+        let request = Request::post(path).header(header::CONTENT_TYPE, JSON);
+        self.send(request.body(body.to_string().into()).expect("a request")).await
+    }
+
+    async fn form(&self, path: &str, authorization: Option<&str>, body: &str) -> Answered {
+        let mut request = Request::post(path).header(header::CONTENT_TYPE, FORM);
+        if let Some(value) = authorization {
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        self.send(request.body(body.to_owned().into()).expect("a request")).await
+    }
+
+    async fn pair(&self) -> (String, String) {
+        let body = json!({"username": "operator", "password": "operator's secret"});
+        let answer = self.post("/api/v1/token/", &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
+        let pair = answer.json();
+        assert_eq!(pair.as_object().map(serde_json::Map::len), Some(2), "{pair}");
+        let text = |name: &str| pair[name].as_str().expect("a token").to_owned();
+        (text("access"), text("refresh"))
+    }
+
+    async fn administer(&self, method: &str, path: &str, body: Option<Value>) -> Answered {
+        let (granted, type_) = (self.form("/oauth/token", None, ROOT).await.json(), header::CONTENT_TYPE);
+        let token = granted["access_token"].as_str().expect("a token");
+        let request = Request::builder().method(method).uri(path).header(type_, JSON);
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        self.send(request.body(body.map(|body| body.to_string()).unwrap_or_default().into()).expect("a request")).await
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.store.events().into_iter().map(|(event, _)| event).filter(|event| *event != Event::Seeded).collect()
+    }
+}
+
+const ROOT: &str = "grant_type=client_credentials&client_id=root&client_secret=root's+own+secret";
+const OPERATOR: &str = "grant_type=client_credentials&client_id=operator&client_secret=operator's+secret";
+
+#[tokio::test]
+async fn a_client_that_knows_the_older_service_finds_its_calls() {
+    let given = given();
+    let (access, refresh) = given.pair().await;
+    for token in [&access, &refresh] {
+        assert_eq!(given.post("/api/v1/token/verify/", &json!({"token": token})).await.status, StatusCode::OK);
+    }
+    let pair = given.post("/api/v1/token/refresh/", &json!({"refresh": refresh})).await;
+    assert_eq!(pair.status, StatusCode::OK);
+    let next = pair.json()["refresh"].clone();
+    assert_eq!(given.post("/api/v1/token/verify", &json!({"token": refresh})).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(given.post("/api/v1/auth/logout/", &json!({"refresh": next})).await.status, StatusCode::OK);
+    assert_eq!(given.post("/api/v1/token/refresh/", &json!({"refresh": next})).await.status, StatusCode::UNAUTHORIZED);
+    for token in [&json!(access), &next] {
+        let status = given.post("/api/v1/token/verify/", &json!({"token": token})).await.status;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "every token of the session has ended");
+    }
+    assert_eq!(given.events(), [Event::Login, Event::Refresh, Event::Logout, Event::RefreshRefused]);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_used_again_ends_its_session() {
+    let given = given();
+    let (access, refresh) = given.pair().await;
+    let pair = given.post("/api/v1/token/refresh/", &json!({"refresh": refresh})).await.json();
+    let again = given.post("/api/v1/token/refresh/", &json!({"refresh": refresh})).await;
+    assert_eq!(
+        (again.status, &again.json()["type"]),
+        (StatusCode::UNAUTHORIZED, &json!("urn:connectivity:problem:invalid-token"))
+    );
+    for token in [&json!(access), &pair["access"], &pair["refresh"]] {
+        let status = given.post("/api/v1/token/verify/", &json!({"token": token})).await.status;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_taken_for_what_they_are_for_alone() {
+    let given = given();
+    let (access, _) = given.pair().await;
+    for path in ["/api/v1/token/refresh/", "/api/v1/auth/logout/"] {
+        let status = given.post(path, &json!({"refresh": access})).await.status;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: an access token");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_login_is_refused() {
+    let given = given();
+    for (body, status, kind) in [
+        (json!({"username": "operator", "password": "wrong"}), 401, "invalid-credentials"),
+        (json!({"username": "nobody", "password": "wrong"}), 401, "invalid-credentials"),
+        (json!({"username": "operator"}), 400, "invalid-request"),
+        (json!({"username": 7, "password": "x"}), 400, "invalid-request"),
+        (json!([]), 400, "invalid-request"),
+    ] {
+        let answer = given.post("/api/v1/token/", &body).await;
+        let expected = json!(format!("urn:connectivity:problem:{kind}"));
+        assert_eq!((answer.status.as_u16(), &answer.json()["type"]), (status, &expected), "{body}");
+    }
+    let twice = Request::post("/api/v1/token/").header(header::CONTENT_TYPE, JSON);
+    let twice = twice.body(Bytes::from_static(b"{\"username\":\"a\",\"username\":\"b\",\"password\":\"c\"}"));
+    assert_eq!(given.send(twice.expect("a request")).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn client_credentials_are_answered_as_rfc_6749_says() {
+    let given = given();
+    let granted = given.form("/oauth/token", None, &format!("{OPERATOR}&scope=documents")).await;
+    assert_eq!(granted.status, StatusCode::OK);
+    let body = granted.json();
+    assert_eq!(
+        (&body["token_type"], &body["expires_in"], &body["scope"]),
+        (&json!("Bearer"), &json!(900), &json!("documents"))
+    );
+    assert!(body.get("refresh_token").is_none(), "section 4.4.3");
+    assert_eq!(granted.headers[header::CACHE_CONTROL], "no-store");
+    // "operator" and "operator's secret", encoded as a form first (section 2.3.1).
+    let basic = "Basic b3BlcmF0b3I6b3BlcmF0b3IncytzZWNyZXQ=";
+    let by_basic = given.form("/oauth/token", Some(basic), "grant_type=client_credentials").await;
+    assert_eq!((by_basic.status, &by_basic.json()["scope"]), (StatusCode::OK, &json!("affiliation documents")));
+    for (authorization, form, status, code) in [
+        (
+            None,
+            "grant_type=client_credentials&client_id=operator&client_secret=wrong".to_owned(),
+            401,
+            "invalid_client",
+        ),
+        (None, "grant_type=client_credentials&client_id=nobody&client_secret=wrong".to_owned(), 401, "invalid_client"),
+        (None, "grant_type=client_credentials".to_owned(), 401, "invalid_client"),
+        (None, "grant_type=client_credentials&client_id=operator".to_owned(), 401, "invalid_client"),
+        (Some("Basic !"), "grant_type=client_credentials".to_owned(), 401, "invalid_client"),
+        (Some("Bearer x"), "grant_type=client_credentials".to_owned(), 401, "invalid_client"),
+        (Some(basic), OPERATOR.to_owned(), 400, "invalid_request"),
+        (None, format!("{OPERATOR}&grant_type=client_credentials"), 400, "invalid_request"),
+        (None, format!("{OPERATOR}&client_id=root"), 400, "invalid_request"),
+        (None, "client_id=operator".to_owned(), 400, "invalid_request"),
+        (None, OPERATOR.replace("client_credentials", "password"), 400, "unsupported_grant_type"),
+        (None, format!("{OPERATOR}&scope=admin"), 400, "invalid_scope"),
+        (None, format!("{OPERATOR}&scope=documents+admin"), 400, "invalid_scope"),
+        (None, format!("{OPERATOR}&scope=everything"), 400, "invalid_scope"),
+    ] {
+        let answer = given.form("/oauth/token", authorization, &form).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (status, &json!(code)), "{form}");
+        assert_eq!(answer.headers.contains_key(header::WWW_AUTHENTICATE), status == 401, "{form}");
+    }
+    assert_eq!(given.post("/oauth/token", &json!({})).await.json()["error"], "invalid_request", "JSON is no form");
+}
+
+#[tokio::test]
+async fn tokens_can_be_looked_at_and_revoked_by_whose_they_are() {
+    let given = given();
+    let token = |body: Value| body["access_token"].as_str().expect("a token").to_owned();
+    let (operators, roots) = (
+        token(given.form("/oauth/token", None, OPERATOR).await.json()),
+        token(given.form("/oauth/token", None, ROOT).await.json()),
+    );
+    let bearer = format!("Bearer {operators}");
+    let about = async |token: &str| given.form("/oauth/introspect", Some(&bearer), &format!("token={token}")).await;
+    let seen = about(&roots).await.json();
+    assert_eq!((&seen["active"], &seen["sub"], &seen["scope"]), (&json!(true), &json!("root"), &json!("admin")));
+    assert_eq!(about("nonsense").await.json(), json!({"active": false}));
+    assert_eq!(given.form("/oauth/introspect", None, &format!("token={roots}")).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(given.form("/oauth/introspect", Some(&bearer), "").await.status, StatusCode::BAD_REQUEST);
+    let others = given.form("/oauth/revoke", Some(&bearer), &format!("token={roots}")).await;
+    assert_eq!((others.status, &others.json()["error"]), (StatusCode::BAD_REQUEST, &json!("unauthorized_client")));
+    let own = format!("token={operators}&{}", OPERATOR.replace("grant_type=client_credentials&", ""));
+    assert_eq!(given.form("/oauth/revoke", None, &own).await.status, StatusCode::OK);
+    assert_eq!(given.form("/oauth/revoke", None, &own).await.status, StatusCode::OK, "again is as good");
+    assert_eq!(
+        given.form("/oauth/introspect", Some(&format!("Bearer {roots}")), &format!("token={operators}")).await.json(),
+        json!({"active": false})
+    );
+}
+
+#[tokio::test]
+async fn an_administrator_makes_and_ends_accounts() {
+    let given = given();
+    let made =
+        given.administer("POST", "/api/v1/service-accounts/", Some(json!({"name": "new", "scopes": ["bridge"]}))).await;
+    assert_eq!(
+        (made.status, made.headers[header::LOCATION].as_bytes()),
+        (StatusCode::CREATED, &b"/api/v1/service-accounts/new/"[..])
+    );
+    let secret = made.json()["secret"].as_str().expect("a secret").to_owned();
+    let log_in = async |secret: &str| {
+        given
+            .form("/oauth/token", None, &format!("grant_type=client_credentials&client_id=new&client_secret={secret}"))
+            .await
+            .status
+    };
+    assert_eq!(log_in(&secret).await, StatusCode::OK);
+    let shown = given.administer("GET", "/api/v1/service-accounts/new", None).await.json();
+    assert_eq!(
+        (&shown["scopes"], &shown["secret"], &shown["disabled"]),
+        (&json!(["bridge"]), &Value::Null, &json!(false))
+    );
+    assert!(shown["last_used_at"].is_string());
+    let rotated = given.administer("POST", "/api/v1/service-accounts/new/rotate/", None).await.json();
+    assert_eq!(log_in(&secret).await, StatusCode::UNAUTHORIZED);
+    let secret = rotated["secret"].as_str().expect("a secret").to_owned();
+    assert_eq!(log_in(&secret).await, StatusCode::OK);
+    let disabled = given.administer("PATCH", "/api/v1/service-accounts/new/", Some(json!({"disabled": true}))).await;
+    assert_eq!((disabled.status, &disabled.json()["disabled"]), (StatusCode::OK, &json!(true)));
+    assert_eq!(log_in(&secret).await, StatusCode::UNAUTHORIZED);
+    let names = given.administer("GET", "/api/v1/service-accounts/", None).await.json();
+    assert_eq!(names["count"], 3);
+    assert_eq!(given.administer("DELETE", "/api/v1/service-accounts/new/", None).await.status, StatusCode::NO_CONTENT);
+    for method in ["GET", "DELETE"] {
+        assert_eq!(given.administer(method, "/api/v1/service-accounts/new/", None).await.status, StatusCode::NOT_FOUND);
+    }
+    assert!(!String::from_utf8_lossy(&disabled.body).contains("argon2"));
+}
+
+#[tokio::test]
+async fn what_an_administrator_gets_wrong_is_said() {
+    let given = given();
+    for (method, path, body, status) in [
+        ("POST", "/api/v1/service-accounts/", json!({"name": "operator", "scopes": ["bridge"]}), 409),
+        ("POST", "/api/v1/service-accounts/", json!({"name": "a b", "scopes": ["bridge"]}), 400),
+        ("POST", "/api/v1/service-accounts/", json!({"name": "new", "scopes": []}), 400),
+        ("POST", "/api/v1/service-accounts/", json!({"name": "new", "scopes": ["everything"]}), 400),
+        ("POST", "/api/v1/service-accounts/", json!({"name": "new", "scopes": ["bridge"], "admin": true}), 400),
+        ("PATCH", "/api/v1/service-accounts/operator/", json!({"secret": "chosen"}), 400),
+        ("PATCH", "/api/v1/service-accounts/nobody/", json!({"disabled": true}), 404),
+        ("PUT", "/api/v1/service-accounts/operator/", json!({}), 405),
+    ] {
+        assert_eq!(given.administer(method, path, Some(body)).await.status.as_u16(), status, "{method} {path}");
+    }
+    let request = Request::get("/api/v1/service-accounts/").body(Bytes::new()).expect("a request");
+    assert_eq!(given.send(request).await.status, StatusCode::UNAUTHORIZED);
+    let (access, _) = given.pair().await;
+    let request = Request::get("/api/v1/service-accounts/").header(header::AUTHORIZATION, format!("Bearer {access}"));
+    assert_eq!(given.send(request.body(Bytes::new()).expect("a request")).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_variable_that_changes_changes_its_accounts_and_nothing_else_does() {
+    let given = given();
+    given.pair().await;
+    let secret_of = |store: FakeAccess| async move {
+        use connectivity_domain::access::{AccountName, Accounts};
+        let name = AccountName::parse("operator").expect("a name");
+        store.find(&name).await.expect("a store").expect("an account").secret_hash
+    };
+    let first = secret_of(given.store.clone()).await;
+    let plant = async |secret: &str| {
+        let text = json!([{"name": "operator", "secret": secret, "scopes": ["documents"]}]).to_string();
+        for seed in seeds_of(&text) {
+            seed.plant(&given.store, &given.keeper.argon, &Visitor::default(), NOW).await.expect("planted");
+        }
+        secret_of(given.store.clone()).await
+    };
+    let second = plant("another good secret").await;
+    assert_ne!(first, second);
+    assert_eq!(plant("another good secret").await, second, "the same again changes nothing");
+}
+
+#[test]
+fn accounts_of_the_variable_are_read_or_refused_without_their_secrets() {
+    for text in [
+        "nonsense hunter2hunter2hunter2",
+        "[{\"name\": \"a\", \"secret\": \"hunter2\", \"scopes\": [\"bridge\"]}]",
+        "[{\"name\": \"a b\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"bridge\"]}]",
+        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"all\"]}]",
+        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [], \"more\": 1}]",
+        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": []},
+          {\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": []}]",
+    ] {
+        let error = Seed::read(text, SECRET).err().expect("an error");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    assert!(Seed::read(" ", SECRET).is_ok_and(|seeds| seeds.is_empty()));
+}
+
+#[test]
+fn a_signing_key_must_be_one_that_is_published() {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let private = key.to_pkcs8_pem(LineEnding::LF).expect("PEM");
+    let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
+    let public = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x}]}).to_string();
+    let mut settings = tokens();
+    assert_eq!(Signer::new(&settings, &private, LIFETIMES).err(), Some(KeyError::NotPublished));
+    assert_eq!(Signer::new(&settings, "not a key", LIFETIMES).err(), Some(KeyError::NotAKey));
+    settings.public_keys = KeySet::parse(public.as_bytes()).ok();
+    assert!(Signer::new(&settings, &private, LIFETIMES).is_ok());
+}
+
+#[test]
+fn settings_are_read_together() {
+    let read = |more: &[(&'static str, &'static str)]| {
+        let mut values = vec![
+            ("jwt_secret", SECRET),
+            ("jwt_issuer", "connectivity"),
+            ("jwt_audience", "connectivity"),
+            ("jwt_access_minutes", "15"),
+            ("jwt_refresh_days", "7"),
+            ("throttle_user", "1000/hour"),
+            ("throttle_anon", "100/hour"),
+            ("log_level", "info"),
+        ];
+        values.extend(more);
+        Settings::read(Reader::of_values(&values))
+    };
+    assert!(read(&[]).is_ok());
+    let wrong = [
+        ("jwt_signing_key", "nonsense"),
+        ("service_accounts", "{}"),
+        ("public_url", "example"),
+        ("jwt_refresh_days", "0"),
+    ];
+    let problems = read(&wrong).err().expect("problems").to_string();
+    for (name, _) in wrong {
+        assert!(problems.contains(name), "{name} in {problems}");
+    }
+}
+
+#[test]
+fn only_what_is_public_is_published() {
+    let values = [
+        ("jwt_secret", SECRET),
+        ("jwt_issuer", "c"),
+        ("jwt_audience", "c"),
+        ("jwt_access_minutes", "15"),
+        ("jwt_refresh_days", "7"),
+        ("throttle_user", "1000/hour"),
+        ("throttle_anon", "100/hour"),
+        ("log_level", "info"),
+        (
+            "jwt_public_keys",
+            "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"s\",\"k\":\"AAAA\"},{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"private\"}]}",
+        ),
+    ];
+    let set = Settings::read(Reader::of_values(&values)).map(|settings| settings.key_set).expect("settings");
+    assert!(set.contains("11qYAY") && !set.contains("private") && !set.contains("AAAA"), "{set}");
+}

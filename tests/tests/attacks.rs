@@ -1,0 +1,204 @@
+//! Attacks on every route of spin.toml: what is served without a token is listed here, and everything else must refuse.
+
+use bytes::Bytes;
+use connectivity_tests::access::{Access, OPERATOR, On};
+use connectivity_tests::client::{Answer, claims, now, sign};
+use connectivity_tests::host::SECRET;
+use connectivity_tests::issuer::Key;
+use connectivity_tests::servers::root;
+use http::Request;
+use http_body_util::Full;
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// What a route needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    /// No token.
+    Nothing,
+    /// A token with this scope.
+    Scope(&'static str),
+    /// Any token, or a client's secret.
+    Client,
+}
+
+/// Every route of every component.
+const ROUTES: [(&str, &str, Needs); 22] = [
+    ("POST", "/api/v1/affiliation/check", Needs::Scope("affiliation")),
+    ("GET", "/api/v1/affiliation/history", Needs::Scope("affiliation")),
+    ("POST", "/api/v1/documents/authenticate", Needs::Scope("documents")),
+    ("GET", "/api/v1/documents/history", Needs::Scope("documents")),
+    ("GET", "/api/v1/documents/{id}", Needs::Scope("documents")),
+    ("POST", "/internal/v1/document-authentications", Needs::Scope("bridge")),
+    ("POST", "/internal/v1/outbox", Needs::Scope("bridge")),
+    ("POST", "/internal/v1/outbox/published", Needs::Scope("bridge")),
+    ("POST", "/api/v1/token", Needs::Nothing),
+    ("POST", "/api/v1/token/refresh", Needs::Nothing),
+    ("POST", "/api/v1/token/verify", Needs::Nothing),
+    ("POST", "/api/v1/auth/logout", Needs::Nothing),
+    ("POST", "/oauth/token", Needs::Nothing),
+    ("POST", "/oauth/introspect", Needs::Client),
+    ("POST", "/oauth/revoke", Needs::Client),
+    ("GET", "/.well-known/jwks.json", Needs::Nothing),
+    ("GET", "/.well-known/oauth-authorization-server", Needs::Nothing),
+    ("GET", "/api/v1/service-accounts", Needs::Scope("admin")),
+    ("POST", "/api/v1/service-accounts", Needs::Scope("admin")),
+    ("GET", "/api/v1/service-accounts/{name}", Needs::Scope("admin")),
+    ("DELETE", "/api/v1/service-accounts/{name}", Needs::Scope("admin")),
+    ("POST", "/api/v1/service-accounts/{name}/rotate", Needs::Scope("admin")),
+];
+
+/// The components that spin.toml routes to, and the routes.
+fn manifest() -> (BTreeSet<String>, Vec<String>) {
+    let text = std::fs::read_to_string(root().join("spin.toml")).expect("spin.toml");
+    let manifest: toml::Table = text.parse().expect("TOML");
+    let triggers = manifest["trigger"]["http"].as_array().expect("triggers").clone();
+    let text = |trigger: &toml::Value, name: &str| trigger[name].as_str().expect("a text").to_owned();
+    let components = triggers.iter().map(|trigger| text(trigger, "component")).collect();
+    (components, triggers.iter().map(|trigger| text(trigger, "route")).collect())
+}
+
+/// The paths that a component's source gives to its router.
+fn served(component: &str) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for file in std::fs::read_dir(root().join(format!("components/{component}/src"))).expect("a source") {
+        let source = std::fs::read_to_string(file.expect("a file").path()).expect("text");
+        for call in source.split(".route(").skip(1) {
+            let path = call.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+            paths.extend(path.filter(|path| path.starts_with('/')).map(str::to_owned));
+        }
+    }
+    assert!(!paths.is_empty(), "{component} serves nothing?");
+    paths
+}
+
+#[test]
+fn every_route_is_listed_here() {
+    let (components, routes) = manifest();
+    let listed: BTreeSet<_> = ROUTES.iter().map(|(_, path, _)| (*path).to_owned()).collect();
+    let served: BTreeSet<_> = components.iter().flat_map(|component| served(component)).collect();
+    assert_eq!(served, listed, "a route that is not listed is not attacked");
+    let covers = |route: &str, path: &str| match route.strip_suffix("/...") {
+        Some(prefix) => path == prefix || path.starts_with(&format!("{prefix}/")),
+        None => path == route,
+    };
+    for route in &routes {
+        assert!(listed.iter().any(|path| covers(route, path)), "{route} of spin.toml leads to no route that is listed");
+    }
+    for path in &listed {
+        assert!(routes.iter().any(|route| covers(route, path)), "{path} cannot be reached through spin.toml");
+    }
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = all_scopes();
+    claims[name] = value;
+    claims
+}
+
+fn without(name: &str) -> Value {
+    let mut claims = all_scopes();
+    claims.as_object_mut().expect("an object").remove(name);
+    claims
+}
+
+fn all_scopes() -> Value {
+    let mut claims = claims();
+    claims["scope"] = "admin affiliation bridge documents".into();
+    claims
+}
+
+/// Tokens that nobody may get in with, each with why.
+fn bad_tokens(own: &Key, refresh: &str) -> Vec<(&'static str, String)> {
+    let good = sign(&all_scopes(), Algorithm::HS256, SECRET);
+    let parts: Vec<_> = good.split('.').collect();
+    let none = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", parts[1]);
+    let published = own.public().to_string();
+    vec![
+        ("alg none", none),
+        ("another algorithm", sign(&all_scopes(), Algorithm::HS384, SECRET)),
+        ("another key", sign(&all_scopes(), Algorithm::HS256, "another key of thirty-two bytes, or more")),
+        ("signed with the published key as a secret", sign(&all_scopes(), Algorithm::HS256, &published)),
+        (
+            "signed with x of the published key",
+            sign(&all_scopes(), Algorithm::HS256, own.public()["x"].as_str().unwrap_or_default()),
+        ),
+        ("another key under a published id", Key::ed25519("own").sign(&all_scopes())),
+        ("an unknown kid", own.sign_as(Some("other"), &all_scopes())),
+        ("a path for a kid", own.sign_as(Some("../../../../dev/null"), &all_scopes())),
+        ("SQL for a kid", own.sign_as(Some("own' OR '1'='1"), &all_scopes())),
+        ("no kid", own.sign_as(None, &all_scopes())),
+        ("a refresh token", refresh.to_owned()),
+        ("of type refresh", sign(&with("token_type", json!("refresh")), Algorithm::HS256, SECRET)),
+        ("of no type", sign(&without("token_type"), Algorithm::HS256, SECRET)),
+        ("another issuer", sign(&with("iss", json!("somebody")), Algorithm::HS256, SECRET)),
+        ("another audience", sign(&with("aud", json!("somebody")), Algorithm::HS256, SECRET)),
+        ("expired", sign(&with("exp", json!(now() - 60)), Algorithm::HS256, SECRET)),
+        ("without an end", sign(&without("exp"), Algorithm::HS256, SECRET)),
+        ("not yet valid", sign(&with("nbf", json!(now() + 600)), Algorithm::HS256, SECRET)),
+        ("without an id", sign(&without("jti"), Algorithm::HS256, SECRET)),
+        ("cut off", good[..good.len() - 4].to_owned()),
+        ("without a signature", format!("{}.{}.", parts[0], parts[1])),
+        ("two parts", format!("{}.{}", parts[0], parts[1])),
+        ("nonsense", "x".to_owned()),
+        ("very long", "x".repeat(8_000)),
+    ]
+}
+
+async fn call(access: &Access, method: &str, path: &str, authorization: &[&str]) -> Answer {
+    let path = path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057").replace("{name}", "operator");
+    let form = path.starts_with("/oauth/");
+    let kind = if form { "application/x-www-form-urlencoded" } else { "application/json" };
+    let body = if form { "token=x" } else { "{}" };
+    let mut request = Request::builder().method(method).uri(access.host.url(&path)).header("content-type", kind);
+    for value in authorization {
+        request = request.header("authorization", *value);
+    }
+    access.client.send(request.body(Full::from(Bytes::from_static(body.as_bytes()))).expect("a request")).await
+}
+
+async fn attack(on: On) {
+    let own = Key::ed25519("own");
+    let published = json!({"keys": [own.public()]}).to_string();
+    let access = Access::start(on, &[("jwt_public_keys", &published)]).await;
+    let refresh = access.pair("operator", OPERATOR).await.refresh;
+    let bad = bad_tokens(&own, &refresh);
+    let good = format!("Bearer {}", sign(&all_scopes(), Algorithm::HS256, SECRET));
+    for (method, path, needs) in ROUTES {
+        if needs == Needs::Nothing {
+            continue;
+        }
+        let status = call(&access, method, path, &[&good]).await.status.as_u16();
+        assert!(![401, 403, 404, 405].contains(&status) || path.contains('{'), "{method} {path}: {status}");
+        let refused = async |why: &str, authorization: &[&str]| {
+            let answer = call(&access, method, path, authorization).await;
+            assert_eq!(answer.status, 401, "{method} {path}, {why}: {answer:?}");
+            assert!(answer.header("www-authenticate").is_some(), "{method} {path}, {why}");
+        };
+        refused("no token", &[]).await;
+        refused("an empty one", &["Bearer "]).await;
+        refused("another scheme", &[&good.replace("Bearer", "Digest")]).await;
+        for (why, token) in &bad {
+            refused(why, &[&format!("Bearer {token}")]).await;
+        }
+        if let Needs::Scope(scope) = needs {
+            refused("two headers", &[&good, &good]).await;
+            let others = ["admin", "affiliation", "bridge", "documents"].into_iter().filter(|other| *other != scope);
+            let others = others.collect::<Vec<_>>().join(" ");
+            let token = sign(&with("scope", json!(others)), Algorithm::HS256, SECRET);
+            let answer = call(&access, method, path, &[&format!("Bearer {token}")]).await;
+            assert_eq!(answer.status, 403, "{method} {path}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_in_with_a_token_that_does_not_hold_embedded() {
+    attack(On::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_in_with_a_token_that_does_not_hold_on_servers() {
+    attack(On::Servers).await;
+}

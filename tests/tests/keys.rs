@@ -1,0 +1,105 @@
+//! Tokens signed with a key pair, and the change from one key to the next; the commands of an operator.
+
+use connectivity_tests::access::{Access, OPERATOR, On, SECRETS};
+use connectivity_tests::host::SECRET;
+use connectivity_tests::pipeline::{Pipeline, request};
+use connectivity_tests::servers::root;
+use serde_json::{Value, json};
+use std::process::{Command, Output};
+
+fn bridge(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(root().join("target/release/connectivity-bridge"));
+    command.args(arguments).env_remove("JWT_SECRET").envs(settings.iter().copied()).output().expect("the bridge")
+}
+
+/// A key pair, as an operator makes one: `jwt_signing_key` and a key for `jwt_public_keys`.
+fn signing_key() -> (String, Value) {
+    let output = bridge(&["signing-key"], &[]);
+    assert!(output.status.success(), "{output:?}");
+    let set: Value = serde_json::from_slice(&output.stderr).expect("a key set");
+    (String::from_utf8(output.stdout).expect("PEM"), set["keys"][0].clone())
+}
+
+fn header(token: &str) -> Value {
+    use base64::Engine;
+    let encoded = token.split('.').next().unwrap_or_default();
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(encoded).expect("base64url");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_published_and_exchanged_without_anybody_being_turned_away() {
+    let ((first, first_public), (second, second_public)) = (signing_key(), signing_key());
+    let start = async |key: &str, public: &[&Value]| {
+        let public = json!({ "keys": public }).to_string();
+        Access::start(On::Servers, &[("jwt_signing_key", key), ("jwt_public_keys", &public)]).await
+    };
+    let before = start(&first, &[&first_public]).await;
+    let old = before.pair("operator", OPERATOR).await;
+    assert_eq!(header(&old.access), json!({"typ": "JWT", "alg": "EdDSA", "kid": first_public["kid"]}));
+    assert_eq!(before.check(&old.access).await, 200);
+    let published = before.client.get(&before.host.url("/.well-known/jwks.json")).await.json();
+    assert_eq!(published, json!({"keys": [first_public]}));
+    let during = start(&second, &[&first_public, &second_public]).await;
+    let new = during.pair("operator", OPERATOR).await;
+    assert_eq!(header(&new.access)["kid"], second_public["kid"]);
+    assert_eq!((during.check(&old.access).await, during.check(&new.access).await), (200, 200));
+    let after = start(&second, &[&second_public]).await;
+    assert_eq!((after.check(&old.access).await, after.check(&new.access).await), (401, 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_manages_accounts_at_a_terminal() {
+    let access = Access::start(On::Servers, &[]).await;
+    let url = access.host.url("");
+    let by_secret = [("COMPONENTS_URL", url.as_str()), ("JWT_SECRET", SECRET)];
+    let by_client =
+        [("COMPONENTS_URL", url.as_str()), ("ADMIN_CLIENT_ID", "root"), ("ADMIN_CLIENT_SECRET", SECRETS.root)];
+    let run = |settings: &[(&str, &str)], arguments: &[&str]| {
+        let output = bridge(&[&["service-account"], arguments].concat(), settings);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let secret_of = |shown: &str| {
+        let line = shown.lines().find_map(|line| line.strip_prefix("secret: "));
+        line.expect("a secret").to_owned()
+    };
+    let (good, shown, _) = run(&by_secret, &["create", "clerk", "--scope", "affiliation", "--scope", "documents"]);
+    assert!(good, "{shown}");
+    let first = secret_of(&shown);
+    let token = access.granted("clerk", &first, None).await;
+    assert_eq!(access.check(&token).await, 200);
+    // The other accounts come with the first login of an instance.
+    let (good, list, error) = run(&by_client, &["list"]);
+    assert!(good && list.contains("clerk  affiliation,documents  enabled"), "{list} {error}");
+    let (_, rotated, _) = run(&by_client, &["rotate", "clerk"]);
+    let second = secret_of(&rotated);
+    assert_ne!(first, second);
+    assert_eq!(access.check(&token).await, 401);
+    access.granted("clerk", &second, None).await;
+    assert!(run(&by_client, &["disable", "clerk"]).0);
+    assert_eq!(access.form("/oauth/token", &[], &access.login_form("clerk", &second, None)).await.status, 401);
+    assert!(run(&by_client, &["enable", "clerk"]).0);
+    access.granted("clerk", &second, None).await;
+    let (good, _, error) = run(&by_client, &["create", "clerk", "--scope", "documents"]);
+    assert!(!good && error.contains("there is a service account of this name"), "{error}");
+    let (good, _, error) = run(&[], &["list"]);
+    assert!(!good && error.contains("COMPONENTS_URL") && error.contains("ADMIN_CLIENT_ID"), "{error}");
+    let actor = "SELECT DISTINCT actor FROM access_audit WHERE event = 'ACCOUNT_ROTATED'";
+    assert_eq!(access.ask(actor).await, ["root"], "the audit knows who did it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bridge_gets_its_token_by_client_credentials() {
+    let pipeline = Pipeline::start(&[
+        ("BRIDGE_CLIENT_ID", "bridge"),
+        ("BRIDGE_CLIENT_SECRET", SECRETS.bridge),
+        ("JWT_SECRET", ""),
+    ])
+    .await;
+    pipeline.publish(request("by-client").to_string().as_bytes()).await;
+    assert_eq!(pipeline.results(1).await[0].body["status"], "SUCCESS");
+    let sql = "SELECT CONCAT(event, ' ', subject) FROM access_audit WHERE event = 'LOGIN'";
+    let logins = pipeline.servers.ask(&pipeline.database, sql).await;
+    assert_eq!(logins, ["LOGIN bridge"], "one token for all requests");
+}
