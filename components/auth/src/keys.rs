@@ -1,5 +1,7 @@
 //! Signs tokens: with `jwt_signing_key` where there is one, else with `jwt_secret`.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use connectivity_domain::access::Scopes;
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::settings::TokenSettings;
@@ -72,11 +74,14 @@ impl Signer {
 
 /// The private key, under the id of the public one that verifies what it signs.
 fn published(tokens: &TokenSettings, pem: &str) -> Result<(EncodingKey, Header), KeyError> {
-    let ed = EncodingKey::from_ed_pem(pem.as_bytes()).map(|key| (key, Algorithm::EdDSA));
-    let (key, algorithm) = ed
-        .or_else(|_| EncodingKey::from_ec_pem(pem.as_bytes()).map(|key| (key, Algorithm::ES256)))
-        .map_err(|_| KeyError::NotAKey)?;
-    let probe = jsonwebtoken::encode(&Header::new(algorithm), &json!({}), &key).map_err(|_| KeyError::NotAKey)?;
+    let der = pkcs8(pem).ok_or(KeyError::NotAKey)?;
+    let kinds = [(EncodingKey::from_ed_der(&der), Algorithm::EdDSA), (EncodingKey::from_ec_der(&der), Algorithm::ES256)];
+    // Whether it is a key of that kind shows when it signs.
+    let signs = |(key, algorithm): (EncodingKey, Algorithm)| {
+        let probe = jsonwebtoken::encode(&Header::new(algorithm), &json!({}), &key).ok()?;
+        Some((key, algorithm, probe))
+    };
+    let (key, algorithm, probe) = kinds.into_iter().find_map(signs).ok_or(KeyError::NotAKey)?;
     let mut validation = Validation::new(algorithm);
     validation.validate_exp = false;
     validation.required_spec_claims.clear();
@@ -87,4 +92,10 @@ fn published(tokens: &TokenSettings, pem: &str) -> Result<(EncodingKey, Header),
     let mut header = Header::new(algorithm);
     header.kid = Some(public.ok_or(KeyError::NotPublished)?.id().to_owned());
     Ok((key, header))
+}
+
+/// The content of a PEM file with a PKCS #8 key (RFC 7468 section 10).
+fn pkcs8(pem: &str) -> Option<Vec<u8>> {
+    let body = pem.trim().strip_prefix("-----BEGIN PRIVATE KEY-----")?.strip_suffix("-----END PRIVATE KEY-----")?;
+    STANDARD.decode(body.split_whitespace().collect::<String>()).ok()
 }
