@@ -1,6 +1,7 @@
 //! The entry point: a few lines between the host and the routes.
 
-use crate::{instance, routes};
+use crate::instance::{self, Instance};
+use crate::routes;
 use axum::response::IntoResponse;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_kit::answer;
@@ -12,7 +13,8 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Result<Response, ErrorCode> {
     let instance = instance::get().await;
-    answer::serve(request, |request| async move {
+    let cors = instance.and_then(Instance::cors);
+    answer::serve(request, cors, |request| async move {
         match instance {
             Some(instance) => answer::route(routes::router(instance.services(&request)), request).await,
             None => Problem::new(ProblemKind::NotReady, "the service is not configured: see its log").into_response(),

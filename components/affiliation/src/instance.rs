@@ -5,7 +5,9 @@ use crate::settings::Settings;
 use crate::store::{Memory, Store};
 use axum::body::Body;
 use connectivity_kit::cache::Cache;
+use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
+use connectivity_kit::guard::Guard;
 use connectivity_kit::log::{self, Level};
 use connectivity_kit::registry::Plugin;
 use connectivity_kit::request;
@@ -18,7 +20,7 @@ static INSTANCE: OnceLock<Instance> = OnceLock::new();
 
 pub(crate) struct Instance {
     settings: Arc<Settings>,
-    verifier: Arc<Verifier>,
+    guard: Arc<Guard>,
     database: Arc<Database>,
     cache: Arc<Cache>,
 }
@@ -39,24 +41,25 @@ pub(crate) async fn get() -> Option<&'static Instance> {
 
 impl Instance {
     fn new(settings: Settings) -> Self {
-        Self {
-            verifier: Arc::new(Verifier::new(&settings.tokens)),
-            database: Arc::new(Database::new(&settings.database)),
-            cache: Arc::new(Cache::new(&settings.cache)),
-            settings: Arc::new(settings),
-        }
+        let database = Arc::new(Database::new(&settings.database));
+        let cache = Arc::new(Cache::new(&settings.cache));
+        let verifier = Verifier::new(&settings.tokens);
+        let guard = Guard::new("affiliation", verifier, &settings.guard, Arc::clone(&cache), Arc::clone(&database));
+        Self { guard: Arc::new(guard), database, cache, settings: Arc::new(settings) }
+    }
+
+    /// Which pages may read the answers.
+    pub(crate) fn cors(&self) -> Option<&Cors> {
+        self.settings.guard.cors.as_ref()
     }
 
     /// What the routes need to answer this request.
     pub(crate) fn services(&self, request: &Request<Body>) -> Services<Plugin, Store, Memory> {
-        let cache = Arc::clone(&self.cache);
         Services {
             registry: Plugin::of(request::context(request)),
             store: Store::new(Arc::clone(&self.database)),
-            memory: Memory::new(Arc::clone(&cache), self.settings.remember_affiliated),
-            cache: Some(cache),
-            verifier: Arc::clone(&self.verifier),
-            throttle: self.settings.throttle,
+            memory: Memory::new(Arc::clone(&self.cache), self.settings.remember_affiliated),
+            guard: Arc::clone(&self.guard),
             affiliated_without_body: self.settings.affiliated_without_body,
             now: runtime::now,
             new_id: runtime::new_id,

@@ -11,18 +11,14 @@ use connectivity_domain::check::{AffiliatedMemory, CheckError, CheckStore, Regis
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::answer::Subject;
-use connectivity_kit::cache::Cache;
-use connectivity_kit::guard;
+use connectivity_kit::guard::{Guard, Route};
 use connectivity_kit::problem::Problem;
-use connectivity_kit::throttle::Rate;
-use connectivity_kit::token::{Caller, Verifier};
 use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The scope that every route here needs.
-const SCOPE: &str = "affiliation";
+const CHECK: Route = Route::new("check", "affiliation");
+const HISTORY: Route = Route::new("history", "affiliation");
 
 /// When to come back after a failure that an operator has to mend.
 const LATER: Duration = Duration::from_mins(1);
@@ -32,10 +28,7 @@ pub(crate) struct Services<R, S, M> {
     pub(crate) registry: R,
     pub(crate) store: S,
     pub(crate) memory: M,
-    /// Where calls are counted; none: they are not.
-    pub(crate) cache: Option<Arc<Cache>>,
-    pub(crate) verifier: Arc<Verifier>,
-    pub(crate) throttle: Rate,
+    pub(crate) guard: Arc<Guard>,
     pub(crate) affiliated_without_body: bool,
     pub(crate) now: fn() -> Timestamp,
     pub(crate) new_id: fn() -> String,
@@ -59,12 +52,10 @@ async fn check<R: Registry, S: CheckStore, M: AffiliatedMemory>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let caller = match services.admit(&headers).await {
-        Ok(caller) => caller,
-        Err(refused) => return refused.into_response(),
-    };
-    let answer = services.check(&headers, &body).await.unwrap_or_else(IntoResponse::into_response);
-    by(caller, answer)
+    match services.guard.admit(CHECK, &headers, (services.now)()).await {
+        Ok(admitted) => admitted.answer(services.check(&headers, &body).await),
+        Err(refused) => refused.into_response(),
+    }
 }
 
 async fn history<R: Registry, S: CheckStore, M: AffiliatedMemory>(
@@ -72,30 +63,13 @@ async fn history<R: Registry, S: CheckStore, M: AffiliatedMemory>(
     headers: HeaderMap,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Response {
-    let caller = match services.admit(&headers).await {
-        Ok(caller) => caller,
-        Err(refused) => return refused.into_response(),
-    };
-    let answer = services.history(query).await.unwrap_or_else(IntoResponse::into_response);
-    by(caller, answer)
-}
-
-/// Tells the log who called.
-fn by(caller: Caller, mut answer: Response) -> Response {
-    answer.extensions_mut().insert(Subject(caller.subject));
-    answer
+    match services.guard.admit(HISTORY, &headers, (services.now)()).await {
+        Ok(admitted) => admitted.answer(services.history(query).await),
+        Err(refused) => refused.into_response(),
+    }
 }
 
 impl<R: Registry, S: CheckStore, M: AffiliatedMemory> Services<R, S, M> {
-    async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let now = (self.now)();
-        let caller = guard::authenticate(headers, SCOPE, &self.verifier, now).await?;
-        if let Some(cache) = &self.cache {
-            guard::throttle(&caller, self.throttle, cache, now).await?;
-        }
-        Ok(caller)
-    }
-
     async fn check(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
         let citizen = wire::read_check(headers, body)?;
         let id = (self.new_id)();

@@ -2,9 +2,8 @@
 
 use connectivity_kit::log;
 use connectivity_kit::settings::{
-    CacheSettings, DatabaseSettings, Invalid, Reader, TokenSettings, log_level, throttle_user,
+    CacheSettings, DatabaseSettings, GuardSettings, Invalid, Reader, TokenSettings, log_level,
 };
-use connectivity_kit::throttle::Rate;
 use std::time::Duration;
 
 /// What the component needs to know. Holds secrets: no `Debug`.
@@ -12,15 +11,14 @@ pub(crate) struct Settings {
     pub(crate) database: DatabaseSettings,
     pub(crate) cache: CacheSettings,
     pub(crate) tokens: TokenSettings,
-    /// `throttle_user`
-    pub(crate) throttle: Rate,
+    pub(crate) guard: GuardSettings,
     /// `affiliation_cache_seconds`; `None`: nothing is answered from the cache.
     pub(crate) remember_affiliated: Option<Duration>,
     /// `affiliated_status` is 204: "already affiliated" is answered without a body.
     pub(crate) affiliated_without_body: bool,
 }
 
-const NAMES: [&str; 4] = ["throttle_user", "affiliation_cache_seconds", "affiliated_status", "log_level"];
+const NAMES: [&str; 3] = ["affiliation_cache_seconds", "affiliated_status", "log_level"];
 
 /// A day: an affiliation ended since then would still be answered with.
 const LONGEST_MEMORY: u64 = 86_400;
@@ -32,6 +30,7 @@ impl Settings {
             .chain(DatabaseSettings::NAMES)
             .chain(CacheSettings::NAMES)
             .chain(TokenSettings::NAMES)
+            .chain(GuardSettings::NAMES)
             .collect();
         Self::read(Reader::of_host(&names).await)
     }
@@ -46,7 +45,7 @@ impl Settings {
             database: DatabaseSettings::read(&mut reader),
             cache: CacheSettings::read(&mut reader),
             tokens: TokenSettings::read(&mut reader),
-            throttle: throttle_user(&mut reader),
+            guard: GuardSettings::read(&mut reader),
             remember_affiliated: (seconds > 0).then(|| Duration::from_secs(seconds)),
             affiliated_without_body: affiliated_status == "204",
         };

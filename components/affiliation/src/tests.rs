@@ -7,8 +7,8 @@ use connectivity_domain::check::{Affiliation, NoVerdict, RegistryError};
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::verdict::{Cause, Evidence};
 use connectivity_kit::answer;
+use connectivity_kit::guard::Guard;
 use connectivity_kit::settings::TokenSettings;
-use connectivity_kit::throttle::Rate;
 use connectivity_kit::token::Verifier;
 use http::{Method, Request, Response, StatusCode, header};
 use jsonwebtoken::{EncodingKey, Header};
@@ -55,9 +55,7 @@ impl Given {
             registry: self.registry.clone(),
             store: self.store.clone(),
             memory: FakeMemory::default(),
-            cache: None,
-            verifier: Arc::new(Verifier::new(&tokens)),
-            throttle: Rate { calls: 1, window: Duration::from_secs(1) },
+            guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens))),
             affiliated_without_body: self.affiliated_without_body,
             now: || NOW,
             new_id: || "id-1".into(),
@@ -65,7 +63,7 @@ impl Given {
     }
 
     async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
-        answer::exchange(request, |request| answer::route(router(self.services()), request)).await
+        answer::exchange(request, None, |request| answer::route(router(self.services()), request)).await
     }
 
     async fn post(&self, body: &str) -> Response<Bytes> {

@@ -5,7 +5,9 @@ use crate::settings::Settings;
 use crate::store::Store;
 use axum::body::Body;
 use connectivity_kit::cache::Cache;
+use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
+use connectivity_kit::guard::Guard;
 use connectivity_kit::log::{self, Level};
 use connectivity_kit::registry::Plugin;
 use connectivity_kit::request;
@@ -18,9 +20,8 @@ static INSTANCE: OnceLock<Instance> = OnceLock::new();
 
 pub(crate) struct Instance {
     settings: Arc<Settings>,
-    verifier: Arc<Verifier>,
+    guard: Arc<Guard>,
     database: Arc<Database>,
-    cache: Arc<Cache>,
 }
 
 /// The instance, made at its first request; none as long as its settings are wrong.
@@ -39,12 +40,16 @@ pub(crate) async fn get() -> Option<&'static Instance> {
 
 impl Instance {
     fn new(settings: Settings) -> Self {
-        Self {
-            verifier: Arc::new(Verifier::new(&settings.tokens)),
-            database: Arc::new(Database::new(&settings.database)),
-            cache: Arc::new(Cache::new(&settings.cache)),
-            settings: Arc::new(settings),
-        }
+        let database = Arc::new(Database::new(&settings.database));
+        let cache = Arc::new(Cache::new(&settings.cache));
+        let verifier = Verifier::new(&settings.tokens);
+        let guard = Guard::new("documents", verifier, &settings.guard, cache, Arc::clone(&database));
+        Self { guard: Arc::new(guard), database, settings: Arc::new(settings) }
+    }
+
+    /// Which pages may read the answers.
+    pub(crate) fn cors(&self) -> Option<&Cors> {
+        self.settings.guard.cors.as_ref()
     }
 
     /// What the routes need to answer this request.
@@ -53,8 +58,7 @@ impl Instance {
         Services {
             registry: Plugin::of(context),
             store: Store::new(Arc::clone(&self.database)),
-            cache: Some(Arc::clone(&self.cache)),
-            verifier: Arc::clone(&self.verifier),
+            guard: Arc::clone(&self.guard),
             settings: Arc::clone(&self.settings.routes),
             traceparent: context.and_then(|context| context.traceparent.clone()),
             tracestate: context.and_then(|context| context.tracestate.clone()),

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use connectivity_domain::document::{DocumentRegistry, Origin, authenticate};
 use connectivity_domain::registry::StoreError;
+use connectivity_kit::guard::Route;
 use connectivity_kit::problem::Problem;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -17,6 +18,11 @@ use std::time::Duration;
 
 /// How long the bridge may take to publish what it leased before another one gets it.
 const LEASE: Duration = Duration::from_secs(30);
+
+// The bridge calls as often as there are messages.
+const DELIVER: Route = Route::unthrottled("deliver", "bridge");
+const OUTBOX: Route = Route::unthrottled("outbox", "bridge");
+const PUBLISHED: Route = Route::unthrottled("published", "bridge");
 
 pub(crate) fn routes<R: DocumentRegistry + 'static, S: Records>() -> Router<Arc<Services<R, S>>> {
     Router::new()
@@ -30,7 +36,7 @@ async fn deliver<R: DocumentRegistry + 'static, S: Records>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    answer(services.admit_bridge(&headers).await, services.deliver(&headers, &body)).await
+    answer(services.admit(DELIVER, &headers).await, services.deliver(&headers, &body)).await
 }
 
 async fn lease<R: DocumentRegistry + 'static, S: Records>(
@@ -38,7 +44,7 @@ async fn lease<R: DocumentRegistry + 'static, S: Records>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    answer(services.admit_bridge(&headers).await, services.lease(&headers, &body)).await
+    answer(services.admit(OUTBOX, &headers).await, services.lease(&headers, &body)).await
 }
 
 async fn published<R: DocumentRegistry + 'static, S: Records>(
@@ -46,7 +52,7 @@ async fn published<R: DocumentRegistry + 'static, S: Records>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    answer(services.admit_bridge(&headers).await, services.published(&headers, &body)).await
+    answer(services.admit(PUBLISHED, &headers).await, services.published(&headers, &body)).await
 }
 
 impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {

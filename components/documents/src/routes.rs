@@ -15,16 +15,16 @@ use connectivity_domain::document::{
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
-use connectivity_kit::answer::Subject;
+use connectivity_kit::guard::{Admitted, Route};
 use connectivity_kit::problem::Problem;
-use connectivity_kit::token::Caller;
 use http::HeaderMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The scope that every route here needs.
-const SCOPE: &str = "documents";
+const SUBMIT: Route = Route::new("submit", "documents");
+const HISTORY: Route = Route::new("history", "documents");
+const FIND: Route = Route::new("find", "documents");
 
 /// How long a request that came over HTTP may stay pending after its claim is void. Then it is handed to the queue: its
 /// caller has gone, or was told to come back and did not.
@@ -44,18 +44,14 @@ where
         .with_state(Arc::new(services))
 }
 
-/// Lets the caller in, answers, and tells the log who called.
+/// Answers who was let in, and refuses who was not.
 pub(crate) async fn answer(
-    caller: Result<Caller, Problem>,
+    admitted: Result<Admitted, Problem>,
     answer: impl Future<Output = Result<Response, Problem>>,
 ) -> Response {
-    match caller {
+    match admitted {
+        Ok(admitted) => admitted.answer(answer.await),
         Err(refused) => refused.into_response(),
-        Ok(caller) => {
-            let mut answer = answer.await.unwrap_or_else(IntoResponse::into_response);
-            answer.extensions_mut().insert(Subject(caller.subject));
-            answer
-        }
     }
 }
 
@@ -64,9 +60,9 @@ async fn submit<R: DocumentRegistry + 'static, S: Records>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let caller = services.admit(&headers, SCOPE).await;
-    let subject = caller.as_ref().map(|caller| caller.subject.clone()).unwrap_or_default();
-    answer(caller, services.submit(&subject, &headers, &body)).await
+    let admitted = services.admit(SUBMIT, &headers).await;
+    let subject = admitted.as_ref().map(|admitted| admitted.caller.subject.clone()).unwrap_or_default();
+    answer(admitted, services.submit(&subject, &headers, &body)).await
 }
 
 async fn history<R: DocumentRegistry + 'static, S: Records>(
@@ -74,7 +70,7 @@ async fn history<R: DocumentRegistry + 'static, S: Records>(
     headers: HeaderMap,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Response {
-    answer(services.admit(&headers, SCOPE).await, services.history(query)).await
+    answer(services.admit(HISTORY, &headers).await, services.history(query)).await
 }
 
 async fn find<R: DocumentRegistry + 'static, S: Records>(
@@ -82,7 +78,7 @@ async fn find<R: DocumentRegistry + 'static, S: Records>(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
-    answer(services.admit(&headers, SCOPE).await, services.find(&id)).await
+    answer(services.admit(FIND, &headers).await, services.find(&id)).await
 }
 
 impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {

@@ -5,10 +5,8 @@ use connectivity_domain::document::{Claim, DocumentArchive, DocumentRegistry, Do
 use connectivity_domain::document::{MessageId, Origin, Outbox, Unfinished};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::cache::Cache;
-use connectivity_kit::guard;
+use connectivity_kit::guard::{Admitted, Guard, Route};
 use connectivity_kit::problem::Problem;
-use connectivity_kit::token::{Caller, Verifier};
 use http::HeaderMap;
 use std::sync::Arc;
 
@@ -21,9 +19,7 @@ impl<S: DocumentStore + DocumentArchive + Outbox + 'static> Records for S {}
 pub(crate) struct Services<R, S> {
     pub(crate) registry: R,
     pub(crate) store: S,
-    /// Where calls are counted; none: they are not.
-    pub(crate) cache: Option<Arc<Cache>>,
-    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) guard: Arc<Guard>,
     pub(crate) settings: Arc<RouteSettings>,
     pub(crate) traceparent: Option<String>,
     pub(crate) tracestate: Option<String>,
@@ -32,19 +28,9 @@ pub(crate) struct Services<R, S> {
 }
 
 impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
-    /// Lets a caller in whose token carries the scope, unless it calls too often.
-    pub(crate) async fn admit(&self, headers: &HeaderMap, scope: &str) -> Result<Caller, Problem> {
-        let now = (self.now)();
-        let caller = guard::authenticate(headers, scope, &self.verifier, now).await?;
-        if let Some(cache) = &self.cache {
-            guard::throttle(&caller, self.settings.throttle, cache, now).await?;
-        }
-        Ok(caller)
-    }
-
-    /// Lets the bridge in, which may call as often as there are messages.
-    pub(crate) async fn admit_bridge(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        guard::authenticate(headers, "bridge", &self.verifier, (self.now)()).await
+    /// Lets a caller in, or says why not.
+    pub(crate) async fn admit(&self, route: Route, headers: &HeaderMap) -> Result<Admitted, Problem> {
+        self.guard.admit(route, headers, (self.now)()).await
     }
 
     /// A claim on a request, made now.

@@ -2,9 +2,8 @@
 
 use connectivity_kit::log;
 use connectivity_kit::settings::{
-    CacheSettings, DatabaseSettings, Invalid, Reader, TokenSettings, log_level, throttle_user,
+    CacheSettings, DatabaseSettings, GuardSettings, Invalid, Reader, TokenSettings, log_level,
 };
-use connectivity_kit::throttle::Rate;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +12,13 @@ pub(crate) struct Settings {
     pub(crate) database: DatabaseSettings,
     pub(crate) cache: CacheSettings,
     pub(crate) tokens: TokenSettings,
+    pub(crate) guard: GuardSettings,
     pub(crate) routes: Arc<RouteSettings>,
 }
 
 /// What the routes need to know.
 #[derive(Clone, Debug)]
 pub(crate) struct RouteSettings {
-    /// `throttle_user`
-    pub(crate) throttle: Rate,
     /// How long a claim holds: longer than the plugin may take and two statements besides.
     pub(crate) lease: Duration,
     /// `event_ready_key`: where successes are published.
@@ -29,7 +27,7 @@ pub(crate) struct RouteSettings {
     pub(crate) failure_key: String,
 }
 
-const NAMES: [&str; 5] = ["throttle_user", "registry_timeout_ms", "event_ready_key", "event_failure_key", "log_level"];
+const NAMES: [&str; 4] = ["registry_timeout_ms", "event_ready_key", "event_failure_key", "log_level"];
 
 /// What two statements may take at worst.
 const STATEMENTS: Duration = Duration::from_secs(10);
@@ -41,6 +39,7 @@ impl Settings {
             .chain(DatabaseSettings::NAMES)
             .chain(CacheSettings::NAMES)
             .chain(TokenSettings::NAMES)
+            .chain(GuardSettings::NAMES)
             .collect();
         Self::read(Reader::of_host(&names).await)
     }
@@ -49,7 +48,6 @@ impl Settings {
         // The plugin's whole call takes at most two of its tries.
         let call = Duration::from_millis(reader.number("registry_timeout_ms", 10..=60_000)) * 2;
         let routes = RouteSettings {
-            throttle: throttle_user(&mut reader),
             lease: call + STATEMENTS,
             ready_key: routing_key(&mut reader, "event_ready_key"),
             failure_key: routing_key(&mut reader, "event_failure_key"),
@@ -58,6 +56,7 @@ impl Settings {
             database: DatabaseSettings::read(&mut reader),
             cache: CacheSettings::read(&mut reader),
             tokens: TokenSettings::read(&mut reader),
+            guard: GuardSettings::read(&mut reader),
             routes: Arc::new(routes),
         };
         log::set_threshold(log_level(&mut reader));

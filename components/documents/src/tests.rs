@@ -10,8 +10,8 @@ use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::verdict::{Cause, Evidence};
 use connectivity_kit::answer;
+use connectivity_kit::guard::Guard;
 use connectivity_kit::settings::TokenSettings;
-use connectivity_kit::throttle::Rate;
 use connectivity_kit::token::Verifier;
 use http::{Request, Response, StatusCode, header};
 use jsonwebtoken::{EncodingKey, Header};
@@ -69,18 +69,12 @@ impl Given {
             audience: "connectivity".into(),
             other: None,
         };
-        let second = Duration::from_secs(1);
-        let settings = RouteSettings {
-            throttle: Rate { calls: 1, window: second },
-            lease: Duration::from_secs(30),
-            ready_key: "ready".into(),
-            failure_key: "failure".into(),
-        };
+        let settings =
+            RouteSettings { lease: Duration::from_secs(30), ready_key: "ready".into(), failure_key: "failure".into() };
         let services = Services {
             registry: self.registry.clone(),
             store: self.store.clone(),
-            cache: None,
-            verifier: Arc::new(Verifier::new(&tokens)),
+            guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens))),
             settings: Arc::new(settings),
             traceparent: Some("trace".into()),
             tracestate: None,
@@ -94,7 +88,7 @@ impl Given {
             request = request.header(*name, *value);
         }
         let request = request.body(Bytes::from(body.to_string())).expect("a request");
-        answer::exchange(request, |request| answer::route(router(services), request)).await
+        answer::exchange(request, None, |request| answer::route(router(services), request)).await
     }
 
     async fn submit(&self, headers: &[(&str, &str)], body: &Value) -> Response<Bytes> {

@@ -1,5 +1,6 @@
 //! From a router's answer to the wire, in one write.
 
+use crate::cors::Cors;
 use crate::log::{self, Level};
 use crate::problem::{Pending, Problem};
 use crate::request::{BodyError, MAX_BODY, RequestContext, read_body};
@@ -9,7 +10,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use connectivity_domain::problem::ProblemKind;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use spin_sdk::wasip3::http::types;
@@ -20,18 +21,34 @@ use std::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Subject(pub String);
 
+/// What browsers are told of every answer, unless a route has said something else: show it, run it, frame it nowhere.
+///
+/// `Strict-Transport-Security` is not here: TLS ends at the ingress, which alone knows whether all of a host is behind it.
+const FOR_BROWSERS: [(HeaderName, HeaderValue); 5] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    // Of requests that do not go by CORS: those that do are allowed or not by `cors`.
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+
 /// Answers one request of the host: reads it, has `handle` answer it, and writes the answer.
-pub async fn serve<F, Fut>(request: spin_sdk::http::Request, handle: F) -> Result<types::Response, types::ErrorCode>
+pub async fn serve<F, Fut>(
+    request: spin_sdk::http::Request,
+    cors: Option<&Cors>,
+    handle: F,
+) -> Result<types::Response, types::ErrorCode>
 where
     F: FnOnce(Request<Body>) -> Fut,
     Fut: Future<Output = Response>,
 {
     let (parts, body) = request.into_parts();
     let answer = match read_body(body, MAX_BODY).await {
-        Ok(bytes) => exchange(Request::from_parts(parts, bytes), handle).await,
+        Ok(bytes) => exchange(Request::from_parts(parts, bytes), cors, handle).await,
         Err(error) => {
             let refused = refuse(&error);
-            exchange(Request::from_parts(parts, Bytes::new()), |_| async { refused.into_response() }).await
+            exchange(Request::from_parts(parts, Bytes::new()), cors, |_| async { refused.into_response() }).await
         }
     };
     write(answer).await
@@ -46,7 +63,7 @@ fn refuse(error: &BodyError) -> Problem {
 }
 
 /// One request and its answer, without a host: what [`serve`] does between reading and writing.
-pub async fn exchange<F, Fut>(request: Request<Bytes>, handle: F) -> http::Response<Bytes>
+pub async fn exchange<F, Fut>(request: Request<Bytes>, cors: Option<&Cors>, handle: F) -> http::Response<Bytes>
 where
     F: FnOnce(Request<Body>) -> Fut,
     Fut: Future<Output = Response>,
@@ -54,9 +71,19 @@ where
     let started = Instant::now();
     let context = RequestContext::of(request.headers(), runtime::new_id);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut request = request.map(|bytes| Body::new(Full::new(bytes)));
-    request.extensions_mut().insert(context.clone());
-    let response = finish(handle(request).await, &context).await;
+    let asked = cors.map(|cors| (cors, request.headers().clone()));
+    let allowed = cors.and_then(|cors| cors.preflight(&method, request.headers()));
+    let answer = if let Some(allowed) = allowed {
+        allowed
+    } else {
+        let mut request = request.map(|bytes| Body::new(Full::new(bytes)));
+        request.extensions_mut().insert(context.clone());
+        handle(request).await
+    };
+    let mut response = finish(answer, &context).await;
+    if let Some((cors, asked)) = asked {
+        cors.mark(&asked, response.headers_mut());
+    }
     log_request(&method, &path, &response, &context, started);
     response.map(|(_, bytes)| bytes)
 }
@@ -76,8 +103,9 @@ async fn finish(response: Response, context: &RequestContext) -> http::Response<
     } else {
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
-    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    parts.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in FOR_BROWSERS {
+        parts.headers.entry(name).or_insert(value);
+    }
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         parts.headers.insert("x-request-id", id);
     }

@@ -4,8 +4,12 @@
 
 mod embedded;
 mod redis;
+mod visit;
+
+pub use visit::{Seen, Session, Take, Visit};
 
 use crate::database::Database;
+use crate::guard::Revocation;
 use crate::log::{self, Level};
 use crate::runtime;
 use crate::settings::CacheSettings;
@@ -96,6 +100,55 @@ impl Cache {
             }
         })
         .await
+    }
+
+    /// Lets the cache see a request: is its session revoked, how many calls has its caller taken, and count it.
+    ///
+    /// Everything happens together or not at all, and once: a question that went wrong is not repeated.
+    pub async fn visit(&self, visit: &Visit<'_>, now: Timestamp) -> Result<Seen, CacheDown> {
+        match &self.backend {
+            Backend::Redis(server) => self.ask(now, server.visit(visit)).await,
+            // It is the database, and has the database's patience: whoever waits is counted, and may not slip through.
+            Backend::Embedded(database) => embedded::visit(database, visit, now).await,
+        }
+    }
+
+    /// Notes that these sessions have been revoked. The embedded cache need not: it sees them where they are.
+    pub async fn put_revocations(&self, revocations: &[Revocation], now: Timestamp) -> Result<(), CacheDown> {
+        match &self.backend {
+            Backend::Redis(server) => self.ask(now, server.put_revocations(None, revocations, now)).await.map(|_| ()),
+            Backend::Embedded(_) => Ok(()),
+        }
+    }
+
+    /// Notes that these sessions have been revoked and no others, for a minute, if `load` is still whose task it is: a
+    /// cache that was emptied meanwhile does not take half for the whole. Tells whether it did.
+    pub async fn complete_revocations(
+        &self,
+        load: &str,
+        revocations: &[Revocation],
+        now: Timestamp,
+    ) -> Result<bool, CacheDown> {
+        match &self.backend {
+            Backend::Redis(server) => self.ask(now, server.put_revocations(Some(load), revocations, now)).await,
+            Backend::Embedded(_) => Ok(true),
+        }
+    }
+
+    /// The counters of requests: `component|route|outcome`, and how many there were.
+    pub async fn requests(&self, now: Timestamp) -> Result<Vec<(String, u64)>, CacheDown> {
+        self.ask(now, async {
+            match &self.backend {
+                Backend::Redis(server) => server.requests().await,
+                Backend::Embedded(database) => embedded::requests(database).await,
+            }
+        })
+        .await
+    }
+
+    /// Is it a table of the embedded database?
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.backend, Backend::Embedded(_))
     }
 
     async fn ask<T>(

@@ -88,6 +88,11 @@ impl Database {
         }
     }
 
+    /// Is it the host's own SQLite?
+    pub fn is_embedded(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
     /// Runs a statement and returns its rows (none for one that has none).
     ///
     /// A kept connection may have broken since it was last used: then the statement is run once more on a new one.

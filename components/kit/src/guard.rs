@@ -1,83 +1,151 @@
-//! Who may pass: the token, its scope, and how often its subject has called.
+//! Who may pass: the token, its scope, its session, and how often its subject has called.
+
+mod address;
+mod admitted;
+mod bearer;
+mod entry;
+mod revocation;
+mod store;
+
+pub use address::{Networks, household};
+pub use admitted::{Admitted, Allowance, RATE_LIMIT, RATE_LIMIT_POLICY};
+pub use revocation::{Revocation, Revocations};
 
 use crate::cache::Cache;
+use crate::database::Database;
 use crate::log::{self, Level};
 use crate::problem::Problem;
+use crate::settings::GuardSettings;
 use crate::throttle::Rate;
-use crate::token::{Caller, TokenError, Verifier};
-use connectivity_domain::problem::ProblemKind;
+use crate::token::Verifier;
+use admitted::{Policy, too_often};
+use bearer::{authenticate, invalid};
 use connectivity_domain::time::Timestamp;
-use http::{HeaderMap, HeaderValue, header};
-use std::time::Duration;
+use entry::{Entrance, Refusal, Visitor};
+use http::HeaderMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-/// When to come back while an issuer is down.
-const SOON: Duration = Duration::from_secs(5);
-
-/// The caller, if its token holds and carries the scope.
-///
-/// Errors as RFC 6750 section 3 says: 401 with a challenge and no error code where no token came, `invalid_token` where
-/// one came that does not hold, 403 `insufficient_scope` where it holds but is for something else.
-///
-/// A token that cannot be judged, because its issuer has not been reached so far, is a 503.
-pub async fn authenticate(
-    headers: &HeaderMap,
-    scope: &str,
-    verifier: &Verifier,
-    now: Timestamp,
-) -> Result<Caller, Problem> {
-    let token = bearer(headers)?;
-    let caller = verifier.verify(token, now).await.map_err(|error| {
-        log::line(Level::Info, "token refused", &[("cause", error.to_string().into())]);
-        if error == TokenError::NoKeys {
-            let detail = "the token's issuer cannot be reached to verify it: try again later";
-            return Problem::new(ProblemKind::NotReady, detail).retry_after(SOON);
-        }
-        let detail = "the access token is not valid or no longer valid: get a new one";
-        challenge(ProblemKind::InvalidToken, detail, "Bearer error=\"invalid_token\"".into())
-    })?;
-    if caller.has_scope(scope) {
-        return Ok(caller);
-    }
-    let detail = format!("the access token lacks the scope {scope}");
-    let header = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
-    Err(challenge(ProblemKind::Forbidden, detail, header))
+/// A route as the guard sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    name: &'static str,
+    scope: &'static str,
+    throttled: bool,
 }
 
-/// Takes one call from what the subject has left in this window.
-///
-/// A cache that is down lets callers pass unthrottled: they are authenticated, and an operator's work does not stop
-/// because a counter is away.
-pub async fn throttle(caller: &Caller, rate: Rate, cache: &Cache, now: Timestamp) -> Result<(), Problem> {
-    let (window, left) = rate.window_at(now);
-    let key = format!("connectivity:throttle:{window}:{}", caller.subject);
-    match cache.count(&key, left, now).await {
-        Ok(count) if count > rate.calls => {
-            let detail = format!("more than {} calls in {} seconds", rate.calls, rate.window.as_secs());
-            Err(Problem::new(ProblemKind::TooManyRequests, detail).retry_after(left))
-        }
-        Ok(_) | Err(_) => Ok(()),
+impl Route {
+    /// A route for tokens with this scope, as often as `throttle_user` says. Its requests are counted under the name.
+    pub const fn new(name: &'static str, scope: &'static str) -> Self {
+        Self { name, scope, throttled: true }
+    }
+
+    /// A route for tokens with this scope, which may call as often as they have to.
+    pub const fn unthrottled(name: &'static str, scope: &'static str) -> Self {
+        Self { name, scope, throttled: false }
     }
 }
 
-/// The one token of the one `Authorization` header (RFC 6750 section 2.1).
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (first, second) = (values.next(), values.next());
-    let Some(value) = first else {
-        let detail = "an access token is needed: Authorization: Bearer <token>";
-        return Err(challenge(ProblemKind::Unauthenticated, detail, "Bearer".into()));
-    };
-    let token = value.to_str().ok().and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_start_matches(' '))
-    });
-    token.filter(|_| second.is_none()).ok_or_else(|| {
-        let detail = "exactly one Authorization header is needed: Bearer <token>";
-        challenge(ProblemKind::InvalidToken, detail, "Bearer error=\"invalid_token\"".into())
-    })
+/// The guard of one component. Held by an instance: keys, settings and connections, no request's data.
+pub struct Guard {
+    component: &'static str,
+    verifier: Verifier,
+    trusted: Networks,
+    doors: Option<Doors>,
 }
 
-fn challenge(kind: ProblemKind, detail: impl Into<String>, challenge: String) -> Problem {
-    let value = HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
-    Problem::new(kind, detail).header(header::WWW_AUTHENTICATE, value)
+struct Doors {
+    entrance: Entrance,
+    user: Rate,
+    anonymous: Rate,
+}
+
+impl Guard {
+    /// The guard of the component of that name. Nothing is connected yet.
+    pub fn new(
+        component: &'static str,
+        verifier: Verifier,
+        settings: &GuardSettings,
+        cache: Arc<Cache>,
+        database: Arc<Database>,
+    ) -> Self {
+        let entrance = Entrance { cache: Arc::clone(&cache), revocations: Revocations::new(cache, database) };
+        let doors = Doors { entrance, user: settings.throttle_user, anonymous: settings.throttle_anon };
+        Self { component, verifier, trusted: settings.trusted_proxies.clone(), doors: Some(doors) }
+    }
+
+    /// A guard that looks at tokens alone: nothing is counted, no session is looked up.
+    pub fn tokens_only(verifier: Verifier) -> Self {
+        Self { component: "", verifier, trusted: Networks::default(), doors: None }
+    }
+
+    /// Lets in a caller whose token holds, carries the route's scope, is of no revoked session, and has calls left.
+    ///
+    /// # Errors
+    ///
+    /// 401 and 403 with a challenge (RFC 6750 section 3), 429 with `Retry-After`, and 503 where it cannot be told.
+    pub async fn admit(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Admitted, Problem> {
+        let caller = authenticate(headers, route.scope, &self.verifier, now).await?;
+        let Some(doors) = &self.doors else {
+            return Ok(Admitted { caller, allowance: Allowance::default() });
+        };
+        let throttle = route.throttled.then_some((Policy::User, doors.user, caller.subject.as_str()));
+        let visitor = Visitor { counter: self.counter(route.name), session: Some(&caller.session), throttle };
+        let entered = doors.entrance.enter(&visitor, now).await;
+        let allowance = entered.map_err(|refusal| refused(refusal).by(&caller.subject))?;
+        Ok(Admitted { caller, allowance })
+    }
+
+    /// Lets in whoever has calls left at its address, as `throttle_anon` says. For routes without a token; `route` is
+    /// what its requests are counted under.
+    ///
+    /// Without the cache everybody passes, and [`Allowance::is_counted`] says so.
+    ///
+    /// # Errors
+    ///
+    /// 429 with `Retry-After`.
+    pub async fn anonymous(
+        &self,
+        route: &'static str,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Allowance, Problem> {
+        let Some(doors) = &self.doors else {
+            return Ok(Allowance::default());
+        };
+        let who = self.client(headers).map_or_else(|| "nobody".to_owned(), household);
+        let throttle = Some((Policy::Anonymous, doors.anonymous, who.as_str()));
+        let visitor = Visitor { counter: self.counter(route), session: None, throttle };
+        doors.entrance.enter(&visitor, now).await.map_err(refused)
+    }
+
+    /// The address that a request comes from, as far as it can be known.
+    pub fn client(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        self.trusted.client(headers)
+    }
+
+    /// What the guard believes tokens by.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The revoked sessions; none for a guard that looks at tokens alone.
+    pub fn revocations(&self) -> Option<&Revocations> {
+        self.doors.as_ref().map(|doors| &doors.entrance.revocations)
+    }
+
+    fn counter(&self, route: &str) -> String {
+        format!("{}|{route}", self.component)
+    }
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Revoked => {
+            log::line(Level::Info, "token refused", &[("cause", "revoked".into())]);
+            invalid("the access token is not valid or no longer valid: get a new one")
+        }
+        Refusal::TooOften(policy, standing) => too_often(policy, standing),
+        Refusal::CannotTell => Problem::storage_unavailable(),
+    }
 }

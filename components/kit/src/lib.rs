@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod cache;
+pub mod cors;
 pub mod database;
 pub mod guard;
 pub mod log;

@@ -1,5 +1,7 @@
 //! Error answers: `application/problem+json` (RFC 9457). The one place where an error becomes HTTP.
 
+use crate::answer::Subject;
+use crate::throttle::seconds;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::problem::ProblemKind;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -27,12 +29,13 @@ pub struct Problem {
     detail: String,
     field: Option<&'static str>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    subject: Option<String>,
 }
 
 impl Problem {
     /// A problem with a sentence that tells the caller what to do about it.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, headers: Vec::new() }
+        Self { kind, detail: detail.into(), field: None, headers: Vec::new(), subject: None }
     }
 
     /// The records cannot be reached, so there is no answer.
@@ -56,8 +59,14 @@ impl Problem {
     /// Says when asking again makes sense (RFC 9110 section 10.2.3): whole seconds, rounded up, at least one.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        self.header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+        self.header(header::RETRY_AFTER, HeaderValue::from(seconds(wait).max(1)))
+    }
+
+    /// Tells the log whose request it was.
+    #[must_use]
+    pub fn by(mut self, subject: &str) -> Self {
+        self.subject = Some(subject.to_owned());
+        self
     }
 
     /// Adds a header to the answer.
@@ -87,6 +96,9 @@ impl IntoResponse for Problem {
         let mut response = status.into_response();
         for (name, value) in self.headers {
             response.headers_mut().append(name, value);
+        }
+        if let Some(subject) = self.subject {
+            response.extensions_mut().insert(Subject(subject));
         }
         if let serde_json::Value::Object(object) = body {
             // The body is written at the end, by `answer`, which knows the request id.

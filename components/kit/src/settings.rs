@@ -1,11 +1,13 @@
 //! Settings: read once per instance, validated together, all problems reported by name and never by value.
 
+mod guard;
+
+pub use guard::GuardSettings;
+
 use crate::log::Level;
-use crate::throttle::Rate;
 use spin_sdk::variables;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 /// Everything that is wrong with the settings, a sentence each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,15 +214,6 @@ impl OtherIssuer {
     }
 }
 
-/// Reads `throttle_user`: how often one subject may call.
-pub fn throttle_user(reader: &mut Reader) -> Rate {
-    let rate = Rate::parse(&reader.text("throttle_user"));
-    rate.unwrap_or_else(|| {
-        reader.wrong("throttle_user", "must look like 1000/hour (second, minute, hour or day)");
-        Rate { calls: 1, window: Duration::from_secs(1) }
-    })
-}
-
 /// Reads `log_level`: the lowest level that is written.
 pub fn log_level(reader: &mut Reader) -> Level {
     Level::parse(&reader.text("log_level")).unwrap_or_else(|| {
@@ -311,16 +304,12 @@ mod tests {
             ("mysql_address", "mysql://user:hunter2@db/records"),
             ("jwt_secret", "short-secret"),
             ("log_level", "loud"),
-            ("throttle_user", "often"),
         ]);
         DatabaseSettings::read(&mut reader);
         TokenSettings::read(&mut reader);
         log_level(&mut reader);
-        throttle_user(&mut reader);
         let problems = reader.finish(()).expect_err("problems").to_string();
-        for name in
-            ["mysql_address", "mysql_user", "mysql_database", "jwt_secret", "jwt_issuer", "log_level", "throttle_user"]
-        {
+        for name in ["mysql_address", "mysql_user", "mysql_database", "jwt_secret", "jwt_issuer", "log_level"] {
             assert!(problems.contains(name), "{name} in {problems}");
         }
         for value in ["hunter2", "short-secret", "loud"] {

@@ -1,6 +1,7 @@
 //! The cache as a table of the embedded database, whose upserts are atomic.
 
 use super::CacheDown;
+use super::visit::{self, Seen, Session, Visit};
 use crate::database::{Database, DatabaseError, Sql, Value};
 use connectivity_domain::time::Timestamp;
 use std::time::Duration;
@@ -28,6 +29,72 @@ const COUNT: Sql = Sql::same(
        expires_at_us = CASE WHEN expires_at_us > ?3 THEN expires_at_us ELSE ?2 END
      RETURNING value",
 );
+
+/// The whole visit in one statement: a row for the throttle unless the session is revoked, and one for the counter.
+/// ?1 the throttle's key (NULL: none), ?2 the end of its window, ?3 now, ?4 its limit, ?5 the counter's key without its
+/// outcome, ?6 the end of time, ?7 the session, ?8 what is known of it (NULL: the table `sessions` says).
+const VISIT: Sql = Sql::same(
+    "WITH state AS (
+       SELECT COALESCE(?8, EXISTS (SELECT 1 FROM sessions WHERE id = ?7 AND revoked_at IS NOT NULL)) AS revoked,
+         COALESCE((SELECT CAST(value AS INTEGER) FROM cache WHERE cache_key = ?1 AND expires_at_us > ?3), 0) AS taken)
+     INSERT INTO cache (cache_key, value, expires_at_us)
+     SELECT ?1, '1', ?2 FROM state WHERE ?1 IS NOT NULL AND NOT revoked
+     UNION ALL
+     SELECT ?5 || CASE WHEN revoked THEN 'revoked' WHEN ?1 IS NOT NULL AND taken >= ?4 THEN 'throttled'
+                       ELSE 'admitted' END, '1', ?6 FROM state WHERE true
+     ON CONFLICT (cache_key) DO UPDATE SET
+       value = CASE WHEN expires_at_us > ?3 THEN CAST(value + 1 AS TEXT) ELSE '1' END,
+       expires_at_us = CASE WHEN expires_at_us > ?3 THEN expires_at_us ELSE excluded.expires_at_us END
+     RETURNING cache_key, value",
+);
+
+/// The counters, under the prefix ?1.
+const REQUESTS: Sql =
+    Sql::same("SELECT substr(cache_key, length(?1) + 1), value FROM cache WHERE cache_key BETWEEN ?1 AND ?1 || '~'");
+
+pub(super) async fn visit(database: &Database, visit: &Visit<'_>, now: Timestamp) -> Result<Seen, CacheDown> {
+    let key = visit.take.as_ref().map(|take| take.key.as_str());
+    let (ends, limit) = visit.take.as_ref().map_or((now, 0), |take| (now.plus(take.keep), take.limit));
+    let (session, judged) = match visit.session {
+        Session::Named(session) => (text(session), Value::Null),
+        Session::Judged { revoked } => (Value::Null, Value::Integer(i64::from(revoked))),
+    };
+    let parameters = vec![
+        Value::optional(key),
+        time(ends),
+        time(now),
+        Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)),
+        text(&format!("{}{}|", prefix(), visit.counter)),
+        Value::Integer(i64::MAX),
+        session,
+        judged,
+    ];
+    let rows = database.run(VISIT, parameters).await.map_err(|error| down(&error))?;
+    let mut taken = 0;
+    for row in rows {
+        match &row[..] {
+            [Value::Text(held), Value::Text(count)] if Some(held.as_str()) == key => {
+                taken = count.parse().map_err(|_| CacheDown("no count".into()))?;
+            }
+            [Value::Text(counter), _] if counter.ends_with("|revoked") => return Ok(Seen::Revoked),
+            _ => {}
+        }
+    }
+    Ok(Seen::Taken(taken))
+}
+
+pub(super) async fn requests(database: &Database) -> Result<Vec<(String, u64)>, CacheDown> {
+    let rows = database.run(REQUESTS, vec![text(&prefix())]).await.map_err(|error| down(&error))?;
+    let pairs = rows.into_iter().filter_map(|row| match <[Value; 2]>::try_from(row) {
+        Ok([Value::Text(name), Value::Text(count)]) => Some((name, count.parse().ok()?)),
+        _ => None,
+    });
+    Ok(pairs.collect())
+}
+
+fn prefix() -> String {
+    format!("{}:", visit::REQUESTS)
+}
 
 pub(super) async fn get(database: &Database, key: &str, now: Timestamp) -> Result<Option<String>, CacheDown> {
     let rows = database.run(GET, vec![text(key), time(now)]).await.map_err(|error| down(&error))?;
