@@ -81,8 +81,16 @@ impl Servers {
     pub fn fresh_cache(&self) -> u16 {
         let handed_out = self.redis_number(&format!("INCR {HANDED_OUT}\r\n"));
         let number = u16::try_from(handed_out % (CACHES - 1) + 1).expect("a small number");
-        self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n"));
+        self.empty_cache(number);
         number
+    }
+
+    /// Empties a database on Redis, as an operator may at any time.
+    ///
+    /// # Panics
+    /// Redis does not do it.
+    pub fn empty_cache(&self, number: u16) {
+        assert_eq!(self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n")), 0);
     }
 
     /// The last integer that Redis answers to these commands (inline commands of its protocol).
