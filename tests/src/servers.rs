@@ -85,9 +85,12 @@ impl Servers {
         number
     }
 
-    /// Forgets everything in a database on Redis.
+    /// Empties a database on Redis, as an operator may at any time.
+    ///
+    /// # Panics
+    /// Redis does not do it.
     pub fn empty_cache(&self, number: u16) {
-        self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n"));
+        assert_eq!(self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n")), 0);
     }
 
     /// The last integer that Redis answers to these commands (inline commands of its protocol).

@@ -1,4 +1,4 @@
-//! The adapters of the database and of the cache keep the same promises, tried from inside a component on each server.
+//! The adapters of the database and of the cache, and the guard on them, keep the same promises, tried from inside a component on each server.
 
 use connectivity_tests::client::Client;
 use connectivity_tests::host::Host;
@@ -7,6 +7,7 @@ use connectivity_tests::servers::Servers;
 /// How many promises each has: none may be left out unnoticed.
 const DATABASE: usize = 7;
 const CACHE: usize = 17;
+const GUARD: usize = 14;
 
 async fn conform(variables: &[(&'static str, String)]) {
     let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
@@ -15,7 +16,7 @@ async fn conform(variables: &[(&'static str, String)]) {
     let scripts = connectivity_migrations::SQLITE.map(|script| format!("@{script}"));
     let scripts = scripts.iter().flat_map(|script| ["--sqlite", script]);
     let host = Host::start_application(&variables, &arguments.into_iter().chain(scripts).collect::<Vec<_>>());
-    for (path, promises) in [("database", DATABASE), ("cache", CACHE)] {
+    for (path, promises) in [("database", DATABASE), ("cache", CACHE), ("guard", GUARD)] {
         let answer = Client::default().get(&host.url(&format!("/probe/conformance/{path}"))).await;
         let report = String::from_utf8_lossy(&answer.body).into_owned();
         let broken: Vec<&str> = report.lines().filter(|line| !line.starts_with("ok ")).collect();

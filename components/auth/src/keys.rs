@@ -75,7 +75,8 @@ impl Signer {
 /// The private key, under the id of the public one that verifies what it signs.
 fn published(tokens: &TokenSettings, pem: &str) -> Result<(EncodingKey, Header), KeyError> {
     let der = pkcs8(pem).ok_or(KeyError::NotAKey)?;
-    let kinds = [(EncodingKey::from_ed_der(&der), Algorithm::EdDSA), (EncodingKey::from_ec_der(&der), Algorithm::ES256)];
+    let kinds =
+        [(EncodingKey::from_ed_der(&der), Algorithm::EdDSA), (EncodingKey::from_ec_der(&der), Algorithm::ES256)];
     // Whether it is a key of that kind shows when it signs.
     let signs = |(key, algorithm): (EncodingKey, Algorithm)| {
         let probe = jsonwebtoken::encode(&Header::new(algorithm), &json!({}), &key).ok()?;

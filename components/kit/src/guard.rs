@@ -104,7 +104,7 @@ impl Guard {
     /// Lets in whoever has calls left at its address, as `throttle_anon` says. For routes without a token; `route` is
     /// what its requests are counted under.
     ///
-    /// Without the cache everybody passes, and [`Allowance::is_counted`] says so.
+    /// Without the cache everybody passes, and [`Allowance::remaining`] knows nothing.
     ///
     /// # Errors
     ///

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 /// One line per promise: `ok …` or `BROKEN …`.
 #[derive(Default)]
-struct Report(Vec<String>);
+pub(crate) struct Report(pub(crate) Vec<String>);
 
 impl Report {
-    fn expect<T: PartialEq + Debug>(&mut self, promise: &str, found: &T, expected: &T) {
+    pub(crate) fn expect<T: PartialEq + Debug>(&mut self, promise: &str, found: &T, expected: &T) {
         self.0.push(if found == expected {
             format!("ok {promise}")
         } else {

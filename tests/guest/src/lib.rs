@@ -2,8 +2,10 @@
 #![cfg(target_family = "wasm")]
 
 mod conformance;
+mod guard;
 
 use bytes::Bytes;
+use connectivity_kit::guard::Networks;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 use spin_sdk::http::{IntoResponse, send};
@@ -31,6 +33,8 @@ async fn handle(request: spin_sdk::http::Request) -> Result<types::Response, Err
         "/probe/database" => database(&query).await,
         "/probe/conformance/database" => conformance::database().await.map(|report| (StatusCode::OK, report)),
         "/probe/conformance/cache" => conformance::cache().await.map(|report| (StatusCode::OK, report)),
+        "/probe/client" => client(&query, request.headers()),
+        "/probe/conformance/guard" => guard::guard().await.map(|report| (StatusCode::OK, report)),
         path => Ok((StatusCode::OK, path.to_owned())),
     };
     let (status, text) = answer.unwrap_or_else(|error| (StatusCode::IM_A_TEAPOT, error));
@@ -59,6 +63,13 @@ async fn call(url: &str) -> Answer {
     let status = response.status();
     let body = response.into_body().collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// Says where the request comes from, if these proxies are trusted.
+fn client(trusted: &str, headers: &http::HeaderMap) -> Answer {
+    let trusted = Networks::parse(trusted).ok_or("no networks")?;
+    let client = trusted.client(headers).ok_or("nobody")?;
+    Ok((StatusCode::OK, client.to_string()))
 }
 
 /// Writes, reads and removes in the store of that name.

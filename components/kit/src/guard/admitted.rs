@@ -63,9 +63,9 @@ impl Allowance {
         Self(Some((policy, standing)))
     }
 
-    /// Was the call counted? If not, a route that has reason to may be stricter by itself.
-    pub fn is_counted(&self) -> bool {
-        self.0.is_some()
+    /// How many calls are left. `None`: the call was not counted; a route that has reason to may be stricter by itself.
+    pub fn remaining(&self) -> Option<u64> {
+        self.0.map(|(_, standing)| standing.remaining())
     }
 
     /// The answer to a caller with this allowance.

@@ -1,0 +1,156 @@
+//! What the guard promises, whichever servers are behind it. Run on each by `tests/conformance.rs`.
+
+use crate::conformance::Report;
+use connectivity_domain::problem::ProblemKind;
+use connectivity_kit::cache::Cache;
+use connectivity_kit::database::{Database, Sql, Value};
+use connectivity_kit::guard::{Guard, Revocation, Route};
+use connectivity_kit::problem::Problem;
+use connectivity_kit::runtime;
+use connectivity_kit::settings::{CacheSettings, DatabaseSettings, GuardSettings, Reader, TokenSettings};
+use connectivity_kit::token::Verifier;
+use futures_util::future::join_all;
+use http::{HeaderMap, HeaderValue, header};
+use jsonwebtoken::{EncodingKey, Header};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SECRET: &str = "signs the tokens of this probe, and no others";
+
+/// How many calls come at once, and how many of them pass.
+const BURST: usize = 200;
+const LIMIT: u64 = 50;
+
+const THROTTLED: Route = Route::new("throttled", "probe");
+const BRIDGE: Route = Route::unthrottled("bridge", "probe");
+
+const REVOKED_SESSION: Sql = Sql::same(
+    "INSERT INTO sessions (id, subject, refresh_id, created_at, expires_at, revoked_at) VALUES (?, 'probe', NULL, ?, ?, ?)",
+);
+
+struct Scene {
+    guard: Guard,
+    cache: Arc<Cache>,
+    database: Arc<Database>,
+    report: Report,
+}
+
+/// Tries the guard on the servers that the variables name, all of them new.
+pub(crate) async fn guard() -> Result<String, String> {
+    let mut reader = Reader::of_host(&[&CacheSettings::NAMES[..], &DatabaseSettings::NAMES[..]].concat()).await;
+    let (cache, database) = (CacheSettings::read(&mut reader), DatabaseSettings::read(&mut reader));
+    let (cache, database) = reader.finish((cache, database)).map_err(|problems| problems.to_string())?;
+    let mut reader = Reader::of_values(&[
+        ("throttle_user", "50/day"),
+        ("throttle_anon", "50/day"),
+        ("jwt_secret", SECRET),
+        ("jwt_issuer", "probe"),
+        ("jwt_audience", "probe"),
+    ]);
+    let (settings, tokens) = (GuardSettings::read(&mut reader), TokenSettings::read(&mut reader));
+    let (settings, tokens) = reader.finish((settings, tokens)).map_err(|problems| problems.to_string())?;
+    let (cache, database) = (Arc::new(Cache::new(&cache)), Arc::new(Database::new(&database)));
+    let verifier = Verifier::new(&tokens);
+    let guard = Guard::new("probe", verifier, &settings, Arc::clone(&cache), Arc::clone(&database));
+    let mut scene = Scene { guard, cache, database, report: Report::default() };
+    scene.subjects().await;
+    scene.sessions().await;
+    scene.addresses().await;
+    scene.counters().await;
+    Ok(scene.report.0.join("\n"))
+}
+
+/// What is left after the call, or why it was refused.
+type Outcome = Result<Option<u64>, ProblemKind>;
+
+impl Scene {
+    async fn call(&self, route: Route, subject: &str, session: &str) -> Outcome {
+        let admitted = self.guard.admit(route, &bearer(subject, session), runtime::now()).await;
+        admitted.map(|admitted| admitted.allowance.remaining()).map_err(|problem| problem.kind())
+    }
+
+    async fn visit(&self, address: &str) -> Outcome {
+        let peer = HeaderMap::from_iter([(header::HeaderName::from_static("spin-client-addr"), value(address))]);
+        let allowance = self.guard.anonymous("anonymous", &peer, runtime::now()).await;
+        allowance.map(|allowance| allowance.remaining()).map_err(|problem: Problem| problem.kind())
+    }
+
+    /// The first burst comes before the cache knows any revocation: the calls find that out and are counted all the same.
+    async fn subjects(&mut self) {
+        let burst = join_all((0..BURST).map(|_| self.call(THROTTLED, "many", "s-many"))).await;
+        self.expect_exact("of a subject", &burst);
+        let other = self.call(THROTTLED, "other", "s-other").await;
+        self.report.expect("another subject has calls of its own", &other, &Ok(Some(LIMIT - 1)));
+        let bridge = join_all((0..BURST).map(|_| self.call(BRIDGE, "many", "s-many"))).await;
+        let passed = bridge.iter().filter(|outcome| **outcome == Ok(None)).count();
+        self.report.expect("a route without a throttle takes no calls", &passed, &BURST);
+    }
+
+    fn expect_exact(&mut self, whose: &str, burst: &[Outcome]) {
+        let mut left: Vec<u64> = burst.iter().filter_map(|outcome| (*outcome).ok().flatten()).collect();
+        left.sort_unstable();
+        self.report.expect(&format!("each call {whose} that passes takes one"), &left, &(0..LIMIT).collect());
+        let refused = burst.iter().filter(|outcome| **outcome == Err(ProblemKind::TooManyRequests)).count();
+        self.report.expect(&format!("all others {whose} are refused"), &(refused + left.len()), &BURST);
+    }
+
+    async fn sessions(&mut self) {
+        let now = runtime::now();
+        let (until, at) = (now.plus(Duration::from_hours(1)), Value::Text(now.to_sql()));
+        let row = |id: &str| vec![Value::Text(id.to_owned()), at.clone(), Value::Text(until.to_sql()), at.clone()];
+        let revoked = self.database.run(REVOKED_SESSION, row("s-ended")).await;
+        self.report.expect("a session is revoked in the database", &revoked, &Ok(Vec::new()));
+        if let Some(revocations) = self.guard.revocations() {
+            revocations.revoked(&[Revocation { session: "s-ended".to_owned(), until }], now).await;
+        }
+        let stranger = self.cache.complete_revocations("not the loader", &[], now).await;
+        self.report.expect("who is not to bring them all brings not all", &stranger, &Ok(self.cache.is_embedded()));
+        let refused = self.call(THROTTLED, "leaver", "s-ended").await;
+        self.report.expect("its tokens do not hold any more", &refused, &Err(ProblemKind::InvalidToken));
+        let bridge = self.call(BRIDGE, "leaver", "s-ended").await;
+        self.report.expect("nor where there is no throttle", &bridge, &Err(ProblemKind::InvalidToken));
+        let other = self.call(THROTTLED, "leaver", "s-begun").await;
+        self.report.expect("another session goes on, and nothing was taken from it", &other, &Ok(Some(LIMIT - 1)));
+    }
+
+    async fn addresses(&mut self) {
+        let burst = join_all((0..BURST).map(|_| self.visit("192.0.2.1:4000"))).await;
+        self.expect_exact("of an address", &burst);
+        self.report.expect("another has its own", &self.visit("192.0.2.2:4000").await, &Ok(Some(LIMIT - 1)));
+        let first = self.visit("[2001:db8:0:1::1]:1").await;
+        let neighbour = self.visit("[2001:db8:0:1:ffff::2]:2").await;
+        let counts = (first, neighbour);
+        self.report.expect("a /64 is one caller", &counts, &(Ok(Some(LIMIT - 1)), Ok(Some(LIMIT - 2))));
+    }
+
+    async fn counters(&mut self) {
+        let mut counters = self.cache.requests(runtime::now()).await.unwrap_or_default();
+        counters.sort();
+        let expected = [
+            ("probe|anonymous|admitted", 53),
+            ("probe|anonymous|throttled", 150),
+            ("probe|bridge|admitted", 200),
+            ("probe|bridge|revoked", 1),
+            ("probe|throttled|admitted", 52),
+            ("probe|throttled|revoked", 1),
+            ("probe|throttled|throttled", 150),
+        ];
+        let expected: Vec<_> = expected.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+        self.report.expect("every request is counted once, as what became of it", &counters, &expected);
+    }
+}
+
+fn bearer(subject: &str, session: &str) -> HeaderMap {
+    let now = runtime::now().as_micros() / 1_000_000;
+    let claims = serde_json::json!({
+        "iss": "probe", "aud": "probe", "sub": subject, "iat": now, "exp": now + 600, "jti": runtime::new_id(),
+        "sid": session, "token_type": "access", "scope": "probe",
+    });
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap_or_default();
+    HeaderMap::from_iter([(header::AUTHORIZATION, value(&format!("Bearer {token}")))])
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
