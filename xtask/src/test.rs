@@ -6,8 +6,11 @@ use crate::{bench, build, lint, services};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-/// No component may be larger, in bytes: what is larger starts slowly.
-const LARGEST_COMPONENT: u64 = 2 * 1024 * 1024;
+/// No component may be larger, in KiB: what is larger starts slowly.
+const LARGEST_COMPONENT: u64 = 2048;
+
+/// The one that also signs, and makes and compares the hashes of secrets. Nobody's check waits for it to start.
+const LARGEST_AUTH: u64 = 2560;
 
 /// Runs everything, and closes with a line that counts the tests.
 pub(crate) fn test() -> Result<(), Failure> {
@@ -35,8 +38,9 @@ fn check_sizes() -> Result<(), Failure> {
         let path = target().join(format!("wasm32-wasip2/release/{component}.wasm"));
         let size = std::fs::metadata(&path).map_err(failed(path.display().to_string()))?.len();
         println!("{component}.wasm: {} KiB", size / 1024);
-        if size > LARGEST_COMPONENT {
-            return Err(Failure(format!("{component}.wasm is larger than {} KiB", LARGEST_COMPONENT / 1024)));
+        let largest = if component == "auth" { LARGEST_AUTH } else { LARGEST_COMPONENT };
+        if size > largest * 1024 {
+            return Err(Failure(format!("{component}.wasm is larger than {largest} KiB")));
         }
     }
     Ok(())
