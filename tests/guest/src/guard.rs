@@ -138,13 +138,17 @@ impl Scene {
         let before = self.expired().await;
         let newcomer = self.visit("192.0.2.3:4000").await;
         self.report.expect("a caller comes for the first time", &newcomer, &Ok(Some(LIMIT - 1)));
-        let expected = if self.cache.is_embedded() { (3, 0) } else { (0, 0) };
+        let expected = if self.is_embedded() { (3, 0) } else { (0, 0) };
         self.report.expect("and what has expired is cleared away", &(before, self.expired().await), &expected);
     }
 
-    /// Rows of the embedded cache that have expired.
+    fn is_embedded(&self) -> bool {
+        self.cache.is_embedded() && self.database.is_embedded()
+    }
+
+    /// Rows of the embedded cache that have expired, where this probe can see them.
     async fn expired(&self) -> usize {
-        if !self.cache.is_embedded() {
+        if !self.is_embedded() {
             return 0;
         }
         let now = Value::Integer(runtime::now().as_micros());
