@@ -93,6 +93,14 @@ impl Servers {
         assert_eq!(self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n")), 0);
     }
 
+    /// How many counters of requests the guard has made in a database on Redis.
+    ///
+    /// # Panics
+    /// Redis does not say.
+    pub fn counters(&self, number: u16) -> i64 {
+        self.redis_number(&format!("SELECT {number}\r\nHLEN connectivity:requests\r\n"))
+    }
+
     /// The last integer that Redis answers to these commands (inline commands of its protocol).
     fn redis_number(&self, commands: &str) -> i64 {
         let mut stream = std::net::TcpStream::connect(self.redis.address()).expect("Redis");

@@ -4,7 +4,7 @@ use crate::run::{Failure, announce, cargo, program, run};
 use std::process::Command;
 
 /// The wasm target of the components.
-const TARGET: &str = "wasm32-wasip2";
+pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// The components and plugins that spin.toml names.
 pub(crate) const COMPONENTS: [&str; 4] = ["affiliation", "auth", "documents", "govcarpeta"];

@@ -44,7 +44,11 @@ impl Instance {
         let database = Arc::new(Database::new(&settings.database));
         let cache = Arc::new(Cache::new(&settings.cache));
         let verifier = Verifier::new(&settings.tokens);
-        let guard = Guard::new("affiliation", verifier, &settings.guard, Arc::clone(&cache), Arc::clone(&database));
+        let guard = if cfg!(feature = "bench-tokens-only") {
+            Guard::tokens_only(verifier)
+        } else {
+            Guard::new("affiliation", verifier, &settings.guard, Arc::clone(&cache), Arc::clone(&database))
+        };
         Self { guard: Arc::new(guard), database, cache, settings: Arc::new(settings) }
     }
 

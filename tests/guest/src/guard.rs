@@ -28,6 +28,8 @@ const REVOKED_SESSION: Sql = Sql::same(
     "INSERT INTO sessions (id, subject, refresh_id, created_at, expires_at, revoked_at) VALUES (?, 'probe', NULL, ?, ?, ?)",
 );
 
+const EXPIRED: Sql = Sql::same("SELECT cache_key FROM cache WHERE expires_at_us <= ?");
+
 struct Scene {
     guard: Guard,
     cache: Arc<Cache>,
@@ -56,6 +58,7 @@ pub(crate) async fn guard() -> Result<String, String> {
     scene.subjects().await;
     scene.sessions().await;
     scene.addresses().await;
+    scene.leftovers().await;
     scene.counters().await;
     Ok(scene.report.0.join("\n"))
 }
@@ -123,11 +126,40 @@ impl Scene {
         self.report.expect("a /64 is one caller", &counts, &(Ok(Some(LIMIT - 1)), Ok(Some(LIMIT - 2))));
     }
 
+    /// Nothing that Redis does not do by itself; but a table only grows.
+    async fn leftovers(&mut self) {
+        let short = Duration::from_millis(20);
+        for number in 0..3 {
+            // Written in vain, it would not be there to be cleared either.
+            let put = self.cache.put(&format!("leftover-{number}"), "", short, runtime::now()).await;
+            self.report.expect("something short-lived is put", &put, &Ok(()));
+        }
+        runtime::sleep(short * 3).await;
+        let before = self.expired().await;
+        let newcomer = self.visit("192.0.2.3:4000").await;
+        self.report.expect("a caller comes for the first time", &newcomer, &Ok(Some(LIMIT - 1)));
+        let expected = if self.is_embedded() { (3, 0) } else { (0, 0) };
+        self.report.expect("and what has expired is cleared away", &(before, self.expired().await), &expected);
+    }
+
+    fn is_embedded(&self) -> bool {
+        self.cache.is_embedded() && self.database.is_embedded()
+    }
+
+    /// Rows of the embedded cache that have expired, where this probe can see them.
+    async fn expired(&self) -> usize {
+        if !self.is_embedded() {
+            return 0;
+        }
+        let now = Value::Integer(runtime::now().as_micros());
+        self.database.run(EXPIRED, vec![now]).await.map_or(usize::MAX, |rows| rows.len())
+    }
+
     async fn counters(&mut self) {
         let mut counters = self.cache.requests(runtime::now()).await.unwrap_or_default();
         counters.sort();
         let expected = [
-            ("probe|anonymous|admitted", 53),
+            ("probe|anonymous|admitted", 54),
             ("probe|anonymous|throttled", 150),
             ("probe|bridge|admitted", 200),
             ("probe|bridge|revoked", 1),

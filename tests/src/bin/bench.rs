@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use connectivity_tests::bench::floor::{self, Settings};
+use connectivity_tests::bench::guard;
 use connectivity_tests::bench::load::{self, Outcome};
 use connectivity_tests::bench::process::{Peak, watch};
 use connectivity_tests::broker::Broker;
@@ -11,6 +12,7 @@ use connectivity_tests::servers::{Servers, USER};
 use connectivity_tests::simulator::Simulator;
 use futures_util::StreamExt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +29,8 @@ enum What {
     Affiliation(Options),
     /// Documents from the queue to their results, on RabbitMQ, MariaDB and Redis.
     Documents(Messages),
+    /// Affiliation checks with the guard's question to Redis, and without it, in turn.
+    Guard(Comparison),
     /// The native server.
     #[command(hide = true)]
     Floor,
@@ -46,6 +50,22 @@ struct Options {
 }
 
 #[derive(clap::Args)]
+struct Comparison {
+    /// How often both are measured.
+    #[arg(long, default_value_t = 6)]
+    rounds: u32,
+    /// How long each measurement takes, in seconds.
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// The number of connections.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// The component without the guard's question. `cargo xtask bench guard` builds it.
+    #[arg(long, env = "UNGUARDED_AFFILIATION", hide = true)]
+    unguarded: PathBuf,
+}
+
+#[derive(clap::Args)]
 struct Messages {
     /// How many messages.
     #[arg(long, default_value_t = 5_000)]
@@ -58,6 +78,9 @@ struct Messages {
 #[tokio::main]
 async fn main() {
     match Arguments::parse().what {
+        What::Guard(options) => {
+            guard::compare(&options.unguarded, options.rounds, options.seconds, options.connections).await;
+        }
         What::Documents(messages) => documents(&messages).await,
         What::Affiliation(options) => affiliation(&options).await,
         What::Floor => {

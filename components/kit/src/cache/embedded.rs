@@ -48,6 +48,11 @@ const VISIT: Sql = Sql::same(
      RETURNING cache_key, value",
 );
 
+/// A few rows that have expired. Nothing else does it while the application runs.
+const CLEAR: Sql = Sql::same(
+    "DELETE FROM cache WHERE cache_key IN (SELECT cache_key FROM cache WHERE expires_at_us <= ? LIMIT 8) RETURNING 1",
+);
+
 /// The counters, under the prefix ?1.
 const REQUESTS: Sql =
     Sql::same("SELECT substr(cache_key, length(?1) + 1), value FROM cache WHERE cache_key BETWEEN ?1 AND ?1 || '~'");
@@ -79,6 +84,11 @@ pub(super) async fn visit(database: &Database, visit: &Visit<'_>, now: Timestamp
             [Value::Text(counter), _] if counter.ends_with("|revoked") => return Ok(Seen::Revoked),
             _ => {}
         }
+    }
+    if taken == 1 {
+        // A new row for a new window: a few old ones go in its place, so that the table does not grow for ever. If they
+        // do not, they will the next time.
+        let _ = database.run(CLEAR, vec![time(now)]).await;
     }
     Ok(Seen::Taken(taken))
 }
