@@ -79,17 +79,17 @@ roll_out() {
 
 # Asks a Service from here, through a tunnel: its network policy lets nobody else in.
 healthy() {
-  local tunnel address="" status=1
+  local tunnel address="" status=1 deadline=$((SECONDS + timeout))
   say "asking $1 how it is"
   in_namespace port-forward "service/$1" ":$2" > "$work/tunnel" 2>&1 &
   tunnel=$!
-  for _ in $(seq 30); do
+  until [ "$SECONDS" -ge "$deadline" ]; do
+    sleep 0.5
     address=$(sed -n 's/^Forwarding from \(127\.0\.0\.1:[0-9]*\) .*/\1/p' "$work/tunnel" | head -n 1)
     if [ -n "$address" ] && curl --silent --show-error --fail --max-time 5 "http://$address/health/ready"; then
       status=0
       break
     fi
-    sleep 1
   done
   kill "$tunnel" 2> /dev/null || true
   [ "$status" = 0 ] || { echo "deploy: $1 is not healthy" >&2; cat "$work/tunnel" >&2; }
