@@ -7,6 +7,8 @@
 # healthy one is kept in the config map `connectivity-release`: going back is applying it again. `kubectl rollout undo`
 # would not do: SpinKube's operator makes the Deployment of the components, and would make it again as it was.
 #
+# With RENDER_ONLY set it prints the release and does nothing.
+#
 # Ends with 0: rolled out. 1: not healthy, and gone back (or there was nothing to go back to). 2: could not go back either.
 set -euo pipefail
 
@@ -69,7 +71,9 @@ migrate() {
 
 # Applies a manifest, without its migration, and waits until all of it runs and answers.
 roll_out() {
-  kubectl apply -f "$1" -l 'app.kubernetes.io/component notin (migration)' || return
+  local rest='app.kubernetes.io/component notin (migration)'
+  # Twice, for the first time ever: the operator may refuse a SpinApp whose executor it has not seen yet.
+  kubectl apply -f "$1" -l "$rest" || { sleep 2 && kubectl apply -f "$1" -l "$rest"; } || return
   seen "$1" || return
   for deployment in connectivity connectivity-bridge; do
     in_namespace rollout status "deployment/$deployment" --timeout="${timeout}s" || return
@@ -101,8 +105,12 @@ remember() {
     in_namespace apply --server-side --force-conflicts -f -
 }
 
-say "rendering $environment at $tag"
 render
+if [ -n "${RENDER_ONLY:-}" ]; then
+  cat "$work/release.yaml"
+  exit 0
+fi
+say "$environment: $tag"
 namespace=$(sed -n '/^kind: Namespace$/,/^---$/s/^  name: //p' "$work/release.yaml")
 in_namespace get configmap connectivity-release --ignore-not-found -o 'jsonpath={.data.release\.yaml}' > "$work/previous.yaml"
 

@@ -5,6 +5,7 @@
 mod between;
 mod files;
 mod manifests;
+mod release;
 mod schemas;
 mod table;
 mod tools;
@@ -63,6 +64,7 @@ pub(crate) fn lint(options: &Options) -> Result<(), Failure> {
             let name = environment.overlay;
             findings.add(&format!("{name}: the table of environments"), table::differences(&rendered, environment));
             findings.add(&format!("{name}: what must hold between manifests"), between::manifests(&rendered)?);
+            findings.add(&format!("{name}: a release of it"), release::check(&tools, name)?);
             schemas::check(&tools, &crds, name, &rendered, &mut findings)?;
         }
     } else {

@@ -24,7 +24,8 @@ pub(super) fn text(path: &str) -> Result<String, Failure> {
     std::fs::read_to_string(root().join(path)).map_err(failed(path))
 }
 
-fn documents(text: &str, name: &str) -> Result<Vec<Value>, Failure> {
+/// The documents of a text, which is called so where it cannot be read.
+pub(super) fn documents(text: &str, name: &str) -> Result<Vec<Value>, Failure> {
     serde_norway::Deserializer::from_str(text)
         .map(|document| Value::deserialize(document).map_err(failed(name)))
         .filter(|document| !matches!(document, Ok(Value::Null)))
