@@ -11,6 +11,7 @@ mod table;
 mod tools;
 
 use crate::run::{Failure, announce, root, target};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use tools::Tools;
 
@@ -26,7 +27,8 @@ pub(crate) struct Options {
 #[derive(Default)]
 struct Findings {
     problems: Vec<String>,
-    skipped: Vec<String>,
+    /// Each once, however many environments it is skipped for.
+    skipped: BTreeSet<String>,
 }
 
 impl Findings {
@@ -41,9 +43,8 @@ impl Findings {
 
     /// A check that could not be made.
     fn skip(&mut self, what: &str, why: &str) {
-        let skipped = format!("SKIPPED: {what}: {why}");
-        announce(&skipped);
-        self.skipped.push(skipped);
+        println!("{what}: SKIPPED");
+        self.skipped.insert(format!("SKIPPED: {what}: {why}"));
     }
 }
 

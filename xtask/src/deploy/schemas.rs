@@ -31,7 +31,7 @@ pub(super) fn check(
             let mut command = program(&validator, &["--strict", "--quiet", "-k", KUBERNETES]);
             findings.add(&format!("{name}: Kubernetes {KUBERNETES}"), complaints(command.arg(path))?);
         }
-        None => findings.skip(&format!("{name}: built-in kinds"), "kubernetes-validate is not here: pip install it"),
+        None => findings.skip("built-in kinds", "kubernetes-validate is not here: pip install it"),
     }
     let schemas = definitions(crds)?;
     let kinds: BTreeSet<_> = custom.iter().map(|object| kind(object)).collect();
@@ -39,7 +39,7 @@ pub(super) fn check(
         let what = format!("{name}: {}", wanted.1);
         let (Some(schema), Some(validator)) = (schemas.get(&wanted), tools.find("check-jsonschema")) else {
             let why = format!("no definition of {} among the files of {} (--crds)", wanted.0, crds.display());
-            findings.skip(&what, &why);
+            findings.skip(&wanted.1, &why);
             continue;
         };
         let schema_path = folder.join(format!("{}.schema.json", wanted.1));
