@@ -1,7 +1,27 @@
 //! Formatting and lints.
 
 use crate::build::{add_target, native, wasm};
+use crate::deploy;
 use crate::run::{Failure, announce, cargo, program, run};
+use clap::Subcommand;
+
+/// What is checked by itself.
+#[derive(Subcommand)]
+pub(crate) enum Part {
+    /// Renders every environment of k8s/ and checks it: against schemas, against the table of environments, and what
+    /// must hold between the files. Checks workflows, images, compose files, scripts and alerts too.
+    ///
+    /// The tools are installed into target/, and promtool by Debian's package manager. What cannot be had is skipped,
+    /// loudly.
+    Deploy(deploy::Options),
+}
+
+/// Checks one part.
+pub(crate) fn part(part: &Part) -> Result<(), Failure> {
+    match part {
+        Part::Deploy(options) => deploy::lint(options),
+    }
+}
 
 /// Checks everything; warnings are errors.
 pub(crate) fn lint() -> Result<(), Failure> {

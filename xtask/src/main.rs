@@ -2,6 +2,9 @@
 
 mod bench;
 mod build;
+mod coverage;
+mod debian;
+mod deploy;
 mod lint;
 mod run;
 mod services;
@@ -29,8 +32,20 @@ enum Task {
     Build,
     /// Runs the whole suite: formatting, lints, unit tests, and scenarios on the embedded default and on real servers.
     Test,
-    /// Checks formatting and lints.
-    Lint,
+    /// Checks formatting and lints; with `deploy`, what the system is deployed with.
+    Lint {
+        #[command(subcommand)]
+        part: Option<lint::Part>,
+    },
+    /// Runs the tests instrumented and writes coverage reports (Cobertura, HTML) to target/coverage.
+    ///
+    /// Needs cargo-llvm-cov and the toolchain's llvm-tools. Builds the crates of this workspace, and not those they use,
+    /// once more.
+    Coverage {
+        /// Fails if fewer lines are covered, in percent.
+        #[arg(long, default_value_t = 80)]
+        fail_under: u8,
+    },
     /// Measures under load, on real servers, beside a native server that does the same I/O.
     ///
     /// What is to be measured and its options follow: `cargo xtask bench affiliation --help`.
@@ -76,7 +91,9 @@ fn main() -> ExitCode {
         Task::Up(options) => up::up(&options),
         Task::Build => build::build(),
         Task::Test => test::test(),
-        Task::Lint => lint::lint(),
+        Task::Lint { part: None } => lint::lint(),
+        Task::Lint { part: Some(part) } => lint::part(&part),
+        Task::Coverage { fail_under } => coverage::coverage(fail_under),
         Task::Bench { what } => bench::bench(&what),
         Task::Chaos { requests, rounds } => {
             bench::chaos(&["--requests", &requests.to_string(), "--rounds", &rounds.to_string()])

@@ -5,6 +5,7 @@ pub(crate) mod mariadb;
 pub(crate) mod rabbitmq;
 mod redis;
 
+use crate::debian::{self, there};
 use crate::run::{Failure, announce, failed, program, run, target};
 use crate::token::{random, write_private};
 use clap::Subcommand;
@@ -194,14 +195,11 @@ fn is(pid: u32, program: &str) -> bool {
 
 /// Installs what is missing, on Debian as root. Elsewhere says what to do.
 fn install(services: &Services) -> Result<(), Failure> {
-    let there =
-        |name: &str| program(name, &["--version"]).stdout(Stdio::null()).status().is_ok_and(|status| status.success());
     let rabbitmq = || Path::new(rabbitmq::server()).is_absolute() || there(rabbitmq::server());
     if there("mariadbd") && there("redis-server") && rabbitmq() {
         return Ok(());
     }
-    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0"));
-    if !root || !there("apt-get") {
+    if !debian::can_install() {
         services.write()?;
         compose::write(services)?;
         return Err(Failure(format!(
@@ -210,15 +208,7 @@ fn install(services: &Services) -> Result<(), Failure> {
             compose::COMMAND
         )));
     }
-    announce(&format!("installing {}", PACKAGES.join(", ")));
-    let apt = |arguments: &[&str]| {
-        // No server of the system's own is started.
-        let mut command = program("apt-get", arguments);
-        command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
-        run(&mut command)
-    };
-    apt(&["update", "-qq"])?;
-    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], &PACKAGES[..]].concat())
+    debian::install(&PACKAGES)
 }
 
 /// This port if nobody has it, else one that nobody has.

@@ -2,7 +2,7 @@
 
 use crate::build::native;
 use crate::run::{Failure, announce, cargo, failed, target};
-use crate::{bench, build, lint, services};
+use crate::{bench, build, deploy, lint, services};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
@@ -15,6 +15,7 @@ const LARGEST_AUTH: u64 = 2560;
 /// Runs everything, and closes with a line that counts the tests.
 pub(crate) fn test() -> Result<(), Failure> {
     lint::lint()?;
+    deploy::lint(&deploy::Options::default())?;
     build::build()?;
     check_sizes()?;
     let started = services::start()?;

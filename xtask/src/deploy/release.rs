@@ -1,0 +1,65 @@
+//! What k8s/deploy.sh makes of an environment.
+
+use super::manifests::{at, documents, find};
+use super::tools::Tools;
+use crate::run::{Failure, failed, program, root};
+use serde_json::Value;
+
+/// Where every image is, and of what kind of object.
+const IMAGES: [(&str, &str, &str); 4] = [
+    ("SpinApp", "connectivity", "/spec/image"),
+    ("SpinAppExecutor", "spintainer", "/spec/deploymentConfig/spinImage"),
+    ("Deployment", "connectivity-bridge", "/spec/template/spec/containers/0/image"),
+    ("Job", "connectivity-migration", "/spec/template/spec/containers/0/image"),
+];
+
+/// Has the script render a release, and sees whether all of it is of that release.
+pub(super) fn check(tools: &Tools, environment: &str) -> Result<Vec<String>, Failure> {
+    let script = root().join("k8s/deploy.sh").display().to_string();
+    let mut command = program(&script, &[environment, "of-one-commit"]);
+    command.env("PATH", tools.path()).env("REGISTRY", "registry.test/team").env("RENDER_ONLY", "yes");
+    let output = command.output().map_err(failed(script.clone()))?;
+    if !output.status.success() {
+        return Ok(vec![String::from_utf8_lossy(&output.stderr).into_owned()]);
+    }
+    Ok(differences(&documents(&String::from_utf8_lossy(&output.stdout), &script)?))
+}
+
+fn differences(objects: &[Value]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (kind, name, pointer) in IMAGES {
+        let image = find(objects, kind, name).map_or("", |object| at(object, pointer));
+        if !image.starts_with("registry.test/team/connectivity") || !image.ends_with(":of-one-commit") {
+            found.push(format!("the image of {kind} {name} is {image}"));
+        }
+    }
+    let named = find(objects, "SpinApp", "connectivity")
+        .and_then(|application| application.pointer("/spec/podAnnotations")?.get("connectivity/release"));
+    if named.is_none() {
+        found.push("the pods do not tell which release they are of".to_owned());
+    }
+    // The script reads the namespace from the first object of that kind, and applies a SpinApp after its executor.
+    let place = |kind: &str| objects.iter().position(|object| at(object, "/kind") == kind);
+    if place("SpinAppExecutor") > place("SpinApp") {
+        found.push("the SpinApp comes before its executor".to_owned());
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_not_of_the_release_is_noticed() {
+        let application = json!({"kind": "SpinApp", "metadata": {"name": "connectivity"},
+            "spec": {"image": "registry.test/team/connectivity:main-latest"}});
+        let executor = json!({"kind": "SpinAppExecutor", "metadata": {"name": "spintainer"},
+            "spec": {"deploymentConfig": {"spinImage": "registry.test/team/connectivity-spin:of-one-commit"}}});
+        let found = differences(&[application, executor]);
+        assert!(found[0].ends_with(":main-latest"), "{found:?}");
+        // Neither bridge nor migration, no name, and the wrong order.
+        assert_eq!(found.len(), 5, "{found:?}");
+    }
+}

@@ -1,0 +1,81 @@
+//! The programs that the checks call: from `PyPI` into target/, from Debian's packages, or from PATH.
+
+use super::folder;
+use crate::debian::{self, there};
+use crate::run::{Failure, announce, failed, program, run};
+use std::path::{Path, PathBuf};
+
+/// Their versions and digests.
+const REQUIREMENTS: &str = include_str!("requirements.txt");
+
+/// Where the programs are.
+pub(super) struct Tools {
+    bin: PathBuf,
+}
+
+impl Tools {
+    /// Installs what is missing and can be installed.
+    pub(super) fn prepare() -> Result<Self, Failure> {
+        let home = folder().join("tools");
+        let tools = Self { bin: home.join("bin") };
+        let stamp = home.join("installed.txt");
+        if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == REQUIREMENTS) {
+            return Ok(tools);
+        }
+        if let Err(Failure(why)) = install(&home) {
+            announce(&format!("SKIPPED: the tools of requirements.txt, {why}: what is on PATH is used"));
+            return Ok(tools);
+        }
+        std::fs::write(&stamp, REQUIREMENTS).map_err(failed(stamp.display().to_string()))?;
+        Ok(tools)
+    }
+
+    /// A program: the one installed here, else one on PATH.
+    pub(super) fn find(&self, name: &str) -> Option<String> {
+        let ours = self.bin.join(name);
+        if ours.exists() {
+            return Some(ours.display().to_string());
+        }
+        // kubectl alone has a command for its version in the place of an option.
+        let version = if name == "kubectl" { ["version", "--client"].as_slice() } else { &["--version"] };
+        let found = program(name, version).output().is_ok_and(|output| output.status.success());
+        found.then(|| name.to_owned())
+    }
+
+    /// PATH with the programs installed here before the others.
+    pub(super) fn path(&self) -> std::ffi::OsString {
+        let mut path = self.bin.clone().into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        path
+    }
+
+    /// promtool, which Debian has in the package of Prometheus.
+    pub(super) fn promtool(&self) -> Option<String> {
+        if !there("promtool")
+            && debian::can_install()
+            && let Err(Failure(why)) = debian::install(&["prometheus"])
+        {
+            announce(&why);
+        }
+        self.find("promtool")
+    }
+}
+
+/// A virtual environment with the tools in it.
+fn install(home: &Path) -> Result<(), Failure> {
+    announce("installing the tools of the checks into target/");
+    let shown = home.display().to_string();
+    let make = || run(&mut program("python3", &["-m", "venv", "--clear", &shown]));
+    if make().is_err() {
+        if !debian::can_install() {
+            return Err(Failure("which need Python 3 with venv".into()));
+        }
+        debian::install(&["python3", "python3-venv"])?;
+        make()?;
+    }
+    let requirements = home.join("requirements.txt");
+    std::fs::write(&requirements, REQUIREMENTS).map_err(failed(requirements.display().to_string()))?;
+    let mut pip = program(&home.join("bin/pip").display().to_string(), &["install", "--quiet", "--no-deps"]);
+    run(pip.args(["--require-hashes", "--only-binary", ":all:", "--requirement"]).arg(requirements))
+}

@@ -1,0 +1,155 @@
+//! k8s/deploy.sh with stand-ins for kubectl and curl: what is rolled out, what is gone back to, and what it ends with.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A cluster in a folder. A release whose tag is in the file `broken` never gets ready; in `ill`, is not healthy; in
+/// `immovable`, has a migration that fails.
+const KUBECTL: &str = r#"#!/bin/bash
+echo "$*" >> "$CLUSTER/calls"
+named() { grep -q ":$(cat "$CLUSTER/$1" 2> /dev/null || echo nothing)$" "$CLUSTER/applied.yaml"; }
+[ "$1" = --namespace ] && { namespace=$2; shift 2; }
+case "$1" in
+  kustomize)
+    printf 'kind: Namespace\nmetadata:\n  name: connectivity-test\n---\n'
+    sed -n 's/.*name: connectivity, newName: \(.*\), newTag: "\(.*\)".*/image: \1:\2/p' "$2/kustomization.yaml"
+    sed -n 's/.*\(connectivity\/release: \)"\(.*\)".*/    \1\2/p' "$2/kustomization.yaml"
+    ;;
+  apply)
+    case "$*" in
+      *"-f -") cat > /dev/null ;;
+      *"notin (web, bridge)") cp "$3" "$CLUSTER/prepared.yaml" ;;
+      *) cp "$3" "$CLUSTER/applied.yaml" ;;
+    esac
+    ;;
+  get)
+    [ "$namespace" = connectivity-test ] || exit 1
+    case "$2" in
+      deployment) sed -n 's|^ *connectivity/release: ||p' "$CLUSTER/applied.yaml" | tr -d '\n' ;;
+      configmap) cat "$CLUSTER/remembered.yaml" 2> /dev/null || true ;;
+    esac
+    ;;
+  create) cp "${4#--from-file=release.yaml=}" "$CLUSTER/remembered.yaml" ;;
+  wait) ! grep -q ":$(cat "$CLUSTER/immovable" 2> /dev/null || echo nothing)$" "$CLUSTER/prepared.yaml" ;;
+  rollout) ! named broken ;;
+  port-forward) echo "Forwarding from 127.0.0.1:1 -> 80"; exec sleep 30 ;;
+  delete) ;;
+  *) exit 64 ;;
+esac
+"#;
+
+const CURL: &str = r#"#!/bin/bash
+! grep -q ":$(cat "$CLUSTER/ill" 2> /dev/null || echo nothing)$" "$CLUSTER/applied.yaml"
+"#;
+
+/// A cluster, removed in the end.
+struct Cluster(PathBuf);
+
+impl Cluster {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("connectivity-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        for (name, text) in [("kubectl", KUBECTL), ("curl", CURL)] {
+            let path = folder.join(name);
+            fs::write(&path, text).expect("a stand-in");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("may be run");
+        }
+        Self(folder)
+    }
+
+    /// What goes wrong with the release of this tag, or nothing.
+    fn with(self, trouble: &str, tag: &str) -> Self {
+        fs::write(self.0.join(trouble), tag).expect("a file");
+        self
+    }
+
+    /// Deploys, and tells what the script ended with.
+    fn deploy(&self, tag: &str) -> Option<i32> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+        let path = format!("{}:{}", self.0.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new(root.join("k8s/deploy.sh"));
+        command.args(["development", tag]).env("PATH", path).env("CLUSTER", &self.0);
+        let output = command.env("REGISTRY", "registry.test/team").env("TIMEOUT_SECONDS", "1").output();
+        output.expect("a script that runs").status.code()
+    }
+
+    fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.0.join(name)).unwrap_or_default()
+    }
+
+    fn runs(&self, tag: &str) -> bool {
+        self.file("applied.yaml").contains(&format!("image: registry.test/team/connectivity:{tag}\n"))
+    }
+
+    fn remembers(&self, tag: &str) -> bool {
+        self.file("remembered.yaml").contains(&format!(":{tag}\n"))
+    }
+
+    fn migrations(&self) -> usize {
+        self.file("calls").matches("delete job").count()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // What is left is in the system's temporary folder.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_healthy_release_is_rolled_out_and_remembered() {
+    let cluster = Cluster::new("healthy");
+    assert_eq!(cluster.deploy("one"), Some(0), "{}", cluster.file("calls"));
+    assert!(cluster.runs("one") && cluster.remembers("one"));
+    assert_eq!(cluster.deploy("two"), Some(0));
+    assert!(cluster.runs("two") && cluster.remembers("two"));
+    let calls = cluster.file("calls");
+    let position = |what: &str| calls.find(what).unwrap_or_else(|| panic!("{what} in {calls}"));
+    assert!(position("wait job/connectivity-migration") < position("notin (migration)"), "the schema comes first");
+    assert!(calls.contains("rollout status deployment/connectivity-bridge"));
+    assert!(calls.contains("port-forward service/connectivity :80"));
+}
+
+#[test]
+fn one_that_does_not_get_ready_is_gone_back_from() {
+    let cluster = Cluster::new("broken").with("broken", "two");
+    assert_eq!(cluster.deploy("one"), Some(0));
+    assert_eq!(cluster.deploy("two"), Some(1));
+    assert!(cluster.runs("one") && cluster.remembers("one"));
+    assert_eq!(cluster.migrations(), 2, "a rollback does not migrate: an older program refuses a newer schema");
+}
+
+#[test]
+fn one_that_gets_ready_and_is_not_healthy_is_gone_back_from() {
+    let cluster = Cluster::new("ill").with("ill", "two");
+    assert_eq!(cluster.deploy("one"), Some(0));
+    assert_eq!(cluster.deploy("two"), Some(1));
+    assert!(cluster.runs("one") && cluster.remembers("one"));
+}
+
+#[test]
+fn one_whose_migration_fails_is_not_rolled_out() {
+    let cluster = Cluster::new("immovable").with("immovable", "two");
+    assert_eq!(cluster.deploy("one"), Some(0));
+    assert_eq!(cluster.deploy("two"), Some(1));
+    assert!(cluster.runs("one") && cluster.remembers("one"));
+    assert!(cluster.file("prepared.yaml").contains(":two"));
+}
+
+#[test]
+fn a_first_release_that_is_not_healthy_is_left_to_be_looked_at() {
+    let cluster = Cluster::new("first").with("broken", "one");
+    assert_eq!(cluster.deploy("one"), Some(1));
+    assert!(cluster.runs("one") && !cluster.remembers("one"));
+}
+
+#[test]
+fn it_is_told_when_going_back_fails_too() {
+    let cluster = Cluster::new("both");
+    assert_eq!(cluster.deploy("one"), Some(0));
+    let cluster = cluster.with("immovable", "two").with("broken", "one");
+    assert_eq!(cluster.deploy("two"), Some(2));
+}
