@@ -8,6 +8,9 @@
 use crate::time::Timestamp;
 use std::time::Duration;
 
+/// Under what name the cache holds the state of the breaker before the registry.
+pub const BREAKER_KEY: &str = "connectivity:breaker:registry";
+
 /// When the breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {

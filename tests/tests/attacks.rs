@@ -24,7 +24,7 @@ enum Needs {
 }
 
 /// Every route of every component.
-const ROUTES: [(&str, &str, Needs); 22] = [
+const ROUTES: [(&str, &str, Needs); 24] = [
     ("POST", "/api/v1/affiliation/check", Needs::Scope("affiliation")),
     ("GET", "/api/v1/affiliation/history", Needs::Scope("affiliation")),
     ("POST", "/api/v1/documents/authenticate", Needs::Scope("documents")),
@@ -42,6 +42,8 @@ const ROUTES: [(&str, &str, Needs); 22] = [
     ("POST", "/oauth/revoke", Needs::Client),
     ("GET", "/.well-known/jwks.json", Needs::Nothing),
     ("GET", "/.well-known/oauth-authorization-server", Needs::Nothing),
+    ("GET", "/health/live", Needs::Nothing),
+    ("GET", "/health/ready", Needs::Nothing),
     ("GET", "/api/v1/service-accounts", Needs::Scope("admin")),
     ("POST", "/api/v1/service-accounts", Needs::Scope("admin")),
     ("GET", "/api/v1/service-accounts/{name}", Needs::Scope("admin")),

@@ -40,6 +40,9 @@ fn expected(component: &str) -> Privileges {
             databases: &["default"],
             ..NOTHING
         },
+        "ops" => {
+            Privileges { hosts: &["{{ mysql_address }}", "{{ redis_address }}"], databases: &["default"], ..NOTHING }
+        }
         // Runs inside the components that import it: of its own it has nothing.
         "govcarpeta" => NOTHING,
         other => panic!("{other}: say here what it may reach"),
@@ -55,7 +58,7 @@ fn no_component_may_reach_more_than_it_needs() {
     let text = std::fs::read_to_string(root().join("spin.toml")).expect("spin.toml");
     let manifest: Table = text.parse().expect("TOML");
     let components = manifest["component"].as_table().expect("components");
-    assert_eq!(components.keys().collect::<Vec<_>>(), ["affiliation", "auth", "documents", "govcarpeta"]);
+    assert_eq!(components.keys().collect::<Vec<_>>(), ["affiliation", "auth", "documents", "govcarpeta", "ops"]);
     for (name, component) in components {
         let privileges = expected(name);
         assert_eq!(texts(component.get("allowed_outbound_hosts")), privileges.hosts, "{name}");

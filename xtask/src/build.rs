@@ -7,7 +7,7 @@ use std::process::Command;
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// The components and plugins that spin.toml names.
-pub(crate) const COMPONENTS: [&str; 4] = ["affiliation", "auth", "documents", "govcarpeta"];
+pub(crate) const COMPONENTS: [&str; 5] = ["affiliation", "auth", "documents", "govcarpeta", "ops"];
 
 /// The components that only the tests run.
 const GUESTS: [&str; 1] = ["host-probe"];

@@ -4,7 +4,7 @@
 //! what it has seen since by compare-and-set, and tells of failures at once. Where the cache is down each instance
 //! goes by what it has seen itself.
 
-use connectivity_domain::breaker::{Admission, Batch, BreakerState, Policy};
+use connectivity_domain::breaker::{Admission, BREAKER_KEY, Batch, BreakerState, Policy};
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::log::{self, Level};
@@ -12,8 +12,6 @@ use connectivity_kit::runtime;
 use connectivity_kit::settings::CacheSettings;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-const KEY: &str = "connectivity:breaker:registry";
 
 /// How long the state outlives the last word about it.
 const KEEP: Duration = Duration::from_mins(10);
@@ -106,7 +104,7 @@ impl Breaker {
     /// Replaces the shared state by what `change` makes of it. Tells whether it was replaced; `None`: cache down.
     async fn replace(&self, now: Timestamp, change: impl Fn(&BreakerState) -> Option<BreakerState>) -> Option<bool> {
         for _ in 0..WRITES {
-            let held = self.cache.get(KEY, now).await.ok()?;
+            let held = self.cache.get(BREAKER_KEY, now).await.ok()?;
             let state = BreakerState::decode(held.as_deref().unwrap_or_default());
             let Some(new) = change(&state) else {
                 self.view().state = state;
@@ -114,7 +112,7 @@ impl Breaker {
             };
             let encoded = new.encode();
             let unchanged = held.as_deref() == Some(encoded.as_str());
-            if unchanged || self.cache.compare_and_set(KEY, held.as_deref(), &encoded, KEEP, now).await.ok()? {
+            if unchanged || self.cache.compare_and_set(BREAKER_KEY, held.as_deref(), &encoded, KEEP, now).await.ok()? {
                 self.view().state = new;
                 return Some(true);
             }

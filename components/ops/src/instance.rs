@@ -1,0 +1,68 @@
+//! What one instance keeps between requests: connections. Never a request's data.
+
+use crate::routes::{Look, Lookout};
+use crate::store;
+use connectivity_domain::breaker::{Admission, BREAKER_KEY, BreakerState, Policy};
+use connectivity_kit::cache::Cache;
+use connectivity_kit::database::Database;
+use connectivity_kit::log::{self, Level};
+use connectivity_kit::runtime;
+use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Invalid, Reader, log_level};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How long a look may take: a probe has three seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+static INSTANCE: OnceLock<Instance> = OnceLock::new();
+
+pub(crate) struct Instance {
+    database: Database,
+    cache: Cache,
+}
+
+/// The instance, made at its first request; none as long as its settings are wrong.
+pub(crate) async fn get() -> Option<&'static Instance> {
+    if let Some(instance) = INSTANCE.get() {
+        return Some(instance);
+    }
+    match settings().await {
+        Ok((database, cache)) => {
+            let instance = Instance { database: Database::new(&database), cache: Cache::new(&cache) };
+            Some(INSTANCE.get_or_init(|| instance))
+        }
+        Err(problems) => {
+            log::line(Level::Error, "settings", &[("cause", problems.to_string().into())]);
+            None
+        }
+    }
+}
+
+async fn settings() -> Result<(DatabaseSettings, CacheSettings), Invalid> {
+    let names: Vec<_> = ["log_level"].into_iter().chain(DatabaseSettings::NAMES).chain(CacheSettings::NAMES).collect();
+    let mut reader = Reader::of_host(&names).await;
+    let settings = (DatabaseSettings::read(&mut reader), CacheSettings::read(&mut reader));
+    log::set_threshold(log_level(&mut reader));
+    reader.finish(settings)
+}
+
+impl Lookout for &'static Instance {
+    async fn database(&self) -> Look {
+        let started = Instant::now();
+        let answers = runtime::timeout(PATIENCE, store::answers(&self.database)).await.unwrap_or(false);
+        Look { status: if answers { "up" } else { "down" }, latency: started.elapsed() }
+    }
+
+    async fn cache(&self) -> (Look, Option<&'static str>) {
+        let (started, now) = (Instant::now(), runtime::now());
+        let held = self.cache.get(BREAKER_KEY, now).await;
+        let status = if held.is_ok() { "up" } else { "down" };
+        let state = held.ok().map(|held| held.as_deref().map_or_else(BreakerState::default, BreakerState::decode));
+        let breaker = state.map(|state| match state.admit(now, &Policy::DEFAULT) {
+            Admission::Go => "closed",
+            Admission::Refuse { .. } => "open",
+            Admission::Probe(_) => "probing",
+        });
+        (Look { status, latency: started.elapsed() }, breaker)
+    }
+}

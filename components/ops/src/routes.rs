@@ -1,0 +1,62 @@
+//! The probes. What they need of the servers is behind a port.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::future::Future;
+use std::time::Duration;
+
+/// What a look at a server showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// `up` or `down`; of the breaker `closed`, `open` or `probing`.
+    pub(crate) status: &'static str,
+    /// How long it took.
+    pub(crate) latency: Duration,
+}
+
+/// Looks at the servers.
+pub(crate) trait Lookout: Clone + Send + Sync + 'static {
+    /// Can records be read?
+    fn database(&self) -> impl Future<Output = Look> + Send;
+    /// Does the cache answer, and if it does, what does it know of the breaker before the registry?
+    fn cache(&self) -> impl Future<Output = (Look, Option<&'static str>)> + Send;
+}
+
+/// The routes; without a lookout the settings are wrong.
+pub(crate) fn router<L: Lookout>(lookout: Option<L>) -> Router {
+    Router::new().route("/health/live", get(live)).route("/health/ready", get(ready::<L>)).with_state(lookout)
+}
+
+/// Whoever can say so is alive, whatever else is down: a restart would not mend that.
+async fn live() -> Json<Value> {
+    Json(json!({"status": "alive"}))
+}
+
+/// Ready is who can keep records: without the database nothing is answered, without the rest it is.
+async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
+    let Some(lookout) = lookout else {
+        let body = json!({"status": "not ready", "reason": "the settings are wrong: see the log"});
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    };
+    let database = lookout.database().await;
+    let (cache, breaker) = lookout.cache().await;
+    let is_ready = database.status == "up";
+    let body = json!({
+        "status": if is_ready { "ready" } else { "not ready" },
+        "dependencies": {
+            "database": dependency(&database, true),
+            "cache": dependency(&cache, false),
+            "registry_breaker": {"status": breaker.unwrap_or("unknown"), "needed": false},
+        },
+    });
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
+}
+
+fn dependency(look: &Look, needed: bool) -> Value {
+    json!({"status": look.status, "latency_ms": look.latency.as_secs_f64() * 1000.0, "needed": needed})
+}
