@@ -1,7 +1,7 @@
 //! Is the service alive, and can it do its work? `/health/live` and `/health/ready`, for probes.
 
 #![cfg_attr(
-    not(target_family = "wasm"),
+    not(any(target_family = "wasm", test)),
     expect(dead_code, reason = "the handler, which uses it all, exists in wasm only")
 )]
 
