@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use connectivity_tests::access::{Access, OPERATOR, On, SECRETS};
 use connectivity_tests::client::{Client, check_request};
-use http::Request;
+use http::{Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -18,9 +18,13 @@ async fn known_client(on: On) {
     let text = |name: &str| next.json()[name].as_str().expect("a token").to_owned();
     let (newer, refresh) = (text("access"), text("refresh"));
     assert_eq!((access.check(&newer).await, access.check(&pair.access).await), (200, 200));
+    let verify = async |token: &str| access.post("/api/v1/token/verify/", &json!({"token": token})).await.status;
+    assert_eq!((verify(&newer).await, verify(&refresh).await), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(verify(&pair.refresh).await, StatusCode::UNAUTHORIZED, "it has been used");
     assert_eq!(access.post("/api/v1/auth/logout/", &json!({"refresh": refresh})).await.status, 200);
     for token in [&newer, &pair.access] {
         assert_eq!(access.check(token).await, 401, "it ended with its session");
+        assert_eq!(verify(token).await, StatusCode::UNAUTHORIZED);
     }
     for used in [&pair.refresh, &refresh] {
         assert_eq!(access.post("/api/v1/token/refresh/", &json!({"refresh": used})).await.status, 401);
@@ -251,6 +255,36 @@ async fn a_name_that_exists_takes_as_long_as_one_that_does_not() {
 fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
+}
+
+async fn by_address(on: On) {
+    let access = Access::start(on, &[("throttle_anon", "3/day"), ("trusted_proxies", "127.0.0.1")]).await;
+    let knock = async |from: &str| {
+        let request = Request::post(access.host.url("/api/v1/token/verify/"))
+            .header("content-type", "application/json")
+            .header("x-forwarded-for", from);
+        access.client.send(request.body(Full::from("{\"token\": \"none\"}")).expect("a request")).await
+    };
+    for left in ["r=2", "r=1", "r=0"] {
+        let answer = knock("198.51.100.7").await;
+        assert_eq!(answer.status, 401, "{answer:?}");
+        assert!(answer.header("ratelimit").is_some_and(|value| value.contains(left)), "{answer:?}");
+    }
+    let refused = knock("198.51.100.7").await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(refused.header("ratelimit-policy"), Some("\"anonymous\";q=3;w=86400"));
+    assert_eq!(knock("198.51.100.8").await.status, 401, "another address has calls of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_without_a_token_are_throttled_by_address_embedded() {
+    by_address(On::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_without_a_token_are_throttled_by_address_on_servers() {
+    by_address(On::Servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
