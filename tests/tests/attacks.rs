@@ -11,6 +11,7 @@ use http_body_util::Full;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +62,22 @@ fn manifest() -> (BTreeSet<String>, Vec<String>) {
     (components, triggers.iter().map(|trigger| text(trigger, "route")).collect())
 }
 
+/// The sources in a folder and those below it.
+fn sources(folder: &Path) -> Vec<String> {
+    let paths = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(
+            |path| {
+                if path.is_dir() { sources(&path) } else { vec![std::fs::read_to_string(path).expect("text")] }
+            },
+        )
+        .collect()
+}
+
 /// The paths that a component's source gives to its router.
 fn served(component: &str) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
-    for file in std::fs::read_dir(root().join(format!("components/{component}/src"))).expect("a source") {
-        let source = std::fs::read_to_string(file.expect("a file").path()).expect("text");
+    for source in sources(&root().join(format!("components/{component}/src"))) {
         for call in source.split(".route(").skip(1) {
             let path = call.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
             paths.extend(path.filter(|path| path.starts_with('/')).map(str::to_owned));

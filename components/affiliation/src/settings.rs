@@ -1,38 +1,25 @@
 //! The component's settings.
 
-use connectivity_kit::log;
-use connectivity_kit::settings::{
-    CacheSettings, DatabaseSettings, GuardSettings, Invalid, Reader, TokenSettings, log_level,
-};
+use connectivity_kit::settings::{Invalid, Reader, ServiceSettings};
 use std::time::Duration;
 
 /// What the component needs to know. Holds secrets: no `Debug`.
 pub(crate) struct Settings {
-    pub(crate) database: DatabaseSettings,
-    pub(crate) cache: CacheSettings,
-    pub(crate) tokens: TokenSettings,
-    pub(crate) guard: GuardSettings,
+    pub(crate) service: ServiceSettings,
     /// `affiliation_cache_seconds`; `None`: nothing is answered from the cache.
     pub(crate) remember_affiliated: Option<Duration>,
     /// `affiliated_status` is 204: "already affiliated" is answered without a body.
     pub(crate) affiliated_without_body: bool,
 }
 
-const NAMES: [&str; 3] = ["affiliation_cache_seconds", "affiliated_status", "log_level"];
+const NAMES: [&str; 2] = ["affiliation_cache_seconds", "affiliated_status"];
 
 /// A day: an affiliation ended since then would still be answered with.
 const LONGEST_MEMORY: u64 = 86_400;
 
 impl Settings {
     pub(crate) async fn of_host() -> Result<Self, Invalid> {
-        let names: Vec<_> = NAMES
-            .into_iter()
-            .chain(DatabaseSettings::NAMES)
-            .chain(CacheSettings::NAMES)
-            .chain(TokenSettings::NAMES)
-            .chain(GuardSettings::NAMES)
-            .collect();
-        Self::read(Reader::of_host(&names).await)
+        Self::read(ServiceSettings::reader(&NAMES).await)
     }
 
     pub(crate) fn read(mut reader: Reader) -> Result<Self, Invalid> {
@@ -42,14 +29,10 @@ impl Settings {
             reader.wrong("affiliated_status", "must be 200 or 204");
         }
         let settings = Self {
-            database: DatabaseSettings::read(&mut reader),
-            cache: CacheSettings::read(&mut reader),
-            tokens: TokenSettings::read(&mut reader),
-            guard: GuardSettings::read(&mut reader),
+            service: ServiceSettings::read(&mut reader),
             remember_affiliated: (seconds > 0).then(|| Duration::from_secs(seconds)),
             affiliated_without_body: affiliated_status == "204",
         };
-        log::set_threshold(log_level(&mut reader));
         reader.finish(settings)
     }
 }

@@ -47,29 +47,27 @@ impl Store {
 
 impl CheckStore for Store {
     async fn record(&self, record: &CheckRecord) -> Result<(), StoreError> {
-        let truth = |truth| Value::Integer(i64::from(truth));
         let parameters = vec![
-            text(record.id()),
-            text(record.citizen().as_str()),
-            text(record.status().as_str()),
-            record.status().exists_in_system().map_or(Value::Null, truth),
+            Value::text(record.id()),
+            Value::text(record.citizen().as_str()),
+            Value::text(record.status().as_str()),
+            record.status().exists_in_system().map_or(Value::Null, Value::truth),
             Value::optional(record.citizen_data()),
-            text(record.message()),
-            text(&record.checked_at().to_sql()),
+            Value::text(record.message()),
+            Value::text(&record.checked_at().to_sql()),
             record.status_code().map_or(Value::Null, |status| Value::Integer(i64::from(status))),
         ];
         self.run(INSERT, parameters).await.map(|_| ())
     }
 
     async fn history(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<StoredCheck>), StoreError> {
-        let citizen = text(citizen.as_str());
+        let citizen = Value::text(citizen.as_str());
         let count = self.run(COUNT, vec![citizen.clone()]).await?;
         let count = match count.first().map(Vec::as_slice) {
             Some([Value::Integer(count)]) => u64::try_from(*count).unwrap_or_default(),
             _ => return Err(StoreError),
         };
-        let number = |number| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-        let rows = self.run(PAGE, vec![citizen, number(page.size()), number(page.offset())]).await?;
+        let rows = self.run(PAGE, vec![citizen, Value::number(page.size()), Value::number(page.offset())]).await?;
         let checks: Option<Vec<_>> = rows.into_iter().map(stored).collect();
         let checks = checks.ok_or_else(|| {
             log::line(Level::Error, "a row of affiliation_checks cannot be read", &[]);
@@ -87,10 +85,6 @@ fn stored(row: Row) -> Option<StoredCheck> {
     };
     let (status, checked_at) = (CheckStatus::parse(&status)?, Timestamp::parse_sql(&checked_at)?);
     Some(StoredCheck { id, status, message, checked_at })
-}
-
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
 }
 
 /// Affiliated citizens in the cache, for `affiliation_cache_seconds`.

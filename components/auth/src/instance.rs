@@ -11,7 +11,7 @@ use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
 use connectivity_kit::guard::Guard;
-use connectivity_kit::log::{self, Level};
+use connectivity_kit::instance;
 use connectivity_kit::token::Verifier;
 use connectivity_kit::{request, runtime};
 use http::Request;
@@ -30,34 +30,25 @@ pub(crate) struct Instance {
 
 /// The instance, made at its first request; none as long as its settings are wrong.
 pub(crate) async fn get() -> Option<&'static Instance> {
-    if let Some(instance) = INSTANCE.get() {
-        return Some(instance);
-    }
-    match Settings::of_host().await {
-        Ok(settings) => Instance::new(settings).map(|instance| INSTANCE.get_or_init(|| instance)),
-        Err(problems) => {
-            log::line(Level::Error, "settings", &[("cause", problems.to_string().into())]);
-            None
-        }
-    }
+    instance::get(&INSTANCE, Settings::of_host(), Instance::new).await
 }
 
 impl Instance {
-    fn new(settings: Settings) -> Option<Self> {
-        let database = Arc::new(Database::new(&settings.database));
-        let cache = Arc::new(Cache::new(&settings.cache));
+    fn new(settings: Settings) -> Self {
+        let database = Arc::new(Database::new(&settings.service.database));
+        let cache = Arc::new(Cache::new(&settings.service.cache));
         let keeper = Keeper {
-            signer: settings.signer?,
+            signer: settings.signer,
             argon: Argon::new(),
             key_set: settings.key_set,
             public_url: settings.public_url,
             seeds: settings.seeds,
             planted: AtomicBool::new(false),
         };
-        let verifier = Verifier::new(&settings.tokens);
-        let guard = Guard::new("auth", verifier, &settings.guard, Arc::clone(&cache), Arc::clone(&database));
-        let cors = settings.guard.cors;
-        Some(Self { guard: Arc::new(guard), keeper: Arc::new(keeper), database, cache, cors })
+        let verifier = Verifier::new(&settings.service.tokens);
+        let guard = Guard::new("auth", verifier, &settings.service.guard, Arc::clone(&cache), Arc::clone(&database));
+        let cors = settings.service.guard.cors;
+        Self { guard: Arc::new(guard), keeper: Arc::new(keeper), database, cache, cors }
     }
 
     /// Which pages may read the answers.

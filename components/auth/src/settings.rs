@@ -2,20 +2,13 @@
 
 use crate::keys::{KeyError, Lifetimes, Signer};
 use crate::seed::Seed;
-use connectivity_kit::log;
-use connectivity_kit::settings::{
-    CacheSettings, DatabaseSettings, GuardSettings, Invalid, Reader, TokenSettings, log_level,
-};
+use connectivity_kit::settings::{Invalid, Reader, ServiceSettings};
 use std::time::Duration;
 
 /// What the component needs to know. Holds secrets: no `Debug`.
 pub(crate) struct Settings {
-    pub(crate) database: DatabaseSettings,
-    pub(crate) cache: CacheSettings,
-    pub(crate) tokens: TokenSettings,
-    pub(crate) guard: GuardSettings,
-    /// None only if the settings are invalid.
-    pub(crate) signer: Option<Signer>,
+    pub(crate) service: ServiceSettings,
+    pub(crate) signer: Signer,
     pub(crate) seeds: Vec<Seed>,
     /// `jwt_public_keys`, as it is to be published.
     pub(crate) key_set: String,
@@ -23,28 +16,21 @@ pub(crate) struct Settings {
     pub(crate) public_url: String,
 }
 
-const NAMES: [&str; 6] =
-    ["jwt_signing_key", "jwt_access_minutes", "jwt_refresh_days", "service_accounts", "public_url", "log_level"];
+const NAMES: [&str; 5] =
+    ["jwt_signing_key", "jwt_access_minutes", "jwt_refresh_days", "service_accounts", "public_url"];
 
 impl Settings {
     pub(crate) async fn of_host() -> Result<Self, Invalid> {
-        let names: Vec<_> = NAMES
-            .into_iter()
-            .chain(DatabaseSettings::NAMES)
-            .chain(CacheSettings::NAMES)
-            .chain(TokenSettings::NAMES)
-            .chain(GuardSettings::NAMES)
-            .collect();
-        Self::read(Reader::of_host(&names).await)
+        Self::read(ServiceSettings::reader(&NAMES).await)
     }
 
     pub(crate) fn read(mut reader: Reader) -> Result<Self, Invalid> {
-        let tokens = TokenSettings::read(&mut reader);
+        let service = ServiceSettings::read(&mut reader);
         let lifetimes = Lifetimes {
             access: Duration::from_mins(reader.number("jwt_access_minutes", 1..=1_440)),
             refresh: Duration::from_hours(24 * reader.number("jwt_refresh_days", 1..=365)),
         };
-        let signer = Signer::new(&tokens, reader.secret("jwt_signing_key").trim(), lifetimes);
+        let signer = Signer::new(&service.tokens, reader.secret("jwt_signing_key").trim(), lifetimes);
         let signer = signer.map_err(|error| match error {
             KeyError::NotAKey => {
                 reader.wrong("jwt_signing_key", "must be a private key in PEM (PKCS #8) of Ed25519 or P-256");
@@ -53,7 +39,7 @@ impl Settings {
                 reader.wrong("jwt_public_keys", "must hold the public key of jwt_signing_key: nobody could verify it");
             }
         });
-        let seeds = Seed::read(&reader.secret("service_accounts"), &tokens.secret).unwrap_or_else(|what| {
+        let seeds = Seed::read(&reader.secret("service_accounts"), &service.tokens.secret).unwrap_or_else(|what| {
             reader.wrong("service_accounts", &what);
             Vec::new()
         });
@@ -61,18 +47,9 @@ impl Settings {
         if !public_url.is_empty() && !public_url.starts_with("https://") && !public_url.starts_with("http://") {
             reader.wrong("public_url", "must look like https://host");
         }
-        let settings = Self {
-            database: DatabaseSettings::read(&mut reader),
-            cache: CacheSettings::read(&mut reader),
-            guard: GuardSettings::read(&mut reader),
-            key_set: key_set(&reader.text("jwt_public_keys")),
-            signer: signer.ok(),
-            tokens,
-            seeds,
-            public_url,
-        };
-        log::set_threshold(log_level(&mut reader));
-        reader.finish(settings)
+        let Ok(signer) = signer else { return Err(reader.into_problems()) };
+        let key_set = key_set(&reader.text("jwt_public_keys"));
+        reader.finish(Self { service, signer, seeds, key_set, public_url })
     }
 }
 

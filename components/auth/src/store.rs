@@ -130,7 +130,7 @@ impl Store {
 
 impl Accounts for Store {
     async fn find(&self, name: &AccountName) -> Result<Option<Stored>, StoreError> {
-        Ok(self.read(ACCOUNT, vec![text(name.as_str())], account).await?.pop())
+        Ok(self.read(ACCOUNT, vec![Value::text(name.as_str())], account).await?.pop())
     }
 
     async fn list(&self) -> Result<Vec<Account>, StoreError> {
@@ -141,14 +141,14 @@ impl Accounts for Store {
     async fn insert(&self, stored: &Stored) -> Result<bool, StoreError> {
         let account = &stored.account;
         let parameters = vec![
-            text(account.name.as_str()),
-            text(&stored.secret_hash),
-            text(&account.scopes.to_string()),
-            truth(account.disabled),
+            Value::text(account.name.as_str()),
+            Value::text(&stored.secret_hash),
+            Value::text(&account.scopes.to_string()),
+            Value::truth(account.disabled),
             Value::optional(stored.seed.as_deref()),
-            time(account.created_at),
-            time(account.rotated_at),
-            account.last_used_at.map_or(Value::Null, time),
+            Value::time(account.created_at),
+            Value::time(account.rotated_at),
+            account.last_used_at.map_or(Value::Null, Value::time),
         ];
         match self.database.run(INSERT_ACCOUNT, parameters).await {
             Ok(_) => Ok(true),
@@ -161,60 +161,62 @@ impl Accounts for Store {
         let secret = change.secret.as_ref();
         let parameters = vec![
             Value::optional(change.scopes.as_ref().map(Scopes::to_string).as_deref()),
-            change.disabled.map_or(Value::Null, truth),
+            change.disabled.map_or(Value::Null, Value::truth),
             Value::optional(secret.map(|secret| secret.hash.as_str())),
-            secret.map_or(Value::Null, |secret| time(secret.at)),
+            secret.map_or(Value::Null, |secret| Value::time(secret.at)),
             Value::optional(change.seed.as_deref()),
-            text(name.as_str()),
+            Value::text(name.as_str()),
         ];
         self.run(CHANGE_ACCOUNT, parameters).await.map(|_| ())
     }
 
     async fn delete(&self, name: &AccountName) -> Result<(), StoreError> {
-        self.run(DELETE_ACCOUNT, vec![text(name.as_str())]).await.map(|_| ())
+        self.run(DELETE_ACCOUNT, vec![Value::text(name.as_str())]).await.map(|_| ())
     }
 
     async fn used(&self, name: &AccountName, at: Timestamp) -> Result<(), StoreError> {
-        self.run(USED, vec![time(at), text(name.as_str())]).await.map(|_| ())
+        self.run(USED, vec![Value::time(at), Value::text(name.as_str())]).await.map(|_| ())
     }
 }
 
 impl Sessions for Store {
     async fn begin(&self, session: &Session) -> Result<(), StoreError> {
-        self.run(CLEAN, vec![time(session.created_at)]).await?;
+        self.run(CLEAN, vec![Value::time(session.created_at)]).await?;
         let parameters = vec![
-            text(&session.id),
-            text(&session.subject),
+            Value::text(&session.id),
+            Value::text(&session.subject),
             Value::optional(session.refresh_id.as_deref()),
-            time(session.created_at),
-            time(session.expires_at),
+            Value::time(session.created_at),
+            Value::time(session.expires_at),
         ];
         self.run(BEGIN, parameters).await.map(|_| ())
     }
 
     async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
-        Ok(self.read(SESSION, vec![text(id)], session).await?.pop())
+        Ok(self.read(SESSION, vec![Value::text(id)], session).await?.pop())
     }
 
     async fn exchange(&self, id: &str, old: &str, new: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-        self.run(EXCHANGE, vec![text(new), time(expires_at), text(id), text(old)]).await.map(|_| ())
+        self.run(EXCHANGE, vec![Value::text(new), Value::time(expires_at), Value::text(id), Value::text(old)])
+            .await
+            .map(|_| ())
     }
 
     async fn end(&self, session: &Session, at: Timestamp) -> Result<(), StoreError> {
         let parameters = vec![
-            text(&session.id),
-            text(&session.subject),
-            time(session.created_at),
-            time(session.expires_at),
-            time(at),
-            time(at),
+            Value::text(&session.id),
+            Value::text(&session.subject),
+            Value::time(session.created_at),
+            Value::time(session.expires_at),
+            Value::time(at),
+            Value::time(at),
         ];
         self.run(END, parameters).await.map(|_| ())
     }
 
     async fn end_all(&self, subject: &str, at: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let living = self.read(LIVING_SESSIONS, vec![text(subject), time(at)], session).await?;
-        self.run(END_ALL, vec![time(at), text(subject)]).await?;
+        let living = self.read(LIVING_SESSIONS, vec![Value::text(subject), Value::time(at)], session).await?;
+        self.run(END_ALL, vec![Value::time(at), Value::text(subject)]).await?;
         Ok(living)
     }
 }
@@ -222,13 +224,13 @@ impl Sessions for Store {
 impl Audit for Store {
     async fn note(&self, event: Event, subject: &str, visitor: &Visitor, at: Timestamp) -> Result<(), StoreError> {
         let parameters = vec![
-            text(&(self.new_id)()),
-            time(at),
-            text(event.as_str()),
-            text(subject),
+            Value::text(&(self.new_id)()),
+            Value::time(at),
+            Value::text(event.as_str()),
+            Value::text(subject),
             Value::optional(visitor.actor.as_deref()),
             Value::optional(visitor.address.as_deref()),
-            text(&visitor.request_id),
+            Value::text(&visitor.request_id),
         ];
         self.run(NOTE, parameters).await.map(|_| ())
     }
@@ -237,47 +239,24 @@ impl Audit for Store {
 fn account(row: Row) -> Option<Stored> {
     let [name, hash, scopes, disabled, seed, created, rotated, used] = <[Value; 8]>::try_from(row).ok()?;
     let account = Account {
-        name: AccountName::parse(&string(name)?).ok()?,
-        scopes: Scopes::parse(&string(scopes)?).ok()?,
+        name: AccountName::parse(&name.into_text()?).ok()?,
+        scopes: Scopes::parse(&scopes.into_text()?).ok()?,
         disabled: disabled != Value::Integer(0),
-        created_at: moment(created)?,
-        rotated_at: moment(rotated)?,
-        last_used_at: moment(used),
+        created_at: created.into_time()?,
+        rotated_at: rotated.into_time()?,
+        last_used_at: used.into_time(),
     };
-    Some(Stored { account, secret_hash: string(hash)?, seed: string(seed) })
+    Some(Stored { account, secret_hash: hash.into_text()?, seed: seed.into_text() })
 }
 
 fn session(row: Row) -> Option<Session> {
     let [id, subject, refresh, created, expires, revoked] = <[Value; 6]>::try_from(row).ok()?;
     Some(Session {
-        id: string(id)?,
-        subject: string(subject)?,
-        refresh_id: string(refresh),
-        created_at: moment(created)?,
-        expires_at: moment(expires)?,
-        revoked_at: moment(revoked),
+        id: id.into_text()?,
+        subject: subject.into_text()?,
+        refresh_id: refresh.into_text(),
+        created_at: created.into_time()?,
+        expires_at: expires.into_time()?,
+        revoked_at: revoked.into_time(),
     })
-}
-
-fn string(value: Value) -> Option<String> {
-    match value {
-        Value::Text(text) => Some(text),
-        Value::Null | Value::Integer(_) => None,
-    }
-}
-
-fn moment(value: Value) -> Option<Timestamp> {
-    Timestamp::parse_sql(&string(value)?)
-}
-
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
-}
-
-fn time(time: Timestamp) -> Value {
-    Value::Text(time.to_sql())
-}
-
-fn truth(truth: bool) -> Value {
-    Value::Integer(i64::from(truth))
 }

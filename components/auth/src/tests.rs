@@ -1,30 +1,25 @@
 //! The routes, with ports in memory: status and body.
 
-use crate::keys::{KeyError, Lifetimes, Signer};
+use crate::keys::{Lifetimes, Signer};
 use crate::routes::router;
 use crate::secrets::Argon;
 use crate::seed::Seed;
 use crate::services::{Keeper, Services};
-use crate::settings::Settings;
 use axum::body::Bytes;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connectivity_domain::access::fakes::{FakeAccess, FakeFailedLogins};
 use connectivity_domain::access::{Event, Visitor};
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::answer;
 use connectivity_kit::guard::Guard;
-use connectivity_kit::settings::{Reader, TokenSettings};
+use connectivity_kit::settings::TokenSettings;
 use connectivity_kit::token::Verifier;
-use connectivity_kit::token::jwks::KeySet;
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey;
-use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+mod settings;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
@@ -356,83 +351,4 @@ async fn a_variable_that_changes_changes_its_accounts_and_nothing_else_does() {
     let second = plant("another good secret").await;
     assert_ne!(first, second);
     assert_eq!(plant("another good secret").await, second, "the same again changes nothing");
-}
-
-#[test]
-fn accounts_of_the_variable_are_read_or_refused_without_their_secrets() {
-    for text in [
-        "nonsense hunter2hunter2hunter2",
-        "[{\"name\": \"a\", \"secret\": \"hunter2\", \"scopes\": [\"bridge\"]}]",
-        "[{\"name\": \"a b\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"bridge\"]}]",
-        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"all\"]}]",
-        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [], \"more\": 1}]",
-        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": []},
-          {\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": []}]",
-    ] {
-        let error = Seed::read(text, SECRET).err().expect("an error");
-        assert!(!error.contains("hunter2"), "{error}");
-    }
-    assert!(Seed::read(" ", SECRET).is_ok_and(|seeds| seeds.is_empty()));
-}
-
-#[test]
-fn a_signing_key_must_be_one_that_is_published() {
-    let key = SigningKey::from_bytes(&[7; 32]);
-    let private = key.to_pkcs8_pem(LineEnding::LF).expect("PEM");
-    let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
-    let public = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x}]}).to_string();
-    let mut settings = tokens();
-    assert_eq!(Signer::new(&settings, &private, LIFETIMES).err(), Some(KeyError::NotPublished));
-    assert_eq!(Signer::new(&settings, "not a key", LIFETIMES).err(), Some(KeyError::NotAKey));
-    settings.public_keys = KeySet::parse(public.as_bytes()).ok();
-    assert!(Signer::new(&settings, &private, LIFETIMES).is_ok());
-}
-
-#[test]
-fn settings_are_read_together() {
-    let read = |more: &[(&'static str, &'static str)]| {
-        let mut values = vec![
-            ("jwt_secret", SECRET),
-            ("jwt_issuer", "connectivity"),
-            ("jwt_audience", "connectivity"),
-            ("jwt_access_minutes", "15"),
-            ("jwt_refresh_days", "7"),
-            ("throttle_user", "1000/hour"),
-            ("throttle_anon", "100/hour"),
-            ("log_level", "info"),
-        ];
-        values.extend(more);
-        Settings::read(Reader::of_values(&values))
-    };
-    assert!(read(&[]).is_ok());
-    let wrong = [
-        ("jwt_signing_key", "nonsense"),
-        ("service_accounts", "{}"),
-        ("public_url", "example"),
-        ("jwt_refresh_days", "0"),
-    ];
-    let problems = read(&wrong).err().expect("problems").to_string();
-    for (name, _) in wrong {
-        assert!(problems.contains(name), "{name} in {problems}");
-    }
-}
-
-#[test]
-fn only_what_is_public_is_published() {
-    let values = [
-        ("jwt_secret", SECRET),
-        ("jwt_issuer", "c"),
-        ("jwt_audience", "c"),
-        ("jwt_access_minutes", "15"),
-        ("jwt_refresh_days", "7"),
-        ("throttle_user", "1000/hour"),
-        ("throttle_anon", "100/hour"),
-        ("log_level", "info"),
-        (
-            "jwt_public_keys",
-            "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"s\",\"k\":\"AAAA\"},{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"private\"}]}",
-        ),
-    ];
-    let set = Settings::read(Reader::of_values(&values)).map(|settings| settings.key_set).expect("settings");
-    assert!(set.contains("11qYAY") && !set.contains("private") && !set.contains("AAAA"), "{set}");
 }

@@ -8,7 +8,7 @@ use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
 use connectivity_kit::guard::Guard;
-use connectivity_kit::log::{self, Level};
+use connectivity_kit::instance;
 use connectivity_kit::registry::Plugin;
 use connectivity_kit::request;
 use connectivity_kit::runtime;
@@ -26,30 +26,21 @@ pub(crate) struct Instance {
 
 /// The instance, made at its first request; none as long as its settings are wrong.
 pub(crate) async fn get() -> Option<&'static Instance> {
-    if let Some(instance) = INSTANCE.get() {
-        return Some(instance);
-    }
-    match Settings::of_host().await {
-        Ok(settings) => Some(INSTANCE.get_or_init(|| Instance::new(settings))),
-        Err(problems) => {
-            log::line(Level::Error, "settings", &[("cause", problems.to_string().into())]);
-            None
-        }
-    }
+    instance::get(&INSTANCE, Settings::of_host(), Instance::new).await
 }
 
 impl Instance {
     fn new(settings: Settings) -> Self {
-        let database = Arc::new(Database::new(&settings.database));
-        let cache = Arc::new(Cache::new(&settings.cache));
-        let verifier = Verifier::new(&settings.tokens);
-        let guard = Guard::new("documents", verifier, &settings.guard, cache, Arc::clone(&database));
+        let database = Arc::new(Database::new(&settings.service.database));
+        let cache = Arc::new(Cache::new(&settings.service.cache));
+        let verifier = Verifier::new(&settings.service.tokens);
+        let guard = Guard::new("documents", verifier, &settings.service.guard, cache, Arc::clone(&database));
         Self { guard: Arc::new(guard), database, settings: Arc::new(settings) }
     }
 
     /// Which pages may read the answers.
     pub(crate) fn cors(&self) -> Option<&Cors> {
-        self.settings.guard.cors.as_ref()
+        self.settings.service.guard.cors.as_ref()
     }
 
     /// What the routes need to answer this request.

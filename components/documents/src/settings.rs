@@ -1,18 +1,12 @@
 //! The component's settings.
 
-use connectivity_kit::log;
-use connectivity_kit::settings::{
-    CacheSettings, DatabaseSettings, GuardSettings, Invalid, Reader, TokenSettings, log_level,
-};
+use connectivity_kit::settings::{Invalid, Reader, ServiceSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What the component needs to know. Holds secrets: no `Debug`.
 pub(crate) struct Settings {
-    pub(crate) database: DatabaseSettings,
-    pub(crate) cache: CacheSettings,
-    pub(crate) tokens: TokenSettings,
-    pub(crate) guard: GuardSettings,
+    pub(crate) service: ServiceSettings,
     pub(crate) routes: Arc<RouteSettings>,
 }
 
@@ -27,21 +21,14 @@ pub(crate) struct RouteSettings {
     pub(crate) failure_key: String,
 }
 
-const NAMES: [&str; 4] = ["registry_timeout_ms", "event_ready_key", "event_failure_key", "log_level"];
+const NAMES: [&str; 3] = ["registry_timeout_ms", "event_ready_key", "event_failure_key"];
 
 /// What two statements may take at worst.
 const STATEMENTS: Duration = Duration::from_secs(10);
 
 impl Settings {
     pub(crate) async fn of_host() -> Result<Self, Invalid> {
-        let names: Vec<_> = NAMES
-            .into_iter()
-            .chain(DatabaseSettings::NAMES)
-            .chain(CacheSettings::NAMES)
-            .chain(TokenSettings::NAMES)
-            .chain(GuardSettings::NAMES)
-            .collect();
-        Self::read(Reader::of_host(&names).await)
+        Self::read(ServiceSettings::reader(&NAMES).await)
     }
 
     fn read(mut reader: Reader) -> Result<Self, Invalid> {
@@ -52,14 +39,7 @@ impl Settings {
             ready_key: routing_key(&mut reader, "event_ready_key"),
             failure_key: routing_key(&mut reader, "event_failure_key"),
         };
-        let settings = Self {
-            database: DatabaseSettings::read(&mut reader),
-            cache: CacheSettings::read(&mut reader),
-            tokens: TokenSettings::read(&mut reader),
-            guard: GuardSettings::read(&mut reader),
-            routes: Arc::new(routes),
-        };
-        log::set_threshold(log_level(&mut reader));
+        let settings = Self { service: ServiceSettings::read(&mut reader), routes: Arc::new(routes) };
         reader.finish(settings)
     }
 }

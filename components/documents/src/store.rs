@@ -139,27 +139,27 @@ impl Store {
     }
 
     async fn by_message(&self, message_id: &MessageId) -> Result<Stored, StoreError> {
-        self.records(BY_MESSAGE, vec![text(message_id.as_str())]).await?.pop().ok_or(StoreError)
+        self.records(BY_MESSAGE, vec![Value::text(message_id.as_str())]).await?.pop().ok_or(StoreError)
     }
 
     async fn insert(&self, claim: &Claim) -> Result<bool, StoreError> {
         let (outbox, due) = match claim.origin {
             Origin::Queue => (Value::Null, Value::Null),
-            Origin::Http { hand_over } => (text("REQUEST"), time(hand_over)),
+            Origin::Http { hand_over } => (Value::text("REQUEST"), Value::time(hand_over)),
         };
         let request = &claim.request;
         let parameters = vec![
-            text(&claim.id),
-            text(claim.message_id.as_str()),
+            Value::text(&claim.id),
+            Value::text(claim.message_id.as_str()),
             Value::optional(request.document_id.as_deref()),
-            text(request.citizen.as_str()),
-            text(request.url.as_str()),
-            text(&request.title),
-            time(claim.at),
+            Value::text(request.citizen.as_str()),
+            Value::text(request.url.as_str()),
+            Value::text(&request.title),
+            Value::time(claim.at),
             Value::optional(claim.traceparent.as_deref()),
             Value::optional(claim.tracestate.as_deref()),
-            text(&claim.token),
-            time(claim.until),
+            Value::text(&claim.token),
+            Value::time(claim.until),
             outbox,
             due,
         ];
@@ -173,7 +173,7 @@ impl Store {
     async fn mark(&self, sql: Sql, first: Option<Value>, ids: &[String]) -> Result<(), StoreError> {
         for batch in ids.chunks(BATCH) {
             let padded = (0..BATCH).filter_map(|index| batch.get(index).or(batch.last()));
-            let parameters = first.iter().cloned().chain(padded.map(|id| text(id))).collect();
+            let parameters = first.iter().cloned().chain(padded.map(|id| Value::text(id))).collect();
             self.run(sql, parameters).await?;
         }
         Ok(())
@@ -192,8 +192,9 @@ impl DocumentStore for Store {
         let found = if found.record.status.is_final() || found.claimed_until > claim.at {
             found
         } else {
-            let (token, until) = (text(&claim.token), time(claim.until));
-            self.run(RECLAIM, vec![token, until, text(claim.message_id.as_str()), time(claim.at)]).await?;
+            let (token, until) = (Value::text(&claim.token), Value::time(claim.until));
+            self.run(RECLAIM, vec![token, until, Value::text(claim.message_id.as_str()), Value::time(claim.at)])
+                .await?;
             self.by_message(&claim.message_id).await?
         };
         Ok(if found.record.status.is_final() {
@@ -213,21 +214,21 @@ impl DocumentStore for Store {
         };
         let truth = outcome.status().auth_success().map_or(Value::Null, |truth| Value::Integer(i64::from(truth)));
         let parameters = vec![
-            text(outcome.status().as_str()),
+            Value::text(outcome.status().as_str()),
             truth,
             outcome.status_code().map_or(Value::Null, |status| Value::Integer(i64::from(status))),
             Value::optional(outcome.response()),
             Value::optional(outcome.message()),
-            time(at),
-            time(due),
-            text(claim.message_id.as_str()),
-            text(&claim.token),
+            Value::time(at),
+            Value::time(due),
+            Value::text(claim.message_id.as_str()),
+            Value::text(&claim.token),
         ];
         self.run(FINISH, parameters).await?;
-        let key = vec![text(claim.message_id.as_str()), text(&claim.token)];
+        let key = vec![Value::text(claim.message_id.as_str()), Value::text(&claim.token)];
         let finished = self.run(FINISHED_BY, key).await?;
         // What this claim both inserted and finished is known without reading it back.
-        if finished.first().is_some_and(|row| *row == [text(&claim.id)]) {
+        if finished.first().is_some_and(|row| *row == [Value::text(&claim.id)]) {
             let mut record = DocumentRecord::pending(claim);
             record.finish(outcome, at);
             return Ok(record);
@@ -236,20 +237,22 @@ impl DocumentStore for Store {
     }
 
     async fn release(&self, claim: &Claim, at: Timestamp) -> Result<(), StoreError> {
-        self.run(RELEASE, vec![time(at), text(claim.message_id.as_str()), text(&claim.token)]).await.map(|_| ())
+        self.run(RELEASE, vec![Value::time(at), Value::text(claim.message_id.as_str()), Value::text(&claim.token)])
+            .await
+            .map(|_| ())
     }
 }
 
 impl DocumentArchive for Store {
     async fn find(&self, id: &str) -> Result<Option<DocumentRecord>, StoreError> {
-        Ok(self.records(BY_ID, vec![text(id)]).await?.pop().map(|found| found.record))
+        Ok(self.records(BY_ID, vec![Value::text(id)]).await?.pop().map(|found| found.record))
     }
 
     async fn history(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<DocumentRecord>), StoreError> {
-        let citizen = text(citizen.as_str());
+        let citizen = Value::text(citizen.as_str());
         let count = self.run(COUNT, vec![citizen.clone()]).await?;
         let Some([Value::Integer(count)]) = count.first().map(Vec::as_slice) else { return Err(StoreError) };
-        let found = self.records(PAGE, vec![citizen, number(page.size()), number(page.offset())]).await?;
+        let found = self.records(PAGE, vec![citizen, Value::number(page.size()), Value::number(page.offset())]).await?;
         Ok((u64::try_from(*count).unwrap_or_default(), found.into_iter().map(|found| found.record).collect()))
     }
 }
@@ -262,16 +265,16 @@ impl Outbox for Store {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<DocumentRecord>, StoreError> {
-        if self.run(DUE, vec![time(now)]).await?.is_empty() {
+        if self.run(DUE, vec![Value::time(now)]).await?.is_empty() {
             return Ok(Vec::new());
         }
-        self.run(LEASE, vec![text(lease), time(until), time(now), number(limit)]).await?;
-        let found = self.records(BY_LEASE, vec![text(lease)]).await?;
+        self.run(LEASE, vec![Value::text(lease), Value::time(until), Value::time(now), Value::number(limit)]).await?;
+        let found = self.records(BY_LEASE, vec![Value::text(lease)]).await?;
         Ok(found.into_iter().map(|found| found.record).collect())
     }
 
     async fn results_published(&self, ids: &[String], at: Timestamp) -> Result<(), StoreError> {
-        self.mark(RESULTS_PUBLISHED, Some(time(at)), ids).await
+        self.mark(RESULTS_PUBLISHED, Some(Value::time(at)), ids).await
     }
 
     async fn requests_published(&self, ids: &[String]) -> Result<(), StoreError> {
@@ -300,48 +303,28 @@ fn stored(row: Row) -> Option<Stored> {
         until,
     ] = <[Value; 17]>::try_from(row).ok()?;
     let request = DocumentRequest {
-        citizen: CitizenId::parse(&string(citizen)?).ok()?,
-        url: DocumentUrl::parse(&string(url)?).ok()?,
-        title: string(title)?,
-        document_id: string(document_id),
+        citizen: CitizenId::parse(&citizen.into_text()?).ok()?,
+        url: DocumentUrl::parse(&url.into_text()?).ok()?,
+        title: title.into_text()?,
+        document_id: document_id.into_text(),
     };
-    let moment = |value| Timestamp::parse_sql(&string(value)?);
     let status_code = match code {
         Value::Integer(code) => Some(u16::try_from(code).ok()?),
         Value::Null | Value::Text(_) => None,
     };
     let record = DocumentRecord {
-        id: string(id)?,
-        message_id: MessageId::known(&string(message_id)?)?,
+        id: id.into_text()?,
+        message_id: MessageId::known(&message_id.into_text()?)?,
         request,
-        status: DocumentStatus::parse(&string(status)?)?,
+        status: DocumentStatus::parse(&status.into_text()?)?,
         status_code,
-        response: string(response),
-        error_message: string(error),
-        received_at: moment(received)?,
-        processed_at: moment(processed),
-        event_published_at: moment(published),
-        traceparent: string(parent),
-        tracestate: string(state),
+        response: response.into_text(),
+        error_message: error.into_text(),
+        received_at: received.into_time()?,
+        processed_at: processed.into_time(),
+        event_published_at: published.into_time(),
+        traceparent: parent.into_text(),
+        tracestate: state.into_text(),
     };
-    Some(Stored { record, claim: string(claim)?, claimed_until: moment(until)? })
-}
-
-fn string(value: Value) -> Option<String> {
-    match value {
-        Value::Text(text) => Some(text),
-        Value::Null | Value::Integer(_) => None,
-    }
-}
-
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
-}
-
-fn time(time: Timestamp) -> Value {
-    Value::Text(time.to_sql())
-}
-
-fn number(number: u64) -> Value {
-    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    Some(Stored { record, claim: claim.into_text()?, claimed_until: until.into_time()? })
 }

@@ -54,6 +54,22 @@ where
     write(answer).await
 }
 
+/// Answers one request with the routes of an instance; without one the settings are wrong.
+pub async fn serve_instance<I: Sync>(
+    request: spin_sdk::http::Request,
+    instance: Option<&'static I>,
+    cors: fn(&I) -> Option<&Cors>,
+    router: fn(&I, &Request<Body>) -> Router,
+) -> Result<types::Response, types::ErrorCode> {
+    serve(request, instance.and_then(cors), |request| async move {
+        match instance {
+            Some(instance) => route(router(instance, &request), request).await,
+            None => Problem::new(ProblemKind::NotReady, "the service is not configured: see its log").into_response(),
+        }
+    })
+    .await
+}
+
 fn refuse(error: &BodyError) -> Problem {
     let kind = match error {
         BodyError::TooLarge => ProblemKind::PayloadTooLarge,

@@ -7,6 +7,7 @@ use crate::log::{self, Level};
 use crate::pool::Pool;
 use crate::runtime;
 use crate::settings::DatabaseSettings;
+use connectivity_domain::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,39 @@ pub enum Value {
 }
 
 impl Value {
+    /// Text.
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+
+    /// A time, as records hold it.
+    pub fn time(time: Timestamp) -> Self {
+        Self::Text(time.to_sql())
+    }
+
+    /// A number; the largest there is for one that is larger.
+    pub fn number(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// A truth value: 1 or 0.
+    pub fn truth(truth: bool) -> Self {
+        Self::Integer(i64::from(truth))
+    }
+
+    /// The text, if it is one.
+    pub fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null | Self::Integer(_) => None,
+        }
+    }
+
+    /// The time, if it is one.
+    pub fn into_time(self) -> Option<Timestamp> {
+        Timestamp::parse_sql(&self.into_text()?)
+    }
+
     /// Text, or NULL where there is none.
     pub fn optional(text: Option<&str>) -> Self {
         text.map_or(Self::Null, |text| Self::Text(text.to_owned()))

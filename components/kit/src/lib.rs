@@ -7,6 +7,7 @@ pub mod cache;
 pub mod cors;
 pub mod database;
 pub mod guard;
+pub mod instance;
 pub mod log;
 pub mod pool;
 pub mod problem;

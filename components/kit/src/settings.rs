@@ -1,8 +1,10 @@
 //! Settings: read once per instance, validated together, all problems reported by name and never by value.
 
 mod guard;
+mod service;
 
 pub use guard::GuardSettings;
+pub use service::ServiceSettings;
 
 use crate::log::Level;
 use crate::token::jwks::KeySet;
@@ -72,6 +74,11 @@ impl Reader {
     /// Notes that a variable's value will not do.
     pub fn wrong(&mut self, name: &str, what: &str) {
         self.problems.push(format!("{name} {what}"));
+    }
+
+    /// What was wrong, for settings that cannot even be put together.
+    pub fn into_problems(self) -> Invalid {
+        Invalid(self.problems)
     }
 
     /// The settings, if nothing was wrong with them.

@@ -5,7 +5,8 @@ use crate::store;
 use connectivity_domain::breaker::{Admission, BREAKER_KEY, BreakerState, Policy};
 use connectivity_kit::cache::Cache;
 use connectivity_kit::database::Database;
-use connectivity_kit::log::{self, Level};
+use connectivity_kit::instance;
+use connectivity_kit::log;
 use connectivity_kit::runtime;
 use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Invalid, Reader, log_level};
 use std::sync::OnceLock;
@@ -23,19 +24,11 @@ pub(crate) struct Instance {
 
 /// The instance, made at its first request; none as long as its settings are wrong.
 pub(crate) async fn get() -> Option<&'static Instance> {
-    if let Some(instance) = INSTANCE.get() {
-        return Some(instance);
-    }
-    match settings().await {
-        Ok((database, cache)) => {
-            let instance = Instance { database: Database::new(&database), cache: Cache::new(&cache) };
-            Some(INSTANCE.get_or_init(|| instance))
-        }
-        Err(problems) => {
-            log::line(Level::Error, "settings", &[("cause", problems.to_string().into())]);
-            None
-        }
-    }
+    let make = |(database, cache): (DatabaseSettings, CacheSettings)| Instance {
+        database: Database::new(&database),
+        cache: Cache::new(&cache),
+    };
+    instance::get(&INSTANCE, settings(), make).await
 }
 
 async fn settings() -> Result<(DatabaseSettings, CacheSettings), Invalid> {

@@ -1,0 +1,93 @@
+//! What the component is told by its variables.
+
+use super::{LIFETIMES, SECRET, tokens};
+use crate::keys::{KeyError, Signer};
+use crate::seed::Seed;
+use crate::settings::Settings;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use connectivity_kit::settings::Reader;
+use connectivity_kit::token::jwks::KeySet;
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use serde_json::json;
+
+#[test]
+fn accounts_of_the_variable_are_read_or_refused_without_their_secrets() {
+    for text in [
+        "nonsense hunter2hunter2hunter2",
+        "[{\"name\": \"a\", \"secret\": \"hunter2\", \"scopes\": [\"bridge\"]}]",
+        "[{\"name\": \"a b\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"bridge\"]}]",
+        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"all\"]}]",
+        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [], \"more\": 1}]",
+        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": []},
+          {\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": []}]",
+    ] {
+        let error = Seed::read(text, SECRET).err().expect("an error");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    assert!(Seed::read(" ", SECRET).is_ok_and(|seeds| seeds.is_empty()));
+}
+
+#[test]
+fn a_signing_key_must_be_one_that_is_published() {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let private = key.to_pkcs8_pem(LineEnding::LF).expect("PEM");
+    let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
+    let public = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x}]}).to_string();
+    let mut settings = tokens();
+    assert_eq!(Signer::new(&settings, &private, LIFETIMES).err(), Some(KeyError::NotPublished));
+    assert_eq!(Signer::new(&settings, "not a key", LIFETIMES).err(), Some(KeyError::NotAKey));
+    settings.public_keys = KeySet::parse(public.as_bytes()).ok();
+    assert!(Signer::new(&settings, &private, LIFETIMES).is_ok());
+}
+
+#[test]
+fn settings_are_read_together() {
+    let read = |more: &[(&'static str, &'static str)]| {
+        let mut values = vec![
+            ("jwt_secret", SECRET),
+            ("jwt_issuer", "connectivity"),
+            ("jwt_audience", "connectivity"),
+            ("jwt_access_minutes", "15"),
+            ("jwt_refresh_days", "7"),
+            ("throttle_user", "1000/hour"),
+            ("throttle_anon", "100/hour"),
+            ("log_level", "info"),
+        ];
+        values.extend(more);
+        Settings::read(Reader::of_values(&values))
+    };
+    assert!(read(&[]).is_ok());
+    let wrong = [
+        ("jwt_signing_key", "nonsense"),
+        ("service_accounts", "{}"),
+        ("public_url", "example"),
+        ("jwt_refresh_days", "0"),
+    ];
+    let problems = read(&wrong).err().expect("problems").to_string();
+    for (name, _) in wrong {
+        assert!(problems.contains(name), "{name} in {problems}");
+    }
+}
+
+#[test]
+fn only_what_is_public_is_published() {
+    let values = [
+        ("jwt_secret", SECRET),
+        ("jwt_issuer", "c"),
+        ("jwt_audience", "c"),
+        ("jwt_access_minutes", "15"),
+        ("jwt_refresh_days", "7"),
+        ("throttle_user", "1000/hour"),
+        ("throttle_anon", "100/hour"),
+        ("log_level", "info"),
+        (
+            "jwt_public_keys",
+            "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"s\",\"k\":\"AAAA\"},{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"private\"}]}",
+        ),
+    ];
+    let set = Settings::read(Reader::of_values(&values)).map(|settings| settings.key_set).expect("settings");
+    assert!(set.contains("11qYAY") && !set.contains("private") && !set.contains("AAAA"), "{set}");
+}
