@@ -9,6 +9,7 @@ pub mod database;
 pub mod guard;
 pub mod instance;
 pub mod log;
+pub mod metrics;
 pub mod pool;
 pub mod problem;
 #[cfg(target_family = "wasm")]

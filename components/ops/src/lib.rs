@@ -1,4 +1,4 @@
-//! Is the service alive, and can it do its work? `/health/live` and `/health/ready`, for probes.
+//! How the service is: `/health/live` and `/health/ready` for probes, `/metrics` for Prometheus.
 
 #![cfg_attr(
     not(any(target_family = "wasm", test)),
@@ -9,6 +9,7 @@
 mod handler;
 #[cfg(target_family = "wasm")]
 mod instance;
+mod metrics;
 mod routes;
 #[cfg(target_family = "wasm")]
 mod store;

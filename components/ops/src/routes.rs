@@ -1,13 +1,17 @@
-//! The probes. What they need of the servers is behind a port.
+//! The probes and the metrics. What they need of the servers is behind a port.
 
+use crate::metrics::{Depth, Gauges, render};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::time::Duration;
+
+/// The text format of Prometheus.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What a look at a server showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +28,19 @@ pub(crate) trait Lookout: Clone + Send + Sync + 'static {
     fn database(&self) -> impl Future<Output = Look> + Send;
     /// Does the cache answer, and if it does, what does it know of the breaker before the registry?
     fn cache(&self) -> impl Future<Output = (Look, Option<&'static str>)> + Send;
+    /// What has been counted; none: the cache does not answer.
+    fn counts(&self) -> impl Future<Output = Option<Vec<(String, u64)>>> + Send;
+    /// What waits to be published; none: the database does not answer.
+    fn outbox(&self) -> impl Future<Output = Option<Depth>> + Send;
 }
 
 /// The routes; without a lookout the settings are wrong.
 pub(crate) fn router<L: Lookout>(lookout: Option<L>) -> Router {
-    Router::new().route("/health/live", get(live)).route("/health/ready", get(ready::<L>)).with_state(lookout)
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready::<L>))
+        .route("/metrics", get(metrics::<L>))
+        .with_state(lookout)
 }
 
 /// Whoever can say so is alive, whatever else is down: a restart would not mend that.
@@ -55,6 +67,22 @@ async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
     });
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()
+}
+
+/// What can be seen is told, whatever cannot.
+async fn metrics<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
+    let Some(lookout) = lookout else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the settings are wrong: see the log\n").into_response();
+    };
+    let (counts, outbox) = (lookout.counts().await, lookout.outbox().await);
+    let breaker = if counts.is_some() { lookout.cache().await.1 } else { None };
+    let gauges = Gauges {
+        database_up: outbox.is_some(),
+        cache_up: counts.is_some(),
+        breaker_open: breaker.map(|state| state != "closed"),
+        outbox,
+    };
+    ([(header::CONTENT_TYPE, TEXT)], render(&counts.unwrap_or_default(), &gauges)).into_response()
 }
 
 fn dependency(look: &Look, needed: bool) -> Value {
