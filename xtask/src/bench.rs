@@ -44,8 +44,7 @@ pub(crate) fn bench(what: &[String]) -> Result<(), Failure> {
 fn unguarded() -> Result<PathBuf, Failure> {
     announce("building the component without what is measured (the first time, all that it depends on)");
     let folder = target().join("bench-tokens-only");
-    let build =
-        ["build", "--release", "--target", build::TARGET, "-p", "affiliation", "--features", "bench-tokens-only"];
+    let build = ["wasm", "-p", "affiliation", "--features", "bench-tokens-only"];
     run(cargo(&build).arg("--target-dir").arg(&folder))?;
     Ok(folder.join(build::TARGET).join("release/affiliation.wasm"))
 }

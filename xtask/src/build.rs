@@ -33,12 +33,13 @@ pub(crate) fn native(command: &str, arguments: &[&str]) -> Command {
 pub(crate) fn components() -> Result<(), Failure> {
     add_target()?;
     announce("building the components");
-    run(&mut wasm("build"))
+    let all = COMPONENTS.iter().chain(&GUESTS);
+    all.map(|component| cargo(&["wasm", "-p", component])).try_for_each(|mut build| run(&mut build))
 }
 
-/// A cargo command on everything that is built for wasm.
-pub(crate) fn wasm(command: &str) -> Command {
-    let mut command = cargo(&[command, "--release", "--target", TARGET]);
+/// Clippy on everything that is built for wasm.
+pub(crate) fn wasm_clippy() -> Command {
+    let mut command = cargo(&["clippy", "--release", "--target", TARGET]);
     for component in COMPONENTS.iter().chain(&GUESTS) {
         command.args(["-p", component]);
     }

@@ -1,6 +1,6 @@
 //! Formatting and lints.
 
-use crate::build::{add_target, native, wasm};
+use crate::build::{add_target, native, wasm_clippy};
 use crate::deploy;
 use crate::run::{Failure, announce, cargo, program, run};
 use clap::Subcommand;
@@ -32,7 +32,7 @@ pub(crate) fn lint() -> Result<(), Failure> {
     let deny = ["--", "-D", "warnings"];
     run(native("clippy", &["--all-targets"]).args(deny))?;
     run(cargo(&["clippy", "--release", "-p", "xtask", "--all-targets"]).args(deny))?;
-    run(wasm("clippy").args(deny))?;
+    run(wasm_clippy().args(deny))?;
     for (tool, arguments) in [("cargo-deny", &["deny", "check"][..]), ("cargo-machete", &["machete"][..])] {
         let there = program(tool, &["--version"]).output().is_ok_and(|output| output.status.success());
         if there {

@@ -10,9 +10,6 @@ use std::process::{Command, Stdio};
 /// No component may be larger, in KiB: what is larger starts slowly.
 const LARGEST_COMPONENT: u64 = 2048;
 
-/// The one that also signs, and makes and compares the hashes of secrets. Nobody's check waits for it to start.
-const LARGEST_AUTH: u64 = 2560;
-
 /// Runs everything, and closes with a line that counts the tests.
 pub(crate) fn test() -> Result<(), Failure> {
     lint::lint()?;
@@ -52,9 +49,8 @@ fn check_sizes() -> Result<(), Failure> {
         let path = target().join(format!("wasm32-wasip2/release/{component}.wasm"));
         let size = std::fs::metadata(&path).map_err(failed(path.display().to_string()))?.len();
         println!("{component}.wasm: {} KiB", size / 1024);
-        let largest = if component == "auth" { LARGEST_AUTH } else { LARGEST_COMPONENT };
-        if size > largest * 1024 {
-            return Err(Failure(format!("{component}.wasm is larger than {largest} KiB")));
+        if size > LARGEST_COMPONENT * 1024 {
+            return Err(Failure(format!("{component}.wasm is larger than {LARGEST_COMPONENT} KiB")));
         }
     }
     Ok(())
