@@ -229,9 +229,14 @@ impl Session {
         self.send(&self.settings.exchange, routing_key, message).await
     }
 
+    /// The routing key of requests.
+    pub(crate) fn requests(&self) -> &str {
+        &self.settings.routing_key
+    }
+
     /// Publishes a request.
     pub(crate) async fn publish_request(&self, message: &Message) -> Result<(), AmqpError> {
-        self.publish(&self.settings.routing_key, message).await
+        self.publish(self.requests(), message).await
     }
 
     /// Puts a message straight back into the queue.

@@ -1,9 +1,11 @@
 //! The components, over HTTP.
 
-use crate::message::{Message, Request, TRACEPARENT, TRACESTATE};
+use crate::message::{Headers, Message, Request, TRACEPARENT, TRACESTATE};
 use crate::token::Tokens;
+use crate::trace::{Fault, Span};
 use connectivity_domain::document::DocumentStatus;
 use connectivity_domain::document::settlement::Reply;
+use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -14,6 +16,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long connecting may take.
 const CONNECTING: Duration = Duration::from_secs(3);
+
+/// Where requests are delivered.
+const DELIVERIES: &str = "/internal/v1/document-authentications";
 
 /// Something to publish.
 #[derive(Clone, Debug, Deserialize)]
@@ -81,45 +86,55 @@ impl Components {
     }
 
     /// Has a request authenticated. The event is that of a finished one.
-    pub(crate) async fn deliver(&self, message: &Message, request: &Request, last: bool) -> (Reply, Option<Event>) {
+    pub(crate) async fn deliver(
+        &self,
+        message: &Message,
+        request: &Request,
+        last: bool,
+        span: &Span,
+    ) -> (Reply, Option<Event>) {
         let body = json!({"message_id": request.id.as_str(), "message": request.object, "last": last});
-        match self.post::<Delivered>("/internal/v1/document-authentications", &body, Some(message)).await {
+        let call = Call::of(message, span.call(DELIVERIES));
+        match self.post::<Delivered>(DELIVERIES, &body, &call).await {
             Ok(delivered) => match DocumentStatus::parse(&delivered.status) {
                 Some(status) => (Reply::Finished(status), Some(delivered.event)),
-                None => (Reply::None, None),
+                None => (call.failed(Reply::None), None),
             },
-            Err(reply) => (reply, None),
+            Err(reply) => (call.failed(reply), None),
         }
     }
 
     /// Takes what has to be published.
     pub(crate) async fn lease(&self, limit: usize) -> Result<Vec<Event>, Reply> {
-        self.post::<Leased>("/internal/v1/outbox", &json!({"limit": limit}), None).await.map(|leased| leased.events)
+        let leased = self.post::<Leased>("/internal/v1/outbox", &json!({"limit": limit}), &Call::untraced()).await?;
+        Ok(leased.events)
     }
 
     /// Says what has been published.
     pub(crate) async fn published(&self, results: &[String], requests: &[String]) -> Result<(), Reply> {
         let body = json!({"results": results, "requests": requests});
-        self.send("/internal/v1/outbox/published", &body, None).await.map(|_| ())
+        self.send("/internal/v1/outbox/published", &body, &Call::untraced()).await.map(|_| ())
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value, message: Option<&Message>) -> Result<T, Reply> {
-        let response = self.send(path, body, message).await?;
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value, call: &Call) -> Result<T, Reply> {
+        let response = self.send(path, body, call).await?;
         response.json().await.map_err(|error| none(&error))
     }
 
-    async fn send(&self, path: &str, body: &Value, message: Option<&Message>) -> Result<reqwest::Response, Reply> {
+    async fn send(&self, path: &str, body: &Value, call: &Call) -> Result<reqwest::Response, Reply> {
         let token = self.tokens.get().await.map_err(|error| {
             tracing::warn!(cause = %error, "no token");
             Reply::None
         })?;
         let mut request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token).json(body);
-        for name in [TRACEPARENT, TRACESTATE] {
-            if let Some(value) = message.and_then(|message| message.headers.get(name)) {
+        for (name, value) in &call.headers {
+            // What others have put into a message's headers need not be fit for HTTP's.
+            if let Ok(value) = HeaderValue::from_str(value) {
                 request = request.header(name, value);
             }
         }
         let response = request.send().await.map_err(|error| none(&error))?;
+        call.span.answered(response.status().as_u16());
         if response.status().is_success() {
             return Ok(response);
         }
@@ -127,6 +142,31 @@ impl Components {
             self.tokens.forget();
         }
         Err(problem(response).await)
+    }
+}
+
+/// What a call belongs to.
+struct Call {
+    span: Span,
+    headers: Headers,
+}
+
+impl Call {
+    /// For a message.
+    fn of(message: &Message, span: Span) -> Self {
+        let mut headers = message.trace();
+        span.write(&mut headers);
+        Self { span, headers }
+    }
+
+    /// For no message in particular.
+    fn untraced() -> Self {
+        Self { span: Span::none(), headers: Headers::new() }
+    }
+
+    fn failed(&self, reply: Reply) -> Reply {
+        self.span.fail(Fault::of(&reply));
+        reply
     }
 }
 

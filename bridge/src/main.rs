@@ -11,6 +11,7 @@ mod settings;
 mod signing_key;
 mod status;
 mod token;
+mod trace;
 mod valve;
 mod worker;
 
@@ -41,6 +42,10 @@ Settings, from the environment, besides RABBITMQ_* (connectivity-bridge --help):
   BRIDGE_MAX_ATTEMPTS        5: how often the registry is asked about a message
   BRIDGE_LISTEN              127.0.0.1:9100: /health/live, /health/ready, /metrics
   BRIDGE_GRACE_SECONDS       20: how long what is in work may take to finish after SIGTERM
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                             an OTLP collector, such as http://127.0.0.1:4318: traces are exported there over HTTP. Of
+                             OpenTelemetry's other variables OTEL_SERVICE_NAME (connectivity-bridge),
+                             OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_* and OTEL_EXPORTER_OTLP_* hold
   RUST_LOG                   connectivity_bridge=info,warn";
 
 const ADMIN: &str = "\

@@ -21,6 +21,9 @@ pub(crate) const TRACEPARENT: &str = "traceparent";
 /// What goes with it.
 pub(crate) const TRACESTATE: &str = "tracestate";
 
+/// By name.
+pub(crate) type Headers = BTreeMap<String, String>;
+
 /// What a message carries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
@@ -28,7 +31,7 @@ pub(crate) struct Message {
     /// AMQP `message_id`
     pub(crate) id: Option<String>,
     /// Those with a text or a number in them.
-    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) headers: Headers,
 }
 
 /// A request that can be forwarded.
@@ -42,6 +45,12 @@ impl Message {
     /// A number in a header; 0 where there is none.
     pub(crate) fn number(&self, header: &str) -> u32 {
         self.headers.get(header).and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+
+    /// The headers of the trace it belongs to.
+    pub(crate) fn trace(&self) -> Headers {
+        let named = |name: &str| Some((name.to_owned(), self.headers.get(name)?.clone()));
+        [TRACEPARENT, TRACESTATE].into_iter().filter_map(named).collect()
     }
 
     /// Reads the request in it.
@@ -82,11 +91,9 @@ impl Message {
 
     /// The same message, fresh from the dead-letter queue.
     pub(crate) fn replayed(&self) -> Self {
-        let mut headers = BTreeMap::new();
-        for name in [TRACEPARENT, TRACESTATE, REPLAY] {
-            if let Some(value) = self.headers.get(name) {
-                headers.insert(name.to_owned(), value.clone());
-            }
+        let mut headers = self.trace();
+        if let Some(value) = self.headers.get(REPLAY) {
+            headers.insert(REPLAY.to_owned(), value.clone());
         }
         if self.headers.contains_key(ENDED) {
             headers.insert(REPLAY.to_owned(), (self.number(REPLAY) + 1).to_string());

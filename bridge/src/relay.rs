@@ -1,8 +1,9 @@
 //! The outbox: what was committed and not published by the one who got the answer. And the marks of what was.
 
-use crate::amqp::{AmqpError, Session};
+use crate::amqp::Session;
 use crate::components::{Components, Event, EventKind};
 use crate::status::{Counters, Status};
+use crate::trace::{Fault, Tracer};
 use connectivity_domain::document::settlement::told;
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub(crate) async fn relay(
     components: Arc<Components>,
     status: Arc<Status>,
     published: mpsc::UnboundedSender<(EventKind, String)>,
+    tracer: Tracer,
 ) {
     loop {
         tokio::time::sleep(EVERY).await;
@@ -43,7 +45,7 @@ pub(crate) async fn relay(
             };
             let taken = events.len();
             let sent: Vec<bool> = futures_util::stream::iter(events)
-                .map(|event| send(&session, &status, &published, event))
+                .map(|event| send(&session, &status, &published, &tracer, event))
                 .buffer_unordered(AT_ONCE)
                 .collect()
                 .await;
@@ -58,14 +60,18 @@ async fn send(
     session: &Session,
     status: &Status,
     published: &mpsc::UnboundedSender<(EventKind, String)>,
+    tracer: &Tracer,
     event: Event,
 ) -> bool {
-    let message = event.message();
-    let sent: Result<(), AmqpError> = match (event.kind, &event.routing_key) {
-        (EventKind::Result, Some(routing_key)) => session.publish(routing_key, &message).await,
-        (EventKind::Result, None) | (EventKind::Request, _) => session.publish_request(&message).await,
+    let mut message = event.message();
+    let routing_key = match (event.kind, &event.routing_key) {
+        (EventKind::Result, Some(routing_key)) => routing_key,
+        (EventKind::Result, None) | (EventKind::Request, _) => session.requests(),
     };
-    if let Err(error) = sent {
+    let span = tracer.send(routing_key, &message.headers);
+    span.write(&mut message.headers);
+    if let Err(error) = session.publish(routing_key, &message).await {
+        span.fail(Some(Fault::NotPublished));
         // Its lease runs out, and it is taken again.
         tracing::warn!(cause = %error, "an event of the outbox was not published");
         return false;

@@ -6,17 +6,21 @@ use crate::relay;
 use crate::settings::RunSettings;
 use crate::status::{self, Counters, Status};
 use crate::token::Tokens;
+use crate::trace::{ExportError, Tracer};
 use crate::worker::Worker;
 use connectivity_domain::backoff::Backoff;
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// The pauses between attempts to get a session.
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Duration::from_secs(10) };
+
+/// How long the last spans may take to get to a collector that is slow or away.
+const FLUSH: Duration = Duration::from_secs(3);
 
 /// Why the bridge cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,9 @@ pub(crate) enum RunError {
     /// The HTTP client cannot be made.
     #[error("HTTP: {0}")]
     Http(#[from] reqwest::Error),
+    /// Traces are wanted, and cannot be exported.
+    #[error("traces: {0}")]
+    Traces(#[from] ExportError),
 }
 
 /// What lasts from session to session.
@@ -42,6 +49,7 @@ struct Bridge {
     status: Arc<Status>,
     published: mpsc::UnboundedSender<(EventKind, String)>,
     stopping: watch::Receiver<bool>,
+    tracer: Tracer,
 }
 
 /// Runs until SIGTERM or SIGINT, then lets what is in work finish.
@@ -55,11 +63,12 @@ pub(crate) async fn run(settings: RunSettings) -> Result<(), RunError> {
     tokio::spawn(axum::serve(listener, status::router(Arc::clone(&status))).into_future());
     let tokens = |http| Tokens::new(settings.credentials.clone(), "bridge", &settings.components_url, http);
     let components = Arc::new(Components::new(&settings.components_url, tokens)?);
+    let tracer = Tracer::of(&settings)?;
     let (published, to_mark) = mpsc::unbounded_channel();
     let marking = tokio::spawn(relay::mark(Arc::clone(&components), to_mark));
     let (stop, stopping) = watch::channel(false);
     let grace = settings.grace;
-    let bridge = Bridge { settings, components, status, published, stopping };
+    let bridge = Bridge { settings, components, status, published, stopping, tracer: tracer.clone() };
     let mut sessions = tokio::spawn(bridge.sessions());
     tokio::select! {
         _ = terminated.recv() => {}
@@ -73,7 +82,10 @@ pub(crate) async fn run(settings: RunSettings) -> Result<(), RunError> {
         sessions.await?;
         marking.await
     };
-    let Ok(ended) = tokio::time::timeout(grace, orderly).await else {
+    let told = Instant::now();
+    let ended = tokio::time::timeout(grace, orderly).await;
+    tracer.flush(grace.saturating_sub(told.elapsed()).min(FLUSH)).await;
+    let Ok(ended) = ended else {
         tracing::warn!("messages were still in work after the grace time: they will be delivered again");
         return Ok(());
     };
@@ -113,12 +125,14 @@ impl Bridge {
             max_attempts: self.settings.max_attempts,
             published: self.published.clone(),
             stopping: self.stopping.clone(),
+            tracer: self.tracer.clone(),
         };
         let relaying = tokio::spawn(relay::relay(
             Arc::clone(&session),
             Arc::clone(&self.components),
             Arc::clone(&self.status),
             self.published.clone(),
+            self.tracer.clone(),
         ));
         let (broken, mut is_broken) = watch::channel(false);
         let mut stopping = self.stopping.clone();

@@ -1,5 +1,9 @@
 //! The settings, from the environment. All problems are reported together, by name and never by value.
 
+mod traces;
+
+pub(crate) use traces::TraceSettings;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -81,6 +85,8 @@ pub(crate) struct RunSettings {
     pub(crate) listen: SocketAddr,
     /// `BRIDGE_GRACE_SECONDS`: how long what is in work may take to finish after SIGTERM.
     pub(crate) grace: Duration,
+    /// How spans are exported, where a collector is named.
+    pub(crate) traces: Option<TraceSettings>,
 }
 
 /// What the commands about service accounts need. Holds secrets: no `Debug`.
@@ -187,6 +193,7 @@ impl RunSettings {
             max_attempts: reader.number("BRIDGE_MAX_ATTEMPTS", 5, 1..=1_000),
             listen,
             grace: Duration::from_secs(u64::from(reader.number("BRIDGE_GRACE_SECONDS", 20, 0..=3_600))),
+            traces: traces::read(&mut reader),
         };
         reader.finish(settings)
     }

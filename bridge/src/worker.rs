@@ -4,6 +4,7 @@ use crate::amqp::{AmqpError, Delivery, Session};
 use crate::components::{Components, Event, EventKind};
 use crate::message::{ATTEMPTS, Message, Request, TROUBLES};
 use crate::status::{Counters, Status};
+use crate::trace::{Fault, Span, Tracer};
 use connectivity_domain::document::settlement::{Reply, Settlement, Why, settle, told};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +24,7 @@ pub(crate) struct Worker {
     /// Where published events are told, to be marked.
     pub(crate) published: mpsc::UnboundedSender<(EventKind, String)>,
     pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) tracer: Tracer,
 }
 
 /// Why a message was left as it is: unsettled, so that the broker delivers it again.
@@ -41,43 +43,52 @@ impl From<AmqpError> for Left {
 
 impl Worker {
     /// Works on one message. False: the session is over.
-    pub(crate) async fn work(mut self, delivery: Delivery) -> bool {
+    pub(crate) async fn work(mut self, mut delivery: Delivery) -> bool {
         Counters::count(&self.status.counters.received);
-        match self.settle(&delivery.message).await {
-            Ok(()) => {
+        let span = self.tracer.process(&mut delivery.message);
+        let (fault, goes_on) = match self.settle(&delivery.message, &span).await {
+            Ok(fault) => {
                 let acknowledged = delivery.acknowledge().await;
                 if acknowledged {
                     Counters::count(&self.status.counters.acknowledged);
                 }
-                acknowledged
+                (if acknowledged { fault } else { Some(Fault::Left) }, acknowledged)
             }
-            Err(Left::Stopping) => true,
+            Err(Left::Stopping) => (Some(Fault::Left), true),
             Err(Left::Session(error)) => {
                 tracing::warn!(cause = %error, "a message was left to be delivered again");
-                false
+                (Some(Fault::Left), false)
             }
-        }
+        };
+        span.fail(fault);
+        goes_on
     }
 
-    /// Brings a message to where it may be acknowledged.
-    async fn settle(&mut self, message: &Message) -> Result<(), Left> {
+    /// Brings a message to where it may be acknowledged, and says what was wrong with it.
+    async fn settle(&mut self, message: &Message, span: &Span) -> Result<Option<Fault>, Left> {
         let request = match message.request() {
             Ok(request) => request,
-            Err(error) => return self.bury(message, &error.to_string(), false).await,
+            Err(error) => {
+                self.bury(message, &error.to_string(), false).await?;
+                return Ok(Some(Fault::NoRequest));
+            }
         };
         let last = message.number(ATTEMPTS) + 1 >= self.max_attempts;
         loop {
-            let (reply, event) = self.deliver(message, &request, last).await?;
-            match settle(&reply, message.number(TROUBLES)) {
-                Settlement::Done => return self.publish(event).await,
+            let (reply, event) = self.deliver(message, &request, last, span).await?;
+            let settlement = settle(&reply, message.number(TROUBLES));
+            // The components are down for everybody: the message waits here, and does not go round.
+            if matches!(settlement, Settlement::Retry { why: Why::Trouble, .. }) && !self.status.valve.is_open() {
+                continue;
+            }
+            match settlement {
+                Settlement::Done => self.publish(event, span).await?,
                 Settlement::DoneWithoutVerdict => {
-                    self.publish(event).await?;
+                    self.publish(event, span).await?;
                     let reason = format!("the registry gave no verdict in {} attempts", message.number(ATTEMPTS) + 1);
-                    return self.bury(message, &reason, true).await;
+                    self.bury(message, &reason, true).await?;
                 }
-                Settlement::DeadLetter(reason) => return self.bury(message, &reason, false).await,
-                // The components are down for everybody: the message waits here, and does not go round.
-                Settlement::Retry { why: Why::Trouble, .. } if !self.status.valve.is_open() => {}
+                Settlement::DeadLetter(reason) => self.bury(message, &reason, false).await?,
                 Settlement::Retry { after, why } => {
                     let error = told(&reply);
                     let (next, step) = match why {
@@ -85,9 +96,11 @@ impl Worker {
                         Why::Trouble => (message.after(TROUBLES, &error), 0),
                         Why::InWork => (message.clone(), 0),
                     };
-                    return self.park(&next, after, step).await;
+                    self.park(&next, after, step).await?;
                 }
             }
+            // To wait for somebody else's work is no failure.
+            return Ok(Fault::of(&reply).filter(|fault| *fault != Fault::InWork));
         }
     }
 
@@ -97,6 +110,7 @@ impl Worker {
         message: &Message,
         request: &Request,
         last: bool,
+        span: &Span,
     ) -> Result<(Reply, Option<Event>), Left> {
         loop {
             if *self.stopping.borrow() {
@@ -107,7 +121,7 @@ impl Worker {
                 Err(pause) => self.pause(pause).await,
             }
         }
-        let (reply, event) = self.components.deliver(message, request, last).await;
+        let (reply, event) = self.components.deliver(message, request, last, span).await;
         let trouble = matches!(settle(&reply, 0), Settlement::Retry { why: Why::Trouble, .. });
         if trouble {
             Counters::count(&self.status.counters.troubles);
@@ -117,12 +131,25 @@ impl Worker {
         Ok((reply, event))
     }
 
-    async fn publish(&mut self, event: Option<Event>) -> Result<(), Left> {
+    async fn publish(&mut self, event: Option<Event>, span: &Span) -> Result<(), Left> {
         let Some(event) = event else { return Ok(()) };
         let routing_key = event.routing_key.clone().unwrap_or_default();
+        let mut message = event.message();
+        let sending = span.send(&routing_key);
+        sending.write(&mut message.headers);
+        if let Err(left) = self.until_routed(&routing_key, &message).await {
+            sending.fail(Some(Fault::NotPublished));
+            return Err(left);
+        }
+        Counters::count(&self.status.counters.published);
+        // The one who marks lives as long as the bridge.
+        let _ = self.published.send((event.kind, event.id));
+        Ok(())
+    }
+
+    async fn until_routed(&mut self, routing_key: &str, message: &Message) -> Result<(), Left> {
         loop {
-            match self.session.publish(&routing_key, &event.message()).await {
-                Ok(()) => break,
+            match self.session.publish(routing_key, message).await {
                 // Nobody wants results yet. They are worth waiting for: the request stays where it is.
                 Err(error @ AmqpError::Unroutable { .. }) => {
                     tracing::error!(cause = %error, "bind a queue for results");
@@ -131,13 +158,9 @@ impl Worker {
                     }
                     self.pause(UNROUTABLE).await;
                 }
-                Err(error) => return Err(error.into()),
+                published => return Ok(published?),
             }
         }
-        Counters::count(&self.status.counters.published);
-        // The one who marks lives as long as the bridge.
-        let _ = self.published.send((event.kind, event.id));
-        Ok(())
     }
 
     async fn park(&self, message: &Message, after: Duration, step: u32) -> Result<(), Left> {

@@ -6,6 +6,7 @@ pub mod broker;
 pub mod client;
 pub mod host;
 pub mod issuer;
+pub mod otlp;
 pub mod pipeline;
 pub mod prometheus;
 pub mod proxy;
