@@ -9,6 +9,8 @@ pub mod database;
 pub mod guard;
 pub mod instance;
 pub mod log;
+#[cfg(not(target_family = "wasm"))]
+pub mod openapi;
 pub mod pool;
 pub mod problem;
 #[cfg(target_family = "wasm")]

@@ -1,5 +1,7 @@
 //! What arrives: the body, read to a bound; the request id; the trace context.
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request};
 use http_body::Body;
@@ -71,6 +73,11 @@ impl RequestContext {
 /// The context of a request that went through [`crate::answer::exchange`].
 pub fn context<B>(request: &Request<B>) -> Option<&RequestContext> {
     request.extensions().get()
+}
+
+/// The text in a path. Empty where it is no UTF-8: then it names nothing, as the empty text does.
+pub fn in_path(text: Result<Path<String>, PathRejection>) -> String {
+    text.map(|Path(text)| text).unwrap_or_default()
 }
 
 /// A caller's id is copied into logs and headers: short, and of characters that mean nothing anywhere.
