@@ -2,7 +2,7 @@
 
 use crate::build::native;
 use crate::run::{Failure, announce, cargo, failed, target};
-use crate::{bench, build, deploy, lint, services};
+use crate::{api, bench, build, deploy, lint, services};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
@@ -18,6 +18,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     deploy::lint(&deploy::Options::default())?;
     build::build()?;
     check_sizes()?;
+    api::check()?;
     let started = services::start()?;
     announce("tests");
     let result = count_tests(native("test", &["--no-fail-fast"])).and_then(|(passed, failures)| {
