@@ -34,11 +34,13 @@ fn served() -> BTreeSet<(String, String)> {
     for component in ["affiliation", "auth", "documents", "ops"] {
         for source in sources(&root().join(format!("components/{component}/src"))) {
             for call in source.split(".route(").skip(1) {
-                let Some((path, rest)) = call.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"')) else {
+                let Some((path, rest)) = call.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'))
+                else {
                     continue;
                 };
                 // Up to the next route, or the end of the router.
-                let methods = rest.split(".with_state(").next().unwrap_or_default().split(['}', ';']).next().unwrap_or_default();
+                let methods =
+                    rest.split(".with_state(").next().unwrap_or_default().split(['}', ';']).next().unwrap_or_default();
                 for method in ["get", "post", "put", "patch", "delete"] {
                     if methods.contains(&format!("{method}(")) {
                         served.insert((path.to_owned(), method.to_owned()));
@@ -101,14 +103,21 @@ fn it_refers_to_what_is_in_it_and_uses_all_of_it() {
 #[test]
 fn every_operation_says_what_a_reader_needs() {
     let document = connectivity_api::document();
-    let tags: BTreeSet<_> = document["tags"].as_array().expect("tags").iter().map(|tag| &tag["name"]).map(Value::as_str).collect();
+    let tags: BTreeSet<_> =
+        document["tags"].as_array().expect("tags").iter().map(|tag| &tag["name"]).map(Value::as_str).collect();
     let mut ids = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("operations") {
             let what = format!("{method} {path}");
             assert!(operation["summary"].as_str().is_some_and(|summary| summary.len() > 5), "{what}");
-            assert!(operation["tags"].as_array().is_some_and(|of| of.len() == 1 && tags.contains(&of[0].as_str())), "{what}");
-            assert!(ids.insert(operation["operationId"].as_str().expect("an id").to_owned()), "{what}: its id is taken");
+            assert!(
+                operation["tags"].as_array().is_some_and(|of| of.len() == 1 && tags.contains(&of[0].as_str())),
+                "{what}"
+            );
+            assert!(
+                ids.insert(operation["operationId"].as_str().expect("an id").to_owned()),
+                "{what}: its id is taken"
+            );
             let answers = operation["responses"].as_object().map(Map::len);
             assert!(answers.is_some_and(|answers| answers > 0), "{what}");
             for (status, answer) in operation["responses"].as_object().expect("answers") {

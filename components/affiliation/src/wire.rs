@@ -7,6 +7,7 @@ use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_kit::problem::{Problem, expect_json};
+use connectivity_kit::request::object;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,10 +28,7 @@ pub(crate) struct CheckRequest {
 #[derive(Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub(crate) struct CheckAnswer<'a> {
-    #[cfg_attr(
-        not(target_family = "wasm"),
-        schema(pattern = r"^[0-9]{6,12}$", example = "1128456232")
-    )]
+    #[cfg_attr(not(target_family = "wasm"), schema(pattern = r"^[0-9]{6,12}$", example = "1128456232"))]
     citizen_id: &'a str,
     /// Nobody has affiliated the citizen: the registry said so with its status 204, and only then
     is_eligible: bool,
@@ -97,8 +95,8 @@ pub(crate) struct HistoryQuery {
 pub(crate) fn read_check(headers: &HeaderMap, body: &[u8]) -> Result<CitizenId, Problem> {
     expect_json(headers)?;
     let unreadable = "the body must be a JSON object with the field citizen_id";
-    let request: CheckRequest = serde_json::from_slice(body)
-        .map_err(|_| Problem::new(ProblemKind::InvalidRequest, unreadable).field("citizen_id"))?;
+    let request: CheckRequest =
+        object(body).map_err(|_| Problem::new(ProblemKind::InvalidRequest, unreadable).field("citizen_id"))?;
     match request.citizen_id {
         Value::String(text) => read_citizen(&text),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {

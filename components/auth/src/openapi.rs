@@ -18,7 +18,16 @@ pub(crate) use problems::{AskAboutToken, Change, Create, Discover, Find, Grant, 
 
 /// The document of this component's routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+    let mut document = Document::openapi();
+    let schemas = document.components.iter_mut().flat_map(|components| &mut components.schemas);
+    for (_, schema) in schemas.filter(|(name, _)| name.ends_with("Form")) {
+        // Parameters that are not known do not matter, as long as they do not come twice (RFC 6749 section 3.2).
+        let text = Schema::Object(ObjectBuilder::new().schema_type(Type::String).build());
+        if let RefOr::T(Schema::Object(form)) = schema {
+            form.additional_properties = Some(Box::new(text.into()));
+        }
+    }
+    document
 }
 
 #[derive(OpenApi)]

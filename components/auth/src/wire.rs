@@ -6,9 +6,10 @@ use connectivity_domain::access::{Account, AccountName, Scopes};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::problem::{Problem, expect_json};
+use connectivity_kit::request::object;
 use http::{HeaderMap, StatusCode, header};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Name and secret of an account, as the clients that there are send them.
 #[derive(Deserialize)]
@@ -154,8 +155,7 @@ pub(crate) struct AccountList<'a> {
 /// Reads a body. What is wrong with it is told without repeating it.
 pub(crate) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8], shape: &str) -> Result<T, Problem> {
     expect_json(headers)?;
-    serde_json::from_slice(body)
-        .map_err(|_| Problem::new(ProblemKind::InvalidRequest, format!("the body must look like {shape}")))
+    object(body).map_err(|_| Problem::new(ProblemKind::InvalidRequest, format!("the body must look like {shape}")))
 }
 
 /// Reads the name of an account.

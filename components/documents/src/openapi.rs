@@ -43,7 +43,11 @@ pub(crate) struct RequestBody {
     #[schema(rename = "idCitizen", schema_with = id_citizen)]
     id_citizen: String,
     /// An absolute http(s) URL without user and password; its query is kept from everybody but the registry
-    #[schema(rename = "UrlDocument", max_length = 4096, pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\@/?#:]+(:[0-9]{0,4})?([/?#][^\s\\]*)?$")]
+    #[schema(
+        rename = "UrlDocument",
+        max_length = 4096,
+        pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\@/?#:]+(:[0-9]{0,4})?([/?#][^\s\\]*)?$"
+    )]
     url_document: String,
     #[schema(rename = "documentTitle", min_length = 1, max_length = 200)]
     document_title: String,
@@ -56,7 +60,8 @@ pub(crate) struct RequestBody {
 }
 
 fn id_citizen() -> RefOr<Schema> {
-    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(100_000)).maximum(Some(999_999_999_999_u64));
+    let number =
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(100_000)).maximum(Some(999_999_999_999_u64));
     let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^\s*[0-9]{6,12}\s*$"));
     OneOf::builder().item(number).item(text).description(Some("6 to 12 digits, as a number or a text")).into()
 }

@@ -11,9 +11,10 @@ use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::problem::{Problem, expect_json};
+use connectivity_kit::request::object;
 use http::{HeaderMap, StatusCode, header};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// The query of the history.
@@ -127,7 +128,7 @@ pub(crate) struct Published {
 /// Reads a body of the bridge.
 pub(crate) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     expect_json(headers)?;
-    serde_json::from_slice(body).map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))
+    object(body).map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))
 }
 
 /// Reads a message that the bridge delivers.

@@ -6,13 +6,29 @@ use connectivity_kit::openapi::Problems;
 pub(crate) struct Obtain;
 
 impl Problems for Obtain {
-    const KINDS: &'static [ProblemKind] = &[InvalidRequest, InvalidCredentials, PayloadTooLarge, UnsupportedMediaType, TooManyRequests, StorageUnavailable, NotReady];
+    const KINDS: &'static [ProblemKind] = &[
+        InvalidRequest,
+        InvalidCredentials,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        TooManyRequests,
+        StorageUnavailable,
+        NotReady,
+    ];
 }
 
 pub(crate) struct UseToken;
 
 impl Problems for UseToken {
-    const KINDS: &'static [ProblemKind] = &[InvalidRequest, InvalidToken, PayloadTooLarge, UnsupportedMediaType, TooManyRequests, StorageUnavailable, NotReady];
+    const KINDS: &'static [ProblemKind] = &[
+        InvalidRequest,
+        InvalidToken,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        TooManyRequests,
+        StorageUnavailable,
+        NotReady,
+    ];
 }
 
 pub(crate) struct Grant;
@@ -24,7 +40,8 @@ impl Problems for Grant {
 pub(crate) struct AskAboutToken;
 
 impl Problems for AskAboutToken {
-    const KINDS: &'static [ProblemKind] = &[InvalidToken, PayloadTooLarge, TooManyRequests, StorageUnavailable, NotReady];
+    const KINDS: &'static [ProblemKind] =
+        &[InvalidToken, PayloadTooLarge, TooManyRequests, StorageUnavailable, NotReady];
 }
 
 pub(crate) struct Discover;
@@ -36,23 +53,47 @@ impl Problems for Discover {
 pub(crate) struct Look;
 
 impl Problems for Look {
-    const KINDS: &'static [ProblemKind] = &[Unauthenticated, InvalidToken, Forbidden, TooManyRequests, StorageUnavailable, NotReady];
+    const KINDS: &'static [ProblemKind] =
+        &[Unauthenticated, InvalidToken, Forbidden, TooManyRequests, StorageUnavailable, NotReady];
 }
 
 pub(crate) struct Find;
 
 impl Problems for Find {
-    const KINDS: &'static [ProblemKind] = &[Unauthenticated, InvalidToken, Forbidden, NotFound, TooManyRequests, StorageUnavailable, NotReady];
+    const KINDS: &'static [ProblemKind] =
+        &[Unauthenticated, InvalidToken, Forbidden, NotFound, TooManyRequests, StorageUnavailable, NotReady];
 }
 
 pub(crate) struct Create;
 
 impl Problems for Create {
-    const KINDS: &'static [ProblemKind] = &[InvalidRequest, Unauthenticated, InvalidToken, Forbidden, AccountExists, PayloadTooLarge, UnsupportedMediaType, TooManyRequests, StorageUnavailable, NotReady];
+    const KINDS: &'static [ProblemKind] = &[
+        InvalidRequest,
+        Unauthenticated,
+        InvalidToken,
+        Forbidden,
+        AccountExists,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        TooManyRequests,
+        StorageUnavailable,
+        NotReady,
+    ];
 }
 
 pub(crate) struct Change;
 
 impl Problems for Change {
-    const KINDS: &'static [ProblemKind] = &[InvalidRequest, Unauthenticated, InvalidToken, Forbidden, NotFound, PayloadTooLarge, UnsupportedMediaType, TooManyRequests, StorageUnavailable, NotReady];
+    const KINDS: &'static [ProblemKind] = &[
+        InvalidRequest,
+        Unauthenticated,
+        InvalidToken,
+        Forbidden,
+        NotFound,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        TooManyRequests,
+        StorageUnavailable,
+        NotReady,
+    ];
 }

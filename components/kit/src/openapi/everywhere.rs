@@ -29,8 +29,9 @@ impl Modify for Everywhere {
             components.add_security_scheme(name, scheme);
         }
         for path in document.paths.paths.values_mut() {
-            let operations =
-                [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete].into_iter().filter_map(Option::as_mut);
+            let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete]
+                .into_iter()
+                .filter_map(Option::as_mut);
             for operation in operations {
                 // Whoever may come too often is told how often that is.
                 let throttled = operation.responses.responses.contains_key("429");
@@ -48,7 +49,10 @@ fn complete(answer: &mut Response, throttled: bool) {
     let mut add = |name: &str, description: &str| answer.headers.insert(name.to_owned(), text(description));
     add("X-Request-Id", "The request's own, if it had a sane one: what the log calls it");
     if throttled {
-        add("RateLimit-Policy", "How often one may call, where calls were counted: a quota `q` in a window of `w` seconds");
+        add(
+            "RateLimit-Policy",
+            "How often one may call, where calls were counted: a quota `q` in a window of `w` seconds",
+        );
         add("RateLimit", "What is left of it: `r` calls, and all of them again in `t` seconds");
     }
 }
