@@ -48,7 +48,7 @@ const TAGS: [(&str, &str); 7] = [
     ("affiliation", "May this citizen be affiliated with us?"),
     ("documents", "Is this document authentic?"),
     ("tokens", "Tokens for a name and a secret, as clients of the older service know them"),
-    ("oauth", "The same under its standard names"),
+    ("OAuth", "The same under its standard names"),
     ("discovery", "What a client has to know to find the rest"),
     ("service accounts", "Who may call, for an administrator"),
     ("operations", "For those who run the service, and who write a client"),

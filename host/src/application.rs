@@ -124,8 +124,9 @@ impl Application {
             let what = what.to_owned();
             move |cause| LoadError::Wasm { what, cause }
         };
-        let cache = std::path::absolute(state.join("compiled"))
-            .map_err(|cause| LoadError::Unreadable { path: state.clone(), cause })?;
+        let compiled = options.compiled_dir.clone().unwrap_or_else(|| state.join("compiled"));
+        let cache =
+            std::path::absolute(compiled).map_err(|cause| LoadError::Unreadable { path: state.clone(), cause })?;
         let engine = engine(&cache).map_err(wasm("the wasm engine"))?;
         let client = client();
         let internal = Internal::default();

@@ -37,6 +37,10 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) state_dir: Option<PathBuf>,
 
+    /// Where the compiled components are kept instead: hosts with databases of their own may share it.
+    #[arg(long)]
+    pub(crate) compiled_dir: Option<PathBuf>,
+
     /// How many requests one instance serves before it is replaced.
     #[arg(long, default_value_t = 128, value_parser = at_least_one)]
     pub(crate) max_instance_reuse_count: usize,

@@ -48,7 +48,9 @@ impl Host {
         let state = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir(&state).expect("a folder");
         let mut command = Command::new(root().join("target/release/connectivity-host"));
-        command.current_dir(root()).arg("--state-dir").arg(&state).args(arguments);
+        // Compiling takes longer than most scenarios: once for all of them.
+        let compiled = root().join("target/compiled");
+        command.current_dir(root()).arg("--state-dir").arg(&state).arg("--compiled-dir").arg(compiled).args(arguments);
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }

@@ -7,6 +7,7 @@ pub mod client;
 pub mod host;
 pub mod issuer;
 pub mod pipeline;
+pub mod prometheus;
 pub mod proxy;
 pub mod servers;
 pub mod simulator;

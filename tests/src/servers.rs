@@ -93,12 +93,13 @@ impl Servers {
         assert_eq!(self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n")), 0);
     }
 
-    /// How many counters of requests the guard has made in a database on Redis.
+    /// How many callers the guard has throttles for in a database on Redis.
     ///
     /// # Panics
     /// Redis does not say.
-    pub fn counters(&self, number: u16) -> i64 {
-        self.redis_number(&format!("SELECT {number}\r\nHLEN connectivity:requests\r\n"))
+    pub fn callers(&self, number: u16) -> i64 {
+        let script = "return #redis.call('KEYS', 'connectivity:throttle:*')";
+        self.redis_number(&format!("SELECT {number}\r\nEVAL \"{script}\" 0\r\n"))
     }
 
     /// The last integer that Redis answers to these commands (inline commands of its protocol).

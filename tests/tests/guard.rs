@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use connectivity_tests::client::{Answer, Client, check_request, claims, now, sign, token};
 use connectivity_tests::host::{Host, SECRET};
+use connectivity_tests::pipeline::until;
 use connectivity_tests::proxy::Proxy;
 use connectivity_tests::servers::Servers;
 use connectivity_tests::simulator::Simulator;
@@ -151,9 +152,15 @@ async fn burst(on: On) {
     let scene = Scene::new(on, &[("throttle_user", "50/day")], &[]).await;
     let token = token_of("many", "s-1");
     let answers = futures_util::future::join_all((0..200).map(|_| scene.check(&token))).await;
-    let of = |status| answers.iter().filter(|answer| answer.status.as_u16() == status).count();
-    assert_eq!((of(200), of(429)), (50, 150));
-    let passed = answers.iter().filter(|answer| answer.status.as_u16() == 200);
+    // On a busy machine Redis may answer later than the guard waits. Who passed without it was told nothing.
+    let (counted, uncounted): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.header("ratelimit").is_some());
+    assert!(uncounted.iter().all(|answer| answer.status.as_u16() == 200));
+    let cache_was_slow = scene.host.log().iter().any(|line| line.contains("no answer in time"));
+    assert!(uncounted.is_empty() || cache_was_slow, "{} were not counted", uncounted.len());
+    let of = |status| counted.iter().filter(|answer| answer.status.as_u16() == status).count();
+    assert_eq!((of(200), of(429)), (50, 150 - uncounted.len()));
+    let passed = counted.iter().filter(|answer| answer.status.as_u16() == 200);
     let mut left: Vec<u64> = passed.map(|answer| parameter(answer, "ratelimit", "r")).collect();
     left.sort_unstable();
     assert_eq!(left, (0..50).collect::<Vec<_>>(), "each of them was told another number");
@@ -229,6 +236,7 @@ async fn without_redis_checks_go_on_uncounted_with_a_warning_and_with_it_again_c
     let log = scene.host.log();
     assert!(log.iter().any(|line| line.contains("\"message\":\"cache\"") && line.contains("warn")), "{log:#?}");
 
+    let mut uncounted = 6;
     // Now nobody can say whether the session was revoked.
     mariadb.cut();
     let answer = scene.check(&token).await;
@@ -243,10 +251,18 @@ async fn without_redis_checks_go_on_uncounted_with_a_warning_and_with_it_again_c
                 break;
             }
             assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
+            uncounted += u32::from(answer.header("ratelimit").is_none());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), counted).await.expect("the throttle works again");
+    // The instance has kept the number until there was somebody to tell.
+    let line = format!("connectivity_guard_uncounted_total{{component=\"affiliation\"}} {uncounted}");
+    until("the metrics tell of it", async || {
+        let metrics = scene.client.get(&scene.host.url("/metrics")).await;
+        String::from_utf8_lossy(&metrics.body).lines().any(|told| told == line)
+    })
+    .await;
 }
 
 fn from_origin(url: &str, origin: &str, preflight: Option<&str>) -> Request<Full<Bytes>> {

@@ -1,6 +1,7 @@
 //! The whole suite, on a machine that has nothing but Rust and (on Debian) a package manager.
 
 use crate::build::native;
+use crate::debian::{self, there};
 use crate::run::{Failure, announce, cargo, failed, target};
 use crate::{api, bench, build, deploy, lint, services};
 use std::io::{BufRead, BufReader, Write};
@@ -19,6 +20,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     build::build()?;
     check_sizes()?;
     api::check()?;
+    prometheus()?;
     let started = services::start()?;
     announce("tests");
     let result = count_tests(native("test", &["--no-fail-fast"])).and_then(|(passed, failures)| {
@@ -33,6 +35,17 @@ pub(crate) fn test() -> Result<(), Failure> {
     let (passed, failures) = result?;
     println!("{passed} passed, {failures} failed");
     if failures == 0 && passed > 0 { Ok(()) } else { Err(Failure("the suite failed".into())) }
+}
+
+/// A scenario has the metrics read by a real Prometheus.
+fn prometheus() -> Result<(), Failure> {
+    if there("prometheus") {
+        return Ok(());
+    }
+    if !debian::can_install() {
+        return Err(Failure("Prometheus is missing: install it, or as root on Debian have this command do it".into()));
+    }
+    debian::install(&["prometheus"])
 }
 
 fn check_sizes() -> Result<(), Failure> {

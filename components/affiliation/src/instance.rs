@@ -1,14 +1,15 @@
 //! What one instance keeps between requests: settings, keys, connections. Never a request's data.
 
-use crate::routes::Services;
+use crate::routes::{self, Services};
 use crate::settings::Settings;
 use crate::store::{Memory, Store};
+use axum::Router;
 use axum::body::Body;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
 use connectivity_kit::guard::Guard;
-use connectivity_kit::instance;
+use connectivity_kit::instance::{self, Serving};
 use connectivity_kit::registry::Plugin;
 use connectivity_kit::request;
 use connectivity_kit::runtime;
@@ -43,13 +44,8 @@ impl Instance {
         Self { guard: Arc::new(guard), database, cache, settings: Arc::new(settings) }
     }
 
-    /// Which pages may read the answers.
-    pub(crate) fn cors(&self) -> Option<&Cors> {
-        self.settings.service.guard.cors.as_ref()
-    }
-
     /// What the routes need to answer this request.
-    pub(crate) fn services(&self, request: &Request<Body>) -> Services<Plugin, Store, Memory> {
+    fn services(&self, request: &Request<Body>) -> Services<Plugin, Store, Memory> {
         Services {
             registry: Plugin::of(request::context(request)),
             store: Store::new(Arc::clone(&self.database)),
@@ -59,5 +55,19 @@ impl Instance {
             now: runtime::now,
             new_id: runtime::new_id,
         }
+    }
+}
+
+impl Serving for Instance {
+    fn cors(&self) -> Option<&Cors> {
+        self.settings.service.guard.cors.as_ref()
+    }
+
+    fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    fn router(&self, request: &Request<Body>) -> Router {
+        routes::router(self.services(request))
     }
 }

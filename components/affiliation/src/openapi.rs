@@ -2,7 +2,7 @@
 
 use crate::routes;
 use connectivity_domain::check::CheckStatus;
-use connectivity_domain::problem::ProblemKind::{self, *};
+use connectivity_domain::problem::ProblemKind as Kind;
 use connectivity_kit::openapi::{Problems, one_of};
 use utoipa::OpenApi;
 use utoipa::openapi::{RefOr, Schema};
@@ -25,34 +25,34 @@ pub(crate) fn status() -> RefOr<Schema> {
 pub(crate) struct Check;
 
 impl Problems for Check {
-    const KINDS: &'static [ProblemKind] = &[
-        InvalidRequest,
-        InvalidCitizenId,
-        Unauthenticated,
-        InvalidToken,
-        Forbidden,
-        PayloadTooLarge,
-        UnsupportedMediaType,
-        TooManyRequests,
-        RegistryUnavailable,
-        RegistryRefused,
-        RegistryNonsense,
-        StorageUnavailable,
-        NotReady,
+    const KINDS: &'static [Kind] = &[
+        Kind::InvalidRequest,
+        Kind::InvalidCitizenId,
+        Kind::Unauthenticated,
+        Kind::InvalidToken,
+        Kind::Forbidden,
+        Kind::PayloadTooLarge,
+        Kind::UnsupportedMediaType,
+        Kind::TooManyRequests,
+        Kind::RegistryUnavailable,
+        Kind::RegistryRefused,
+        Kind::RegistryNonsense,
+        Kind::StorageUnavailable,
+        Kind::NotReady,
     ];
 }
 
 pub(crate) struct History;
 
 impl Problems for History {
-    const KINDS: &'static [ProblemKind] = &[
-        InvalidRequest,
-        InvalidCitizenId,
-        Unauthenticated,
-        InvalidToken,
-        Forbidden,
-        TooManyRequests,
-        StorageUnavailable,
-        NotReady,
+    const KINDS: &'static [Kind] = &[
+        Kind::InvalidRequest,
+        Kind::InvalidCitizenId,
+        Kind::Unauthenticated,
+        Kind::InvalidToken,
+        Kind::Forbidden,
+        Kind::TooManyRequests,
+        Kind::StorageUnavailable,
+        Kind::NotReady,
     ];
 }

@@ -8,6 +8,7 @@ use connectivity_domain::verdict::Evidence;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
 use connectivity_kit::log::{self, Level};
+use connectivity_kit::metrics;
 use connectivity_kit::runtime;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,9 @@ impl CheckStore for Store {
             Value::text(&record.checked_at().to_sql()),
             record.status_code().map_or(Value::Null, |status| Value::Integer(i64::from(status))),
         ];
-        self.run(INSERT, parameters).await.map(|_| ())
+        self.run(INSERT, parameters).await?;
+        metrics::count(&metrics::CHECKS, &[record.status().as_str()]);
+        Ok(())
     }
 
     async fn history(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<StoredCheck>), StoreError> {

@@ -1,17 +1,19 @@
 //! What one instance keeps between requests: settings, keys, connections. Never a request's data.
 
 use crate::failed::Counters;
+use crate::routes;
 use crate::secrets::Argon;
 use crate::services::{Keeper, Services};
 use crate::settings::Settings;
 use crate::store::Store;
+use axum::Router;
 use axum::body::Body;
 use connectivity_domain::access::Visitor;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
 use connectivity_kit::guard::Guard;
-use connectivity_kit::instance;
+use connectivity_kit::instance::{self, Serving};
 use connectivity_kit::token::Verifier;
 use connectivity_kit::{request, runtime};
 use http::Request;
@@ -51,13 +53,8 @@ impl Instance {
         Self { guard: Arc::new(guard), keeper: Arc::new(keeper), database, cache, cors }
     }
 
-    /// Which pages may read the answers.
-    pub(crate) fn cors(&self) -> Option<&Cors> {
-        self.cors.as_ref()
-    }
-
     /// What the routes need to answer this request.
-    pub(crate) fn services(&self, request: &Request<Body>) -> Services<Store, Counters> {
+    fn services(&self, request: &Request<Body>) -> Services<Store, Counters> {
         let request_id = request::context(request).map(|context| context.request_id.clone()).unwrap_or_default();
         let address = self.guard.client(request.headers());
         Services {
@@ -69,5 +66,19 @@ impl Instance {
             now: runtime::now,
             new_id: runtime::new_id,
         }
+    }
+}
+
+impl Serving for Instance {
+    fn cors(&self) -> Option<&Cors> {
+        self.cors.as_ref()
+    }
+
+    fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    fn router(&self, request: &Request<Body>) -> Router {
+        routes::router(self.services(request))
     }
 }

@@ -32,7 +32,7 @@ struct Asker {
     post,
     path = "/oauth/token",
     operation_id = "grantToken",
-    tag = "oauth",
+    tag = "OAuth",
     security((), ("client" = [])),
     request_body(content = openapi::TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
@@ -56,7 +56,7 @@ pub(crate) async fn token<S: Records, F: FailedLogins + 'static>(
     post,
     path = "/oauth/introspect",
     operation_id = "introspectToken",
-    tag = "oauth",
+    tag = "OAuth",
     security(("client" = []), ("bearer" = []), ("oauth2" = [])),
     request_body(content = openapi::AnyTokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
@@ -79,7 +79,7 @@ pub(crate) async fn introspect<S: Records, F: FailedLogins + 'static>(
     post,
     path = "/oauth/revoke",
     operation_id = "revokeToken",
-    tag = "oauth",
+    tag = "OAuth",
     security(("client" = []), ("bearer" = []), ("oauth2" = [])),
     request_body(content = openapi::AnyTokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(

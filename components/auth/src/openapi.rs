@@ -8,7 +8,7 @@ use connectivity_kit::openapi::{Problems, Refusals, one_of};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{Content, Ref, RefOr, Response, Schema};
 use utoipa::{IntoResponses, OpenApi, ToSchema};
 
@@ -117,8 +117,17 @@ pub(crate) fn name() -> RefOr<Schema> {
 
 /// What an account may do.
 pub(crate) fn scopes() -> RefOr<Schema> {
+    list_of_scopes().into()
+}
+
+/// What an account may do from now on; null, as without it: what it may.
+pub(crate) fn scopes_or_none() -> RefOr<Schema> {
+    list_of_scopes().schema_type(SchemaType::from_iter([Type::Array, Type::Null])).into()
+}
+
+fn list_of_scopes() -> ArrayBuilder {
     let scope = one_of(&Scope::ALL.map(Scope::as_str), "What it may do");
-    ArrayBuilder::new().items(scope).min_items(Some(1)).unique_items(true).into()
+    ArrayBuilder::new().items(scope).min_items(Some(1)).unique_items(true)
 }
 
 /// Name and secret of nobody.

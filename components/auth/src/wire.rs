@@ -51,7 +51,7 @@ pub(crate) struct NewAccount {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub(crate) struct ChangedAccount {
-    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::scopes))]
+    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::scopes_or_none))]
     pub(crate) scopes: Option<Vec<String>>,
     /// It may not log in
     pub(crate) disabled: Option<bool>,

@@ -1,14 +1,16 @@
 //! What one instance keeps between requests: settings, keys, connections. Never a request's data.
 
+use crate::routes;
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::store::Store;
+use axum::Router;
 use axum::body::Body;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
 use connectivity_kit::guard::Guard;
-use connectivity_kit::instance;
+use connectivity_kit::instance::{self, Serving};
 use connectivity_kit::registry::Plugin;
 use connectivity_kit::request;
 use connectivity_kit::runtime;
@@ -22,6 +24,7 @@ pub(crate) struct Instance {
     settings: Arc<Settings>,
     guard: Arc<Guard>,
     database: Arc<Database>,
+    cache: Arc<Cache>,
 }
 
 /// The instance, made at its first request; none as long as its settings are wrong.
@@ -34,17 +37,13 @@ impl Instance {
         let database = Arc::new(Database::new(&settings.service.database));
         let cache = Arc::new(Cache::new(&settings.service.cache));
         let verifier = Verifier::new(&settings.service.tokens);
-        let guard = Guard::new("documents", verifier, &settings.service.guard, cache, Arc::clone(&database));
-        Self { guard: Arc::new(guard), database, settings: Arc::new(settings) }
-    }
-
-    /// Which pages may read the answers.
-    pub(crate) fn cors(&self) -> Option<&Cors> {
-        self.settings.service.guard.cors.as_ref()
+        let guard =
+            Guard::new("documents", verifier, &settings.service.guard, Arc::clone(&cache), Arc::clone(&database));
+        Self { guard: Arc::new(guard), database, cache, settings: Arc::new(settings) }
     }
 
     /// What the routes need to answer this request.
-    pub(crate) fn services(&self, request: &Request<Body>) -> Services<Plugin, Store> {
+    fn services(&self, request: &Request<Body>) -> Services<Plugin, Store> {
         let context = request::context(request);
         Services {
             registry: Plugin::of(context),
@@ -56,5 +55,19 @@ impl Instance {
             now: runtime::now,
             new_id: runtime::new_id,
         }
+    }
+}
+
+impl Serving for Instance {
+    fn cors(&self) -> Option<&Cors> {
+        self.settings.service.guard.cors.as_ref()
+    }
+
+    fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    fn router(&self, request: &Request<Body>) -> Router {
+        routes::router(self.services(request))
     }
 }

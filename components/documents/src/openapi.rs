@@ -2,7 +2,7 @@
 
 use crate::routes;
 use connectivity_domain::document::DocumentStatus;
-use connectivity_domain::problem::ProblemKind::{self, *};
+use connectivity_domain::problem::ProblemKind as Kind;
 use connectivity_kit::openapi::{Problems, one_of};
 use utoipa::openapi::schema::{ObjectBuilder, OneOf, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -82,42 +82,49 @@ pub(crate) fn pending() -> RefOr<Schema> {
 pub(crate) struct Submit;
 
 impl Problems for Submit {
-    const KINDS: &'static [ProblemKind] = &[
-        InvalidRequest,
-        InvalidDocument,
-        Unauthenticated,
-        InvalidToken,
-        Forbidden,
-        InWork,
-        PayloadTooLarge,
-        UnsupportedMediaType,
-        MessageIdReused,
-        TooManyRequests,
-        RegistryUnavailable,
-        RegistryNonsense,
-        StorageUnavailable,
-        NotReady,
+    const KINDS: &'static [Kind] = &[
+        Kind::InvalidRequest,
+        Kind::InvalidDocument,
+        Kind::Unauthenticated,
+        Kind::InvalidToken,
+        Kind::Forbidden,
+        Kind::InWork,
+        Kind::PayloadTooLarge,
+        Kind::UnsupportedMediaType,
+        Kind::MessageIdReused,
+        Kind::TooManyRequests,
+        Kind::RegistryUnavailable,
+        Kind::RegistryNonsense,
+        Kind::StorageUnavailable,
+        Kind::NotReady,
     ];
 }
 
 pub(crate) struct History;
 
 impl Problems for History {
-    const KINDS: &'static [ProblemKind] = &[
-        InvalidRequest,
-        InvalidCitizenId,
-        Unauthenticated,
-        InvalidToken,
-        Forbidden,
-        TooManyRequests,
-        StorageUnavailable,
-        NotReady,
+    const KINDS: &'static [Kind] = &[
+        Kind::InvalidRequest,
+        Kind::InvalidCitizenId,
+        Kind::Unauthenticated,
+        Kind::InvalidToken,
+        Kind::Forbidden,
+        Kind::TooManyRequests,
+        Kind::StorageUnavailable,
+        Kind::NotReady,
     ];
 }
 
 pub(crate) struct Find;
 
 impl Problems for Find {
-    const KINDS: &'static [ProblemKind] =
-        &[Unauthenticated, InvalidToken, Forbidden, NotFound, TooManyRequests, StorageUnavailable, NotReady];
+    const KINDS: &'static [Kind] = &[
+        Kind::Unauthenticated,
+        Kind::InvalidToken,
+        Kind::Forbidden,
+        Kind::NotFound,
+        Kind::TooManyRequests,
+        Kind::StorageUnavailable,
+        Kind::NotReady,
+    ];
 }

@@ -10,6 +10,7 @@ use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
 use connectivity_kit::log::{self, Level};
+use connectivity_kit::metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -227,6 +228,9 @@ impl DocumentStore for Store {
         self.run(FINISH, parameters).await?;
         let key = vec![Value::text(claim.message_id.as_str()), Value::text(&claim.token)];
         let finished = self.run(FINISHED_BY, key).await?;
+        if !finished.is_empty() {
+            metrics::count(&metrics::DOCUMENTS, &[outcome.status().as_str()]);
+        }
         // What this claim both inserted and finished is known without reading it back.
         if finished.first().is_some_and(|row| *row == [Value::text(&claim.id)]) {
             let mut record = DocumentRecord::pending(claim);

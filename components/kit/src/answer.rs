@@ -1,12 +1,16 @@
 //! From a router's answer to the wire, in one write.
 
 use crate::cors::Cors;
+use crate::instance::Serving;
 use crate::log::{self, Level};
+use crate::metrics;
 use crate::problem::{Pending, Problem};
 use crate::request::{BodyError, MAX_BODY, RequestContext, read_body};
 use crate::runtime;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use connectivity_domain::problem::ProblemKind;
@@ -14,7 +18,7 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use spin_sdk::wasip3::http::types;
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Who called, for the log line; a handler puts it into its answer's extensions.
 #[derive(Clone, Debug)]
@@ -54,19 +58,18 @@ where
 }
 
 /// Answers one request with the routes of an instance; without one the settings are wrong.
-pub async fn serve_instance<I: Sync>(
+pub async fn serve_instance<I: Serving>(
     request: spin_sdk::http::Request,
     instance: Option<&'static I>,
-    cors: fn(&I) -> Option<&Cors>,
-    router: fn(&I, &Request<Body>) -> Router,
 ) -> Result<types::Response, types::ErrorCode> {
-    serve(request, instance.and_then(cors), |request| async move {
-        match instance {
-            Some(instance) => route(router(instance, &request), request).await,
-            None => Problem::new(ProblemKind::NotReady, "the service is not configured: see its log").into_response(),
-        }
-    })
-    .await
+    let Some(instance) = instance else {
+        let problem = || Problem::new(ProblemKind::NotReady, "the service is not configured: see its log");
+        return serve(request, None, |_| async move { problem().into_response() }).await;
+    };
+    let router = |request: Request<Body>| async move { route(instance.router(&request), request).await };
+    let answer = serve(request, instance.cors(), router).await;
+    metrics::send_soon(instance.cache());
+    answer
 }
 
 fn refuse(error: &BodyError) -> Problem {
@@ -85,7 +88,7 @@ where
 {
     let started = Instant::now();
     let context = RequestContext::of(request.headers(), runtime::new_id);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
     let asked = cors.map(|cors| (cors, request.headers().clone()));
     let allowed = cors.and_then(|cors| cors.preflight(&method, request.headers()));
     let answer = if let Some(allowed) = allowed {
@@ -99,7 +102,11 @@ where
     if let Some((cors, asked)) = asked {
         cors.mark(&asked, response.headers_mut());
     }
-    log_request(&method, &path, &response, &context, started);
+    let route = response.extensions_mut().remove::<MatchedPath>();
+    let told = Told { method: named(&method), route: route.as_ref().map_or("unmatched", MatchedPath::as_str) };
+    let took = started.elapsed();
+    metrics::time(&metrics::REQUESTS, &[told.route, told.method, response.status().as_str()], took);
+    log_request(&told, &response, &context, took);
     response.map(|(_, bytes)| bytes)
 }
 
@@ -127,22 +134,33 @@ async fn finish(response: Response, context: &RequestContext) -> http::Response<
     http::Response::from_parts(parts, (subject, bytes))
 }
 
+/// What is told of a request, in the log and in metrics: words of closed sets. A path could hold anything.
+struct Told<'a> {
+    method: &'static str,
+    /// As the source writes it.
+    route: &'a str,
+}
+
+/// A method's name. A caller's own inventions have one in common.
+fn named(method: &Method) -> &'static str {
+    let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    known.into_iter().find(|name| *name == method.as_str()).unwrap_or("OTHER")
+}
+
 fn log_request(
-    method: &Method,
-    path: &str,
+    told: &Told<'_>,
     response: &http::Response<(Option<Subject>, Bytes)>,
     context: &RequestContext,
-    started: Instant,
+    took: Duration,
 ) {
     let status = response.status().as_u16();
     let level = if status >= 500 { Level::Warn } else { Level::Info };
     let subject = response.body().0.as_ref().map(|Subject(subject)| subject.as_str());
-    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
     let fields = [
-        ("method", method.as_str().into()),
-        ("path", path.into()),
+        ("method", told.method.into()),
+        ("route", told.route.into()),
         ("status", status.into()),
-        ("duration_ms", milliseconds.into()),
+        ("duration_ms", (took.as_secs_f64() * 1000.0).into()),
         ("request_id", context.request_id.as_str().into()),
         ("trace_id", context.trace_id().into()),
         ("subject", subject.into()),
@@ -172,6 +190,16 @@ pub async fn method_not_allowed() -> Problem {
     Problem::new(ProblemKind::MethodNotAllowed, "this path does not serve this method: see the Allow header")
 }
 
+/// Notes on the answer which route gave it.
+async fn note_route(request: Request<Body>, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
 /// Runs a router on one request. Paths count with and without their trailing slash: routes are written without.
 pub async fn route(router: Router, mut request: Request<Body>) -> Response {
     use tower_service::Service;
@@ -183,7 +211,8 @@ pub async fn route(router: Router, mut request: Request<Body>) -> Response {
             *request.uri_mut() = uri;
         }
     }
-    let mut router = router.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    let router = router.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    let mut router = router.layer(from_fn(note_route));
     match router.call(request).await {
         Ok(response) => response,
         Err(never) => match never {},

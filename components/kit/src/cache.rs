@@ -11,6 +11,7 @@ pub use visit::{Seen, Session, Take, Visit};
 use crate::database::Database;
 use crate::guard::Revocation;
 use crate::log::{self, Level};
+use crate::metrics::Batch;
 use crate::runtime;
 use crate::settings::CacheSettings;
 use connectivity_domain::time::Timestamp;
@@ -135,12 +136,21 @@ impl Cache {
         }
     }
 
-    /// The counters of requests: `component|route|outcome`, and how many there were.
-    pub async fn requests(&self, now: Timestamp) -> Result<Vec<(String, u64)>, CacheDown> {
+    /// Adds a batch of counts, unless it is there already.
+    pub async fn add_counts(&self, batch: &Batch, now: Timestamp) -> Result<(), CacheDown> {
+        match &self.backend {
+            Backend::Redis(server) => self.ask(now, server.add_counts(batch)).await,
+            // With the database's patience: nobody waits for it.
+            Backend::Embedded(database) => embedded::add_counts(database, batch, now).await,
+        }
+    }
+
+    /// The counters of [`crate::metrics`] by their names, those of all instances together.
+    pub async fn counts(&self, now: Timestamp) -> Result<Vec<(String, u64)>, CacheDown> {
         self.ask(now, async {
             match &self.backend {
-                Backend::Redis(server) => server.requests().await,
-                Backend::Embedded(database) => embedded::requests(database).await,
+                Backend::Redis(server) => server.counts().await,
+                Backend::Embedded(database) => embedded::counts(database).await,
             }
         })
         .await

@@ -4,6 +4,7 @@ mod address;
 mod admitted;
 mod bearer;
 mod entry;
+mod recent;
 mod revocation;
 mod store;
 
@@ -14,6 +15,7 @@ pub use revocation::{Revocation, Revocations};
 use crate::cache::Cache;
 use crate::database::Database;
 use crate::log::{self, Level};
+use crate::metrics;
 use crate::problem::Problem;
 use crate::settings::GuardSettings;
 use crate::throttle::Rate;
@@ -23,6 +25,7 @@ use bearer::{authenticate, invalid};
 use connectivity_domain::time::Timestamp;
 use entry::{Entrance, Refusal, Visitor};
 use http::HeaderMap;
+use recent::Recent;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -63,6 +66,8 @@ struct Doors {
     entrance: Entrance,
     user: Rate,
     anonymous: Rate,
+    /// Of the routes without a throttle.
+    recent: Recent,
 }
 
 impl Guard {
@@ -74,8 +79,10 @@ impl Guard {
         cache: Arc<Cache>,
         database: Arc<Database>,
     ) -> Self {
-        let entrance = Entrance { cache: Arc::clone(&cache), revocations: Revocations::new(cache, database) };
-        let doors = Doors { entrance, user: settings.throttle_user, anonymous: settings.throttle_anon };
+        let revocations = Revocations::new(Arc::clone(&cache), database);
+        let (user, anonymous) = (settings.throttle_user, settings.throttle_anon);
+        let entrance = Entrance { component, cache, revocations };
+        let doors = Doors { entrance, user, anonymous, recent: Recent::default() };
         Self { component, verifier, trusted: settings.trusted_proxies.clone(), doors: Some(doors) }
     }
 
@@ -90,14 +97,22 @@ impl Guard {
     ///
     /// 401 and 403 with a challenge (RFC 6750 section 3), 429 with `Retry-After`, and 503 where it cannot be told.
     pub async fn admit(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Admitted, Problem> {
-        let caller = authenticate(headers, route.scope, &self.verifier, now).await?;
+        let authenticated = authenticate(headers, route.scope, &self.verifier, now).await;
         let Some(doors) = &self.doors else {
-            return Ok(Admitted { caller, allowance: Allowance::default() });
+            return Ok(Admitted { caller: authenticated?, allowance: Allowance::default() });
         };
+        let caller = authenticated.inspect_err(|_| self.count(route.name, "refused"))?;
+        if !route.throttled && doors.recent.knows(&caller.session, now) {
+            self.count(route.name, "admitted");
+            return Ok(Admitted { caller, allowance: Allowance::default() });
+        }
         let throttle = route.throttled.then_some((Policy::User, doors.user, caller.subject.as_str()));
         let visitor = Visitor { counter: self.counter(route.name), session: Some(&caller.session), throttle };
         let entered = doors.entrance.enter(&visitor, now).await;
         let allowance = entered.map_err(|refusal| refused(refusal).by(&caller.subject))?;
+        if !route.throttled {
+            doors.recent.note(&caller.session, now);
+        }
         Ok(Admitted { caller, allowance })
     }
 
@@ -140,7 +155,12 @@ impl Guard {
     }
 
     fn counter(&self, route: &str) -> String {
-        format!("{}|{route}", self.component)
+        metrics::GUARD.stem(&[self.component, route])
+    }
+
+    /// Counts what was decided without the cache.
+    fn count(&self, route: &str, outcome: &str) {
+        metrics::count(&metrics::GUARD, &[self.component, route, outcome]);
     }
 }
 

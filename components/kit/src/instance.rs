@@ -1,9 +1,26 @@
 //! What one instance keeps between requests, made at the first of them.
 
+use crate::cache::Cache;
+use crate::cors::Cors;
 use crate::log::{self, Level};
 use crate::settings::Invalid;
+use axum::Router;
+use axum::body::Body;
+use http::Request;
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+/// An instance of a component that lets callers in.
+pub trait Serving: Sync + 'static {
+    /// Which pages may read its answers.
+    fn cors(&self) -> Option<&Cors>;
+
+    /// Where what it counts goes.
+    fn cache(&self) -> &Arc<Cache>;
+
+    /// The routes for one request.
+    fn router(&self, request: &Request<Body>) -> Router;
+}
 
 /// What the cell holds, made of the settings at the first request; none as long as they are wrong, which the log says.
 pub async fn get<T, S>(

@@ -9,6 +9,7 @@ pub mod database;
 pub mod guard;
 pub mod instance;
 pub mod log;
+pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod openapi;
 pub mod pool;

@@ -18,6 +18,7 @@ mod bindings {
     });
 }
 
+use crate::metrics;
 use crate::request::RequestContext;
 use bindings::connectivity::registry::types::{Cause as WitCause, Context, Error, Evidence as WitEvidence};
 use bindings::connectivity::registry::{citizens, documents};
@@ -26,7 +27,7 @@ use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::document::{Authenticity, DocumentRegistry, DocumentRequest};
 use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::verdict::{Cause, Evidence};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The plugin, for one request whose trace it carries on.
 #[derive(Clone, Default)]
@@ -51,11 +52,14 @@ impl Plugin {
 
 impl Registry for Plugin {
     async fn check(&self, citizen: &CitizenId) -> Result<Affiliation, RegistryError> {
-        match citizens::check(citizen.as_str().to_owned(), self.context()).await {
-            Ok(citizens::Affiliation::None(it)) => Ok(Affiliation::None(evidence(it))),
-            Ok(citizens::Affiliation::Affiliated(it)) => Ok(Affiliation::Affiliated(evidence(it))),
-            Err(none) => Err(error(none)),
-        }
+        let started = Instant::now();
+        let (outcome, answer) = match citizens::check(citizen.as_str().to_owned(), self.context()).await {
+            Ok(citizens::Affiliation::None(it)) => ("none", Ok(Affiliation::None(evidence(it)))),
+            Ok(citizens::Affiliation::Affiliated(it)) => ("affiliated", Ok(Affiliation::Affiliated(evidence(it)))),
+            Err(none) => (failure(&none), Err(error(none))),
+        };
+        metrics::time(&metrics::REGISTRY, &["citizen", outcome], started.elapsed());
+        answer
     }
 }
 
@@ -66,11 +70,32 @@ impl DocumentRegistry for Plugin {
             url: request.url.as_str().to_owned(),
             title: request.title.clone(),
         };
-        match documents::authenticate(document, self.context()).await {
-            Ok(documents::Authenticity::Authenticated(it)) => Ok(Authenticity::Authenticated(evidence(it))),
-            Ok(documents::Authenticity::Rejected(it)) => Ok(Authenticity::Rejected(evidence(it))),
-            Err(none) => Err(error(none)),
-        }
+        let started = Instant::now();
+        let (outcome, answer) = match documents::authenticate(document, self.context()).await {
+            Ok(documents::Authenticity::Authenticated(it)) => {
+                ("authenticated", Ok(Authenticity::Authenticated(evidence(it))))
+            }
+            Ok(documents::Authenticity::Rejected(it)) => ("rejected", Ok(Authenticity::Rejected(evidence(it)))),
+            Err(none) => (failure(&none), Err(error(none))),
+        };
+        metrics::time(&metrics::REGISTRY, &["document", outcome], started.elapsed());
+        answer
+    }
+}
+
+/// What a call without an answer is counted as.
+fn failure(error: &Error) -> &'static str {
+    match error {
+        Error::Refused(_) => "refused",
+        Error::Nonsense(_) => "nonsense",
+        Error::Unavailable(none) => match none.cause {
+            WitCause::Timeout => "timeout",
+            WitCause::Connection => "connection",
+            WitCause::Tls => "tls",
+            WitCause::Overloaded => "overloaded",
+            WitCause::BreakerOpen => "breaker-open",
+            WitCause::Misconfigured => "misconfigured",
+        },
     }
 }
 

@@ -37,13 +37,13 @@ pub async fn sleep(duration: Duration) {
 
 /// Lets a future run to its end though nobody waits for it any more.
 #[cfg(target_family = "wasm")]
-fn detach(future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+pub(crate) fn detach(future: Pin<Box<dyn Future<Output = ()> + Send>>) {
     spin_sdk::wit_bindgen::spawn(future);
 }
 
 /// Lets a future run to its end though nobody waits for it any more.
 #[cfg(not(target_family = "wasm"))]
-fn detach(future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+pub(crate) fn detach(future: Pin<Box<dyn Future<Output = ()> + Send>>) {
     tokio::spawn(future);
 }
 

@@ -1,5 +1,6 @@
 //! What one instance keeps between requests: connections. Never a request's data.
 
+use crate::metrics::Depth;
 use crate::routes::{Look, Lookout};
 use crate::store;
 use connectivity_domain::breaker::{Admission, BREAKER_KEY, BreakerState, Policy};
@@ -9,7 +10,7 @@ use connectivity_kit::instance;
 use connectivity_kit::log;
 use connectivity_kit::runtime;
 use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Invalid, Reader, log_level};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long a look may take: a probe has three seconds.
@@ -19,16 +20,22 @@ static INSTANCE: OnceLock<Instance> = OnceLock::new();
 
 pub(crate) struct Instance {
     database: Database,
-    cache: Cache,
+    cache: Arc<Cache>,
 }
 
 /// The instance, made at its first request; none as long as its settings are wrong.
 pub(crate) async fn get() -> Option<&'static Instance> {
     let make = |(database, cache): (DatabaseSettings, CacheSettings)| Instance {
         database: Database::new(&database),
-        cache: Cache::new(&cache),
+        cache: Arc::new(Cache::new(&cache)),
     };
     instance::get(&INSTANCE, settings(), make).await
+}
+
+impl Instance {
+    pub(crate) fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
 }
 
 async fn settings() -> Result<(DatabaseSettings, CacheSettings), Invalid> {
@@ -57,5 +64,13 @@ impl Lookout for &'static Instance {
             Admission::Probe(_) => "probing",
         });
         (Look { status, latency: started.elapsed() }, breaker)
+    }
+
+    async fn counts(&self) -> Option<Vec<(String, u64)>> {
+        self.cache.counts(runtime::now()).await.ok()
+    }
+
+    async fn outbox(&self) -> Option<Depth> {
+        runtime::timeout(PATIENCE, store::outbox(&self.database, runtime::now())).await.flatten()
     }
 }

@@ -1,5 +1,5 @@
-//! Is the service alive, and can it do its work? `/health/live` and `/health/ready`, for probes. And what it offers to
-//! whom, at `/api/schema/` and `/api/docs/`.
+//! How the service is: `/health/live` and `/health/ready` for probes, `/metrics` for Prometheus. And what it offers to
+//! whom: `/api/schema/` and `/api/docs/`.
 
 #![cfg_attr(
     not(any(target_family = "wasm", test)),
@@ -10,6 +10,7 @@
 mod handler;
 #[cfg(target_family = "wasm")]
 mod instance;
+mod metrics;
 #[cfg(not(target_family = "wasm"))]
 mod openapi;
 mod pages;

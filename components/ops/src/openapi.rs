@@ -11,7 +11,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(routes::live, routes::ready, pages::schema, pages::page))]
+#[openapi(paths(routes::live, routes::ready, routes::metrics, pages::schema, pages::page))]
 struct Document;
 
 pub(crate) fn alive() -> RefOr<Schema> {

@@ -12,7 +12,7 @@ use http::{HeaderName, header};
 const SCHEMA: &str = include_str!("../openapi.json");
 
 /// What the page may do: show its style, run its script, ask this service.
-const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self'; script-src 'self'; style-src 'self'; \
+const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; script-src 'self'; style-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A release changes them: a browser may go by what it has for five minutes.

@@ -1,14 +1,18 @@
-//! The probes. What they need of the servers is behind a port.
+//! The probes and the metrics. What they need of the servers is behind a port.
 
+use crate::metrics::{Depth, Gauges, render};
 use crate::pages;
-use crate::wire::{self, Alive, Breaker, Dependencies, Readiness, dependency};
+use crate::wire::{Alive, Breaker, Dependencies, Readiness, dependency};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::StatusCode;
+use http::{StatusCode, header};
 use std::future::Future;
 use std::time::Duration;
+
+/// The text format of Prometheus.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What a look at a server showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,10 @@ pub(crate) trait Lookout: Clone + Send + Sync + 'static {
     fn database(&self) -> impl Future<Output = Look> + Send;
     /// Does the cache answer, and if it does, what does it know of the breaker before the registry?
     fn cache(&self) -> impl Future<Output = (Look, Option<&'static str>)> + Send;
+    /// What has been counted; none: the cache does not answer.
+    fn counts(&self) -> impl Future<Output = Option<Vec<(String, u64)>>> + Send;
+    /// What waits to be published; none: the database does not answer.
+    fn outbox(&self) -> impl Future<Output = Option<Depth>> + Send;
 }
 
 /// The routes; without a lookout the settings are wrong.
@@ -32,6 +40,7 @@ pub(crate) fn router<L: Lookout>(lookout: Option<L>) -> Router {
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready::<L>))
+        .route("/metrics", get(metrics::<L>))
         .merge(pages::routes())
         .with_state(lookout)
 }
@@ -44,7 +53,7 @@ pub(crate) fn router<L: Lookout>(lookout: Option<L>) -> Router {
     path = "/health/live",
     operation_id = "live",
     tag = "operations",
-    responses((status = 200, description = "It is", body = wire::Alive)),
+    responses((status = 200, description = "It is", body = Alive)),
 ))]
 pub(crate) async fn live() -> Json<Alive> {
     Json(Alive { status: "alive" })
@@ -59,8 +68,8 @@ pub(crate) async fn live() -> Json<Alive> {
     operation_id = "ready",
     tag = "operations",
     responses(
-        (status = 200, description = "It can", body = wire::Readiness),
-        (status = 503, description = "It cannot", body = wire::Readiness),
+        (status = 200, description = "It can", body = Readiness),
+        (status = 503, description = "It cannot", body = Readiness),
     ),
 ))]
 pub(crate) async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
@@ -84,4 +93,32 @@ pub(crate) async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Respo
         status: if is_ready { "ready" } else { "not ready" },
     };
     (status, Json(body)).into_response()
+}
+
+/// What was counted, and what can be seen now, for Prometheus.
+///
+/// What can be seen is told, whatever cannot.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "operations",
+    responses(
+        (status = 200, description = "Text format 0.0.4", body = String, content_type = "text/plain"),
+        (status = 503, description = "The settings are wrong", body = String, content_type = "text/plain"),
+    ),
+))]
+pub(crate) async fn metrics<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
+    let Some(lookout) = lookout else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the settings are wrong: see the log\n").into_response();
+    };
+    let (counts, outbox) = (lookout.counts().await, lookout.outbox().await);
+    let breaker = if counts.is_some() { lookout.cache().await.1 } else { None };
+    let gauges = Gauges {
+        database_up: outbox.is_some(),
+        cache_up: counts.is_some(),
+        breaker_open: breaker.map(|state| state != "closed"),
+        outbox,
+    };
+    ([(header::CONTENT_TYPE, TEXT)], render(&counts.unwrap_or_default(), &gauges)).into_response()
 }

@@ -1,5 +1,6 @@
-//! The probes, with a lookout that sees what it is told.
+//! The probes and the metrics, with a lookout that sees what it is told.
 
+use crate::metrics::Depth;
 use crate::routes::{Look, Lookout, router};
 use bytes::Bytes;
 use connectivity_kit::answer;
@@ -21,12 +22,35 @@ impl Lookout for Sees {
     async fn cache(&self) -> (Look, Option<&'static str>) {
         (Look { status: self.cache, latency: Duration::ZERO }, (self.cache == "up").then_some("closed"))
     }
+
+    async fn counts(&self) -> Option<Vec<(String, u64)>> {
+        let counts = [
+            ("requests|/a|GET|200|0", 3),
+            ("requests|/a|GET|200|12", 1),
+            ("requests|/a|GET|200|us", 40_000_000),
+            ("requests|/a|GET|503|1", 2),
+            ("requests|/a|GET|503|us", 8_000),
+            ("guard|affiliation|check|throttled", 7),
+            ("of another release", 9),
+        ];
+        let counts = counts.map(|(name, count)| (name.to_owned(), count)).to_vec();
+        (self.cache == "up").then_some(counts)
+    }
+
+    async fn outbox(&self) -> Option<Depth> {
+        (self.database == "up").then_some(Depth { events: 2, oldest: Duration::from_millis(1_500) })
+    }
 }
 
 async fn get(path: &str, lookout: Option<Sees>) -> (u16, Value) {
+    let (status, body) = read(path, lookout).await;
+    (status, serde_json::from_str(&body).unwrap_or_default())
+}
+
+async fn read(path: &str, lookout: Option<Sees>) -> (u16, String) {
     let request = Request::get(path).body(Bytes::new()).expect("a request");
     let answer = answer::exchange(request, None, |request| answer::route(router(lookout), request)).await;
-    (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default())
+    (answer.status().as_u16(), String::from_utf8_lossy(answer.body()).into_owned())
 }
 
 #[tokio::test]
@@ -49,4 +73,53 @@ async fn only_what_is_needed_makes_it_unready() {
 async fn with_wrong_settings_it_lives_and_is_not_ready() {
     assert_eq!(get("/health/ready/", None).await.0, 503);
     assert_eq!(get("/health/live/", None).await.0, 200);
+}
+
+/// The lines without their comments.
+async fn metrics(database: &'static str, cache: &'static str) -> Vec<String> {
+    let (status, text) = read("/metrics", Some(Sees { database, cache })).await;
+    assert_eq!(status, 200);
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn counts_are_added_up_over_statuses_and_buckets() {
+    let lines = metrics("up", "up").await;
+    for expected in [
+        "connectivity_http_requests_total{route=\"/a\",method=\"GET\",status=\"200\"} 4",
+        "connectivity_http_requests_total{route=\"/a\",method=\"GET\",status=\"503\"} 2",
+        "connectivity_http_request_duration_seconds_bucket{route=\"/a\",method=\"GET\",le=\"0.002\"} 3",
+        "connectivity_http_request_duration_seconds_bucket{route=\"/a\",method=\"GET\",le=\"0.005\"} 5",
+        "connectivity_http_request_duration_seconds_bucket{route=\"/a\",method=\"GET\",le=\"30\"} 5",
+        "connectivity_http_request_duration_seconds_bucket{route=\"/a\",method=\"GET\",le=\"+Inf\"} 6",
+        "connectivity_http_request_duration_seconds_sum{route=\"/a\",method=\"GET\"} 40.008",
+        "connectivity_http_request_duration_seconds_count{route=\"/a\",method=\"GET\"} 6",
+        "connectivity_guard_decisions_total{component=\"affiliation\",route=\"check\",outcome=\"throttled\"} 7",
+        "connectivity_dependency_up{dependency=\"database\"} 1",
+        "connectivity_breaker_open 0",
+        "connectivity_outbox_depth 2",
+        "connectivity_outbox_oldest_seconds 1.5",
+    ] {
+        assert!(lines.iter().any(|line| line == expected), "{expected} in {lines:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_seen_is_not_shown() {
+    let lines = metrics("down", "down").await;
+    let up = |name: &str| format!("connectivity_dependency_up{{dependency=\"{name}\"}} 0");
+    assert_eq!(lines, [up("database"), up("cache")]);
+    assert_eq!(read("/metrics", None).await.0, 503);
+}
+
+#[tokio::test]
+async fn what_is_offered_is_told_whatever_the_settings() {
+    let (status, document) = get("/api/schema/", None).await;
+    assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
+    let (status, page) = read("/api/docs/", None).await;
+    assert_eq!(status, 200);
+    for part in ["/api/docs/page.css", "/api/docs/page.js"] {
+        assert!(page.contains(part));
+        assert_eq!(read(part, None).await.0, 200);
+    }
 }

@@ -5,6 +5,7 @@ use connectivity_domain::problem::ProblemKind;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::database::{Database, Sql, Value};
 use connectivity_kit::guard::{Guard, Revocation, Route};
+use connectivity_kit::metrics::{self, Batch};
 use connectivity_kit::problem::Problem;
 use connectivity_kit::runtime;
 use connectivity_kit::settings::{CacheSettings, DatabaseSettings, GuardSettings, Reader, TokenSettings};
@@ -57,9 +58,11 @@ pub(crate) async fn guard() -> Result<String, String> {
     let mut scene = Scene { guard, cache, database, report: Report::default() };
     scene.subjects().await;
     scene.sessions().await;
+    scene.memory().await;
     scene.addresses().await;
     scene.leftovers().await;
     scene.counters().await;
+    scene.batches().await;
     Ok(scene.report.0.join("\n"))
 }
 
@@ -116,6 +119,30 @@ impl Scene {
         self.report.expect("another session goes on, and nothing was taken from it", &other, &Ok(Some(LIMIT - 1)));
     }
 
+    /// Where there is no throttle, a session that was let in is let in again for a second without a question.
+    async fn memory(&mut self) {
+        let first = self.call(BRIDGE, "messages", "s-messages").await;
+        let now = runtime::now();
+        let until = now.plus(Duration::from_hours(1));
+        let (at, ends) = (Value::Text(now.to_sql()), Value::Text(until.to_sql()));
+        let row = vec![Value::Text("s-messages".to_owned()), at.clone(), ends, at];
+        let revoked = self.database.run(REVOKED_SESSION, row).await;
+        if let Some(revocations) = self.guard.revocations() {
+            revocations.revoked(&[Revocation { session: "s-messages".to_owned(), until }], now).await;
+        }
+        let known = self.call(BRIDGE, "messages", "s-messages").await;
+        self.report.expect(
+            "a session is not asked about twice",
+            &(first, revoked, known),
+            &(Ok(None), Ok(vec![]), Ok(None)),
+        );
+        let elsewhere = self.call(THROTTLED, "messages", "s-messages").await;
+        self.report.expect("but where there is a throttle", &elsewhere, &Err(ProblemKind::InvalidToken));
+        runtime::sleep(Duration::from_millis(1_100)).await;
+        let later = self.call(BRIDGE, "messages", "s-messages").await;
+        self.report.expect("and a second later there too", &later, &Err(ProblemKind::InvalidToken));
+    }
+
     async fn addresses(&mut self) {
         let burst = join_all((0..BURST).map(|_| self.visit("192.0.2.1:4000"))).await;
         self.expect_exact("of an address", &burst);
@@ -156,19 +183,45 @@ impl Scene {
     }
 
     async fn counters(&mut self) {
-        let mut counters = self.cache.requests(runtime::now()).await.unwrap_or_default();
+        let nobody = self.guard.admit(THROTTLED, &HeaderMap::new(), runtime::now()).await;
+        self.report.expect("no token, no call", &nobody.is_err(), &true);
+        // What was decided without the cache reaches it a little later.
+        metrics::send_soon(&self.cache);
+        let refused = "guard|probe|throttled|refused".to_owned();
+        let mut counters = Vec::new();
+        for _ in 0..50 {
+            counters = self.cache.counts(runtime::now()).await.unwrap_or_default();
+            if counters.iter().any(|(name, _)| *name == refused) {
+                break;
+            }
+            runtime::sleep(Duration::from_millis(100)).await;
+        }
         counters.sort();
         let expected = [
-            ("probe|anonymous|admitted", 54),
-            ("probe|anonymous|throttled", 150),
-            ("probe|bridge|admitted", 200),
-            ("probe|bridge|revoked", 1),
-            ("probe|throttled|admitted", 52),
-            ("probe|throttled|revoked", 1),
-            ("probe|throttled|throttled", 150),
+            ("guard|probe|anonymous|admitted", 54),
+            ("guard|probe|anonymous|throttled", 150),
+            ("guard|probe|bridge|admitted", 202),
+            ("guard|probe|bridge|revoked", 2),
+            ("guard|probe|throttled|admitted", 52),
+            ("guard|probe|throttled|refused", 1),
+            ("guard|probe|throttled|revoked", 2),
+            ("guard|probe|throttled|throttled", 150),
         ];
         let expected: Vec<_> = expected.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
         self.report.expect("every request is counted once, as what became of it", &counters, &expected);
+    }
+
+    /// A batch whose answer was lost is sent again.
+    async fn batches(&mut self) {
+        let batch = |number, count| Batch { instance: 7, number, counts: [("checks|PROBE".to_owned(), count)].into() };
+        let mut added = Vec::new();
+        for batch in [batch(1, 5), batch(1, 5), batch(2, 3), batch(2, 3)] {
+            added.push(self.cache.add_counts(&batch, runtime::now()).await);
+        }
+        let counts = self.cache.counts(runtime::now()).await.unwrap_or_default();
+        let probe = counts.into_iter().find(|(name, _)| name == "checks|PROBE").map(|(_, count)| count);
+        let expected = (vec![Ok(()); 4], Some(8));
+        self.report.expect("a batch of counts is added once, however often it comes", &(added, probe), &expected);
     }
 }
 

@@ -51,7 +51,7 @@ pub async fn compare(unguarded: &Path, rounds: u32, seconds: u64, connections: u
         println!("{round:>5}  {on:>12.0} {off:>12.0}  {:.3}", on / off);
         ratios.push(on / off);
     }
-    let asked = subjects.each_ref().map(|subject| servers.counters(subject.cache) > 0);
+    let asked = subjects.each_ref().map(|subject| servers.callers(subject.cache) > 0);
     assert_eq!(asked, [true, false], "who asked Redis");
     ratios.sort_by(f64::total_cmp);
     let [on, off] = subjects.map(|subject| subject.rates.iter().sum::<f64>());

@@ -3,7 +3,9 @@
 use super::CacheDown;
 use super::visit::{self, Seen, Session, Visit};
 use crate::database::{Database, DatabaseError, Sql, Value};
+use crate::metrics::Batch;
 use connectivity_domain::time::Timestamp;
+use serde_json::{Map, Value as Json};
 use std::time::Duration;
 
 const GET: Sql = Sql::same("SELECT value FROM cache WHERE cache_key = ? AND expires_at_us > ?");
@@ -53,8 +55,20 @@ const CLEAR: Sql = Sql::same(
     "DELETE FROM cache WHERE cache_key IN (SELECT cache_key FROM cache WHERE expires_at_us <= ? LIMIT 8) RETURNING 1",
 );
 
+/// Adds a batch of counts, a JSON object in ?2, under the prefix ?1, unless its number ?4 is held under ?3, which is kept
+/// until ?5. ?6 is the end of time.
+const ADD_COUNTS: Sql = Sql::same(
+    "INSERT INTO cache (cache_key, value, expires_at_us)
+     SELECT ?1 || key, CAST(value AS TEXT), ?6 FROM json_each(?2)
+     WHERE NOT EXISTS (SELECT 1 FROM cache WHERE cache_key = ?3 AND value = ?4)
+     UNION ALL SELECT ?3, ?4, ?5 WHERE true
+     ON CONFLICT (cache_key) DO UPDATE SET
+       value = CASE WHEN cache_key = ?3 THEN excluded.value ELSE CAST(value + excluded.value AS TEXT) END,
+       expires_at_us = excluded.expires_at_us",
+);
+
 /// The counters, under the prefix ?1.
-const REQUESTS: Sql =
+const COUNTS: Sql =
     Sql::same("SELECT substr(cache_key, length(?1) + 1), value FROM cache WHERE cache_key BETWEEN ?1 AND ?1 || '~'");
 
 pub(super) async fn visit(database: &Database, visit: &Visit<'_>, now: Timestamp) -> Result<Seen, CacheDown> {
@@ -93,8 +107,21 @@ pub(super) async fn visit(database: &Database, visit: &Visit<'_>, now: Timestamp
     Ok(Seen::Taken(taken))
 }
 
-pub(super) async fn requests(database: &Database) -> Result<Vec<(String, u64)>, CacheDown> {
-    let rows = database.run(REQUESTS, vec![text(&prefix())]).await.map_err(|error| down(&error))?;
+pub(super) async fn add_counts(database: &Database, batch: &Batch, now: Timestamp) -> Result<(), CacheDown> {
+    let counts: Map<String, Json> = batch.counts.iter().map(|(name, count)| (name.clone(), (*count).into())).collect();
+    let parameters = vec![
+        text(&prefix()),
+        text(&Json::Object(counts).to_string()),
+        text(&format!("{}{}", visit::BATCH, batch.instance)),
+        text(&batch.number.to_string()),
+        time(now.plus(visit::BATCH_FOR)),
+        Value::Integer(i64::MAX),
+    ];
+    database.run(ADD_COUNTS, parameters).await.map(|_| ()).map_err(|error| down(&error))
+}
+
+pub(super) async fn counts(database: &Database) -> Result<Vec<(String, u64)>, CacheDown> {
+    let rows = database.run(COUNTS, vec![text(&prefix())]).await.map_err(|error| down(&error))?;
     let pairs = rows.into_iter().filter_map(|row| match <[Value; 2]>::try_from(row) {
         Ok([Value::Text(name), Value::Text(count)]) => Some((name, count.parse().ok()?)),
         _ => None,
@@ -103,7 +130,7 @@ pub(super) async fn requests(database: &Database) -> Result<Vec<(String, u64)>, 
 }
 
 fn prefix() -> String {
-    format!("{}:", visit::REQUESTS)
+    format!("{}|", visit::COUNTS)
 }
 
 pub(super) async fn get(database: &Database, key: &str, now: Timestamp) -> Result<Option<String>, CacheDown> {

@@ -3,6 +3,7 @@
 use super::CacheDown;
 use super::visit::{self, Seen, Session, Visit};
 use crate::guard::Revocation;
+use crate::metrics::Batch;
 use crate::runtime;
 use connectivity_domain::time::Timestamp;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
@@ -54,6 +55,13 @@ const REVOKE: &str = "for i = 3, #ARGV, 2 do redis.call('SET', ARGV[i], '1', 'PX
 if ARGV[1] == '' or redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
+return 1";
+
+/// Adds a batch of counts to KEYS[1], lines of a name, a tab and a number in ARGV[3], unless its number ARGV[1] is the one
+/// in KEYS[2], which is kept for ARGV[2] ms.
+const ADD_COUNTS: &str = "if redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+for name, count in string.gmatch(ARGV[3], '([^\\t\\n]+)\\t(%d+)\\n') do redis.call('HINCRBY', KEYS[1], name, count) end
 return 1";
 
 impl Server {
@@ -108,7 +116,7 @@ impl Server {
             text(visit::COMPLETE),
             text(visit::LOADING),
             text(throttle),
-            text(visit::REQUESTS),
+            text(visit::COUNTS),
             text(judged),
             text(&loader),
             milliseconds(visit::LOADING_FOR),
@@ -141,8 +149,22 @@ impl Server {
         Ok(matches!(answer[..], [RedisResult::Int64(1)]))
     }
 
-    pub(super) async fn requests(&self) -> Result<Vec<(String, u64)>, CacheDown> {
-        let flat = self.execute("HGETALL", vec![text(visit::REQUESTS)]).await?;
+    pub(super) async fn add_counts(&self, batch: &Batch) -> Result<(), CacheDown> {
+        let lines: Vec<_> = batch.counts.iter().map(|(name, count)| format!("{name}\t{count}\n")).collect();
+        let parameters = vec![
+            text(ADD_COUNTS),
+            text("2"),
+            text(visit::COUNTS),
+            text(&format!("{}{}", visit::BATCH, batch.instance)),
+            text(&batch.number.to_string()),
+            milliseconds(visit::BATCH_FOR),
+            text(&lines.concat()),
+        ];
+        self.execute("EVAL", parameters).await.map(|_| ())
+    }
+
+    pub(super) async fn counts(&self) -> Result<Vec<(String, u64)>, CacheDown> {
+        let flat = self.execute("HGETALL", vec![text(visit::COUNTS)]).await?;
         let pairs = flat.chunks(2).filter_map(|pair| match pair {
             [RedisResult::Binary(name), RedisResult::Binary(count)] => {
                 let count = String::from_utf8_lossy(count).parse().ok()?;

@@ -11,8 +11,14 @@ pub(super) const COMPLETE: &str = "connectivity:revocations:complete";
 /// Held by the one request that brings the revocations.
 pub(super) const LOADING: &str = "connectivity:revocations:loading";
 
-/// The counters of requests.
-pub(super) const REQUESTS: &str = "connectivity:requests";
+/// The counters of `crate::metrics`.
+pub(super) const COUNTS: &str = "connectivity:counts";
+
+/// Before the name of an instance: the number of its last batch of counts.
+pub(super) const BATCH: &str = "connectivity:counts:batch:";
+
+/// How long that number is kept: longer than a batch is tried again.
+pub(super) const BATCH_FOR: Duration = Duration::from_hours(1);
 
 /// How long the marker holds: how long a revocation that the cache did not hear of may stay unknown.
 pub(super) const COMPLETE_FOR: Duration = Duration::from_mins(1);
@@ -27,7 +33,7 @@ pub struct Visit<'a> {
     pub session: Session<'a>,
     /// From which throttle it takes a call; none: from no throttle.
     pub take: Option<Take>,
-    /// The counter that it is counted in, as `admitted`, `throttled` or `revoked`. One of a closed set.
+    /// The counter of `metrics::GUARD` that it is counted in, without its outcome: `admitted`, `throttled` or `revoked`.
     pub counter: &'a str,
 }
 

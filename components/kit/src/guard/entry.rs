@@ -4,19 +4,21 @@ use super::admitted::{Allowance, Policy};
 use super::revocation::Revocations;
 use crate::cache::{Cache, Seen, Session, Take, Visit};
 use crate::database::DatabaseError;
+use crate::metrics;
 use crate::throttle::{Rate, Standing};
 use connectivity_domain::time::Timestamp;
 use std::sync::Arc;
 
 /// What all instances know together. Held by an instance; no request's data.
 pub(super) struct Entrance {
+    pub(super) component: &'static str,
     pub(super) cache: Arc<Cache>,
     pub(super) revocations: Revocations,
 }
 
 /// Who stands at the door.
 pub(super) struct Visitor<'a> {
-    /// `component|route`
+    /// What the names of its counters begin with.
     pub(super) counter: String,
     /// The session of its token; none: it has no token.
     pub(super) session: Option<&'a str>,
@@ -81,6 +83,7 @@ impl Entrance {
                 }
             }
             (Ok(Seen::Unknown { .. }) | Err(_), _) => {
+                metrics::count(&metrics::UNCOUNTED, &[self.component]);
                 let revoked = match (judged, visitor.session) {
                     (Some(judged), _) => judged,
                     (None, Some(session)) => self.revocations.is_revoked(session).await?,

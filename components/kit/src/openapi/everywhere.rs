@@ -47,7 +47,7 @@ impl Modify for Everywhere {
 
 fn complete(answer: &mut Response, throttled: bool) {
     let mut add = |name: &str, description: &str| answer.headers.insert(name.to_owned(), text(description));
-    add("X-Request-Id", "The request's own, if it had a sane one: what the log calls it");
+    add("X-Request-Id", "What the log calls the request: its own `X-Request-Id`, if it had a sane one");
     if throttled {
         add(
             "RateLimit-Policy",

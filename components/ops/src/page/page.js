@@ -45,7 +45,7 @@ function whole(schema) {
 function kind(schema) {
   const types = [schema.type ?? (schema.properties ? "object" : schema.oneOf ? "one of" : "anything")].flat();
   let text = types.includes("array") ? `array of ${kind(whole(schema.items))}` : types.join(" or ");
-  if (schema.format) text += `, ${schema.format}`;
+  if (schema.format && !schema.format.startsWith("int")) text += `, ${schema.format}`;
   return text;
 }
 
@@ -138,7 +138,8 @@ function attempt(method, path, operation) {
       else if (input.value !== "") it.in === "query" ? query.set(it.name, input.value) : headers[it.name] = input.value;
     }
     if (type) headers["content-type"] = type;
-    if ((operation.security || []).length && place("token").value) headers.authorization = `Bearer ${place("token").value.trim()}`;
+    const takes = (operation.security || []).some((way) => "bearer" in way);
+    if (takes && place("token").value) headers.authorization = `Bearer ${place("token").value.trim()}`;
     const options = { method: method.toUpperCase(), headers, body: text && text.value };
     said.replaceChildren(make("p", {}, "…"));
     said.replaceChildren(...await call(query.size ? `${url}?${query}` : url, options));

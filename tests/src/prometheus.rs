@@ -1,0 +1,71 @@
+//! A real Prometheus that scrapes one address each second.
+
+use crate::client::Client;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// It is killed when it is dropped.
+pub struct Prometheus {
+    child: Child,
+    folder: PathBuf,
+    address: SocketAddr,
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        // It may have ended; and what is left is in the system's folder for what may be lost.
+        let _ = (self.child.kill(), self.child.wait());
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Prometheus {
+    /// Starts one that scrapes `/metrics` at this address.
+    ///
+    /// # Panics
+    /// It does not start: `cargo xtask test` installs it.
+    pub fn scraping(address: SocketAddr) -> Self {
+        let folder = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&folder).expect("a folder");
+        let config = folder.join("prometheus.yml");
+        let text = format!(
+            "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - job_name: connectivity\n    static_configs: [{{ targets: ['{address}'] }}]\n"
+        );
+        std::fs::write(&config, text).expect("a file");
+        // Free when it is asked, and so short a time later.
+        let own = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+        let child = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .arg(format!("--web.listen-address={own}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Prometheus: Debian's package prometheus");
+        Self { child, folder, address: own }
+    }
+
+    /// The values that an expression has now, by the values of these labels. None while it cannot be asked.
+    pub async fn query(&self, client: &Client, expression: &str, labels: &[&str]) -> Option<BTreeMap<String, f64>> {
+        // It needs a moment to listen.
+        tokio::net::TcpStream::connect(self.address).await.ok()?;
+        let query: String = form_urlencoded(expression);
+        let answer = client.get(&format!("http://{}/api/v1/query?query={query}", self.address)).await.json();
+        let result = answer["data"]["result"].as_array()?;
+        let entry = |sample: &Value| {
+            let text = |label: &&str| sample["metric"][*label].as_str().unwrap_or_default().to_owned();
+            let key = labels.iter().map(text).collect::<Vec<_>>().join(" ");
+            Some((key, sample["value"][1].as_str()?.parse().ok()?))
+        };
+        result.iter().map(entry).collect()
+    }
+}
+
+/// Percent-encodes a query (RFC 3986 section 2.1).
+fn form_urlencoded(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
