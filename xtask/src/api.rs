@@ -53,7 +53,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     announce("the API's document");
     let tools = Tools::prepare(&folder().join("tools"), include_str!("api/requirements.txt"))?;
     match tools.find("openapi-spec-validator") {
-        Some(validator) => run(&mut program(&validator, &["--errors", "all", "--schema", "3.1", DOCUMENT]))?,
+        Some(validator) => run(&mut program(&validator, &["--validation-errors", "all", "--schema", "3.1", DOCUMENT]))?,
         None => announce("SKIPPED: the document's validation: pip install openapi-spec-validator"),
     }
     match tools.find("schemathesis") {
