@@ -56,13 +56,11 @@ pub(crate) fn check() -> Result<(), Failure> {
         Some(validator) => run(&mut program(&validator, &["--validation-errors", "all", "--schema", "3.1", DOCUMENT]))?,
         None => announce("SKIPPED: the document's validation: pip install openapi-spec-validator"),
     }
-    match tools.find("schemathesis") {
-        Some(schemathesis) => compare(&schemathesis),
-        None => {
-            announce("SKIPPED: the comparison of the service with its document: pip install schemathesis");
-            Ok(())
-        }
+    if let Some(schemathesis) = tools.find("schemathesis") {
+        return compare(&schemathesis);
     }
+    announce("SKIPPED: the comparison of the service with its document: pip install schemathesis");
+    Ok(())
 }
 
 /// Runs the application on databases of its own, and sends it what the document allows and what it does not.

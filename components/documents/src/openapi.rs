@@ -4,7 +4,7 @@ use crate::routes;
 use connectivity_domain::document::DocumentStatus;
 use connectivity_domain::problem::ProblemKind as Kind;
 use connectivity_kit::openapi::{Problems, one_of};
-use utoipa::openapi::schema::{ObjectBuilder, OneOf, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOf, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
@@ -51,12 +51,17 @@ pub(crate) struct RequestBody {
     url_document: String,
     #[schema(rename = "documentTitle", min_length = 1, max_length = 200)]
     document_title: String,
-    /// What the asker calls the document
-    #[schema(rename = "documentId")]
+    #[schema(rename = "documentId", schema_with = document_id)]
     document_id: Option<String>,
     /// Names the request, as `Idempotency-Key` does: for all callers, where that is for each of them
     #[schema(rename = "messageId", pattern = "^[!-~]{1,128}$")]
     message_id: Option<String>,
+}
+
+fn document_id() -> RefOr<Schema> {
+    let id = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Number, Type::Null]));
+    let id = id.min_length(Some(1)).max_length(Some(200)).pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*$"));
+    id.description(Some("What the asker calls the document")).into()
 }
 
 fn id_citizen() -> RefOr<Schema> {

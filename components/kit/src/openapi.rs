@@ -64,7 +64,7 @@ pub(crate) fn names() -> RefOr<Schema> {
 
 /// The schema of a text that is one of these.
 pub fn one_of(texts: &[impl AsRef<str>], description: &str) -> RefOr<Schema> {
-    let texts = texts.iter().map(|text| text.as_ref());
+    let texts = texts.iter().map(AsRef::as_ref);
     ObjectBuilder::new().schema_type(Type::String).description(Some(description)).enum_values(Some(texts)).into()
 }
 
