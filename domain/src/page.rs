@@ -28,8 +28,11 @@ impl Page {
 
     /// Reads the parameters `page` and `page_size`.
     pub fn parse(number: Option<&str>, size: Option<&str>) -> Result<Self, PageError> {
-        // `parse` takes a leading plus sign, which in a query is an encoded blank.
-        let whole = |text: &str| text.parse::<u64>().ok().filter(|_| !text.starts_with('+'));
+        let whole = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            // What is too long for a number is more than any bound.
+            digits.then(|| text.parse().unwrap_or(u64::MAX))
+        };
         let read = |text: Option<&str>, default| text.map_or(Some(default), whole);
         let number =
             read(number, 1).filter(|number| (1..=Self::MAX_NUMBER).contains(number)).ok_or(PageError::Number)?;
@@ -77,6 +80,7 @@ mod tests {
         check(None, None, Ok((1, 20, 0)));
         check(Some("3"), Some("50"), Ok((3, 50, 100)));
         check(Some("1000000"), Some("5000"), Ok((1_000_000, 100, 99_999_900)));
+        check(None, Some("99999999999999999999"), Ok((1, 100, 0)));
         for bad in ["0", "-1", "", "x", "+1", " 1", "1.5", "1000001", "99999999999999999999"] {
             check(Some(bad), None, Err(PageError::Number));
         }

@@ -25,7 +25,7 @@ enum Needs {
 }
 
 /// Every route of every component.
-const ROUTES: [(&str, &str, Needs); 25] = [
+const ROUTES: [(&str, &str, Needs); 29] = [
     ("POST", "/api/v1/affiliation/check", Needs::Scope("affiliation")),
     ("GET", "/api/v1/affiliation/history", Needs::Scope("affiliation")),
     ("POST", "/api/v1/documents/authenticate", Needs::Scope("documents")),
@@ -46,6 +46,10 @@ const ROUTES: [(&str, &str, Needs); 25] = [
     ("GET", "/health/live", Needs::Nothing),
     ("GET", "/health/ready", Needs::Nothing),
     ("GET", "/metrics", Needs::Nothing),
+    ("GET", "/api/schema", Needs::Nothing),
+    ("GET", "/api/docs", Needs::Nothing),
+    ("GET", "/api/docs/page.css", Needs::Nothing),
+    ("GET", "/api/docs/page.js", Needs::Nothing),
     ("GET", "/api/v1/service-accounts", Needs::Scope("admin")),
     ("POST", "/api/v1/service-accounts", Needs::Scope("admin")),
     ("GET", "/api/v1/service-accounts/{name}", Needs::Scope("admin")),

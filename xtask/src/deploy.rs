@@ -8,12 +8,11 @@ mod manifests;
 mod release;
 mod schemas;
 mod table;
-mod tools;
 
 use crate::run::{Failure, announce, root, target};
+use crate::tools::Tools;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use tools::Tools;
 
 /// How to check.
 #[derive(clap::Args, Default)]
@@ -53,10 +52,14 @@ fn folder() -> PathBuf {
     target().join("deploy")
 }
 
+fn tools() -> Result<Tools, Failure> {
+    Tools::prepare(&folder().join("tools"), include_str!("deploy/requirements.txt"))
+}
+
 /// Checks everything, shows all problems, and fails if there are any.
 pub(crate) fn lint(options: &Options) -> Result<(), Failure> {
     announce("what the system is deployed with");
-    let tools = Tools::prepare()?;
+    let tools = tools()?;
     let mut findings = Findings::default();
     let crds = options.crds.clone().unwrap_or_else(|| root().join("../shared/schemas"));
     if let Some(kubectl) = tools.find("kubectl") {

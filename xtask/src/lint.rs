@@ -1,13 +1,18 @@
 //! Formatting and lints.
 
 use crate::build::{add_target, native, wasm_clippy};
-use crate::deploy;
 use crate::run::{Failure, announce, cargo, program, run};
+use crate::{api, deploy};
 use clap::Subcommand;
 
 /// What is checked by itself.
 #[derive(Subcommand)]
 pub(crate) enum Part {
+    /// Validates the API's document, runs the application here and compares it with what the document says of it:
+    /// generated requests may find no server error, and no answer that is not in the document.
+    ///
+    /// The tools are installed into target/. What cannot be had is skipped, loudly.
+    Api,
     /// Renders every environment of k8s/ and checks it: against schemas, against the table of environments, and what
     /// must hold between the files. Checks workflows, images, compose files, scripts and alerts too.
     ///
@@ -19,6 +24,7 @@ pub(crate) enum Part {
 /// Checks one part.
 pub(crate) fn part(part: &Part) -> Result<(), Failure> {
     match part {
+        Part::Api => api::lint(),
         Part::Deploy(options) => deploy::lint(options),
     }
 }

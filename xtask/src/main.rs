@@ -1,5 +1,6 @@
 //! The tasks of this project: what a developer, an operator and CI do, they do with these.
 
+mod api;
 mod bench;
 mod build;
 mod coverage;
@@ -10,6 +11,7 @@ mod run;
 mod services;
 mod test;
 mod token;
+mod tools;
 mod up;
 
 use clap::{Parser, Subcommand};
@@ -32,7 +34,9 @@ enum Task {
     Build,
     /// Runs the whole suite: formatting, lints, unit tests, and scenarios on the embedded default and on real servers.
     Test,
-    /// Checks formatting and lints; with `deploy`, what the system is deployed with.
+    /// Writes the API's document, which `components/ops` serves, from what the components say of their routes.
+    Schema,
+    /// Checks formatting and lints; with `api`, the API's document; with `deploy`, what the system is deployed with.
     Lint {
         #[command(subcommand)]
         part: Option<lint::Part>,
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
         Task::Up(options) => up::up(&options),
         Task::Build => build::build(),
         Task::Test => test::test(),
+        Task::Schema => api::write(),
         Task::Lint { part: None } => lint::lint(),
         Task::Lint { part: Some(part) } => lint::part(&part),
         Task::Coverage { fail_under } => coverage::coverage(fail_under),

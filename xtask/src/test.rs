@@ -3,7 +3,7 @@
 use crate::build::native;
 use crate::debian::{self, there};
 use crate::run::{Failure, announce, cargo, failed, target};
-use crate::{bench, build, deploy, lint, services};
+use crate::{api, bench, build, deploy, lint, services};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
@@ -16,6 +16,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     deploy::lint(&deploy::Options::default())?;
     build::build()?;
     check_sizes()?;
+    api::check()?;
     prometheus()?;
     let started = services::start()?;
     announce("tests");

@@ -26,7 +26,7 @@ pub(crate) struct Options {
 
 /// Few long-lived instances with a few requests each: the fastest here, and each instance holds one connection to the
 /// database (docs/performance.md). Spin and the local host have the same options.
-const INSTANCES: [&str; 6] = [
+pub(crate) const INSTANCES: [&str; 6] = [
     "--max-instance-concurrent-reuse-count",
     "4",
     "--max-instance-reuse-count",
@@ -40,7 +40,7 @@ const DOCUMENT: &str =
     r#"{"idCitizen": 1128456232, "UrlDocument": "https://bucket.example/diploma.pdf", "documentTitle": "Diploma"}"#;
 
 /// Ends its process with it.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -110,7 +110,7 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
 }
 
 /// Starts the simulator and has the application ask it.
-fn simulate(command: &mut Command) -> Result<Running, Failure> {
+pub(crate) fn simulate(command: &mut Command) -> Result<Running, Failure> {
     let path = target().join("release/govcarpeta-simulator").display().to_string();
     let mut child = program(&path, &[]).stdout(Stdio::piped()).spawn().map(Running).map_err(failed(path))?;
     let mut line = String::new();

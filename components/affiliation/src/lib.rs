@@ -9,11 +9,16 @@
 mod handler;
 #[cfg(target_family = "wasm")]
 mod instance;
+#[cfg(not(target_family = "wasm"))]
+mod openapi;
 mod routes;
 mod settings;
 #[cfg(target_family = "wasm")]
 mod store;
 mod wire;
+
+#[cfg(not(target_family = "wasm"))]
+pub use openapi::openapi;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The routes. A plain function of the services that it is given.
 
+#[cfg(not(target_family = "wasm"))]
+use crate::openapi;
 use crate::wire::{self, HistoryQuery};
 use axum::Router;
 use axum::body::Bytes;
@@ -12,6 +14,8 @@ use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::guard::{Guard, Route};
+#[cfg(not(target_family = "wasm"))]
+use connectivity_kit::openapi::Refusals;
 use connectivity_kit::problem::Problem;
 use http::HeaderMap;
 use std::sync::Arc;
@@ -47,7 +51,25 @@ where
         .with_state(Arc::new(services))
 }
 
-async fn check<R: Registry, S: CheckStore, M: AffiliatedMemory>(
+/// May this citizen be affiliated with us?
+///
+/// Asks the registry. Only a citizen of whom the registry says that nobody has affiliated it is eligible; where the
+/// registry gives no verdict, the answer is a 503 and nothing is known. Every check is recorded before it is answered.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/api/v1/affiliation/check/",
+    operation_id = "checkAffiliation",
+    tag = "affiliation",
+    security(("bearer" = ["affiliation"]), ("oauth2" = ["affiliation"])),
+    request_body(content = wire::CheckRequest, example = json!({"citizen_id": "1128456232"})),
+    responses(
+        (status = 200, description = "The registry's verdict", body = wire::CheckAnswer),
+        (status = 204, description = "Already affiliated, where the service is set to say so without a body \
+            (`affiliated_status = \"204\"`), for callers of the older one"),
+        Refusals<openapi::Check>,
+    ),
+))]
+pub(crate) async fn check<R: Registry, S: CheckStore, M: AffiliatedMemory>(
     State(services): State<Arc<Services<R, S, M>>>,
     headers: HeaderMap,
     body: Bytes,
@@ -58,7 +80,20 @@ async fn check<R: Registry, S: CheckStore, M: AffiliatedMemory>(
     }
 }
 
-async fn history<R: Registry, S: CheckStore, M: AffiliatedMemory>(
+/// The checks of a citizen, the newest first.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/api/v1/affiliation/history/",
+    operation_id = "listChecks",
+    tag = "affiliation",
+    security(("bearer" = ["affiliation"]), ("oauth2" = ["affiliation"])),
+    params(HistoryQuery),
+    responses(
+        (status = 200, description = "A page of them", body = wire::HistoryAnswer),
+        Refusals<openapi::History>,
+    ),
+))]
+pub(crate) async fn history<R: Registry, S: CheckStore, M: AffiliatedMemory>(
     State(services): State<Arc<Services<R, S, M>>>,
     headers: HeaderMap,
     query: Result<Query<HistoryQuery>, QueryRejection>,

@@ -158,6 +158,7 @@ async fn bad_bodies_are_refused_before_anybody_is_asked() {
         ("", "invalid-request"),
         ("{", "invalid-request"),
         ("[]", "invalid-request"),
+        (r#"["1128456232"]"#, "invalid-request"),
         ("{}", "invalid-request"),
         (r#"{"citizen_id": 1128456232}"#, "invalid-citizen-id"),
         (r#"{"citizen_id": null}"#, "invalid-citizen-id"),

@@ -1,10 +1,13 @@
 //! `/api/v1/service-accounts/…`: the accounts, for an administrator. Scope `admin`.
 
+#[cfg(not(target_family = "wasm"))]
+use crate::openapi;
 use crate::secrets::new_secret;
 use crate::services::{Records, Services};
 use crate::wire::{self, ChangedAccount, NewAccount};
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{
@@ -13,15 +16,31 @@ use connectivity_domain::access::{
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
 use connectivity_kit::guard::{Admitted, Route};
+#[cfg(not(target_family = "wasm"))]
+use connectivity_kit::openapi::Refusals;
 use connectivity_kit::problem::Problem;
+use connectivity_kit::request::in_path;
 use http::{HeaderMap, StatusCode};
-use serde_json::json;
 use std::sync::Arc;
 
 const ROUTE: Route = Route::new("service-accounts", "admin");
 
 type Shared<S, F> = State<Arc<Services<S, F>>>;
 
+type Named = Result<Path<String>, PathRejection>;
+
+/// All service accounts.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/api/v1/service-accounts/",
+    operation_id = "listAccounts",
+    tag = "service accounts",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    responses(
+        (status = 200, description = "All of them", body = wire::AccountList),
+        Refusals<openapi::Look>,
+    ),
+))]
 pub(crate) async fn list<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
     headers: HeaderMap,
@@ -30,6 +49,22 @@ pub(crate) async fn list<S: Records, F: FailedLogins + 'static>(
     Ok(admitted.answer(services.list().await))
 }
 
+/// Makes a service account.
+///
+/// Its secret is in the answer, and nowhere else: it cannot be shown again.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/api/v1/service-accounts/",
+    operation_id = "createAccount",
+    tag = "service accounts",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    request_body(content = wire::NewAccount, example = json!({"name": "operator-2", "scopes": ["affiliation"]})),
+    responses(
+        (status = 201, description = "The account and its secret", body = wire::AccountWithSecret,
+            headers(("Location" = String, description = "Where the account is"))),
+        Refusals<openapi::Create>,
+    ),
+))]
 pub(crate) async fn create<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
     headers: HeaderMap,
@@ -39,41 +74,98 @@ pub(crate) async fn create<S: Records, F: FailedLogins + 'static>(
     Ok(admitted.answer(services.create(&by, &headers, &body).await))
 }
 
+/// One service account.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/api/v1/service-accounts/{name}/",
+    operation_id = "showAccount",
+    tag = "service accounts",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    params(("name" = String, Path, description = "The account's name")),
+    responses(
+        (status = 200, description = "The account", body = wire::AccountAnswer),
+        Refusals<openapi::Find>,
+    ),
+))]
 pub(crate) async fn show<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
     headers: HeaderMap,
-    Path(name): Path<String>,
+    name: Named,
 ) -> Result<Response, Problem> {
     let (admitted, _) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.show(&name).await))
+    Ok(admitted.answer(services.show(&in_path(name)).await))
 }
 
+/// Gives an account other scopes, disables or enables it.
+///
+/// Its sessions end if it is disabled or loses a scope.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    patch,
+    path = "/api/v1/service-accounts/{name}/",
+    operation_id = "changeAccount",
+    tag = "service accounts",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    params(("name" = String, Path, description = "The account's name")),
+    request_body(content = wire::ChangedAccount, example = json!({"disabled": true})),
+    responses(
+        (status = 200, description = "The account as it is now", body = wire::AccountAnswer),
+        Refusals<openapi::Change>,
+    ),
+))]
 pub(crate) async fn change<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
     headers: HeaderMap,
-    Path(name): Path<String>,
+    name: Named,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let (admitted, by) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.change(&by, &name, &headers, &body).await))
+    Ok(admitted.answer(services.change(&by, &in_path(name), &headers, &body).await))
 }
 
+/// Removes an account, and ends its sessions.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    delete,
+    path = "/api/v1/service-accounts/{name}/",
+    operation_id = "deleteAccount",
+    tag = "service accounts",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    params(("name" = String, Path, description = "The account's name")),
+    responses(
+        (status = 204, description = "It is gone"),
+        Refusals<openapi::Find>,
+    ),
+))]
 pub(crate) async fn delete<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
     headers: HeaderMap,
-    Path(name): Path<String>,
+    name: Named,
 ) -> Result<Response, Problem> {
     let (admitted, by) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.delete(&by, &name).await))
+    Ok(admitted.answer(services.delete(&by, &in_path(name)).await))
 }
 
+/// Gives an account a new secret, and ends its sessions.
+///
+/// The secret is in the answer, and nowhere else: it cannot be shown again.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/api/v1/service-accounts/{name}/rotate/",
+    operation_id = "rotateSecret",
+    tag = "service accounts",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    params(("name" = String, Path, description = "The account's name")),
+    responses(
+        (status = 200, description = "The account and its secret", body = wire::AccountWithSecret),
+        Refusals<openapi::Find>,
+    ),
+))]
 pub(crate) async fn rotate<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
     headers: HeaderMap,
-    Path(name): Path<String>,
+    name: Named,
 ) -> Result<Response, Problem> {
     let (admitted, by) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.rotate(&by, &name).await))
+    Ok(admitted.answer(services.rotate(&by, &in_path(name)).await))
 }
 
 fn down(StoreError: StoreError) -> Problem {
@@ -96,8 +188,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
 
     async fn list(&self) -> Result<Response, Problem> {
         let accounts = self.store.list().await.map_err(down)?;
-        let results: Vec<_> = accounts.iter().map(wire::account).collect();
-        Ok(Json(json!({"count": results.len(), "next": null, "previous": null, "results": results})).into_response())
+        Ok(wire::accounts(&accounts))
     }
 
     async fn show(&self, name: &str) -> Result<Response, Problem> {

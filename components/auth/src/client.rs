@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use connectivity_kit::problem::Problem;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde_json::json;
+use serde::Serialize;
 
 /// Why a call of `/oauth/…` is refused.
 #[derive(Debug)]
@@ -36,6 +36,16 @@ impl OAuthError {
     }
 }
 
+/// An error of the protocol (RFC 6749 section 5.2).
+#[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema), schema(as = OAuthError))]
+pub(crate) struct ErrorBody {
+    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::error_code))]
+    error: &'static str,
+    /// A sentence for a developer
+    error_description: &'static str,
+}
+
 impl From<Problem> for OAuthError {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
@@ -47,7 +57,7 @@ impl IntoResponse for OAuthError {
         match self {
             Self::Problem(problem) => problem.into_response(),
             Self::Refused { code, description, status, challenge } => {
-                let body = json!({"error": code, "error_description": description});
+                let body = ErrorBody { error: code, error_description: description };
                 let mut response = (status, Json(body)).into_response();
                 if challenge {
                     let value = HeaderValue::from_static("Basic realm=\"connectivity\", charset=\"UTF-8\"");

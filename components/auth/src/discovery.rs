@@ -1,15 +1,48 @@
 //! What a client needs to know to find the rest: the public keys (RFC 7517) and the metadata (RFC 8414).
 
+#[cfg(not(target_family = "wasm"))]
+use crate::openapi;
 use crate::services::{Records, Services};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{FailedLogins, Scope};
+#[cfg(not(target_family = "wasm"))]
+use connectivity_kit::openapi::Refusals;
 use http::uri::Authority;
 use http::{HeaderValue, Uri, header};
-use serde_json::json;
+use serde::Serialize;
 use std::sync::Arc;
 
+/// The metadata of an authorization server (RFC 8414 section 2).
+// In the order in which they have always been written.
+#[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub(crate) struct Metadata {
+    grant_types_supported: [&'static str; 1],
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    issuer: String,
+    jwks_uri: String,
+    response_types_supported: [&'static str; 0],
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: [&'static str; 2],
+    scopes_supported: [&'static str; 4],
+    token_endpoint: String,
+    token_endpoint_auth_methods_supported: [&'static str; 2],
+}
+
+/// The public keys that tokens are verified with (RFC 7517); none where they are signed with a secret.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    operation_id = "publicKeys",
+    tag = "discovery",
+    responses(
+        (status = 200, description = "The keys", body = openapi::KeySet, content_type = "application/jwk-set+json"),
+        Refusals<openapi::Discover>,
+    ),
+))]
 pub(crate) async fn key_set<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
 ) -> Response {
@@ -19,6 +52,17 @@ pub(crate) async fn key_set<S: Records, F: FailedLogins + 'static>(
     response
 }
 
+/// What a client has to know of the authorization server (RFC 8414).
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    operation_id = "metadata",
+    tag = "discovery",
+    responses(
+        (status = 200, description = "The metadata", body = Metadata),
+        Refusals<openapi::Discover>,
+    ),
+))]
 pub(crate) async fn metadata<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     uri: Uri,
@@ -28,18 +72,18 @@ pub(crate) async fn metadata<S: Records, F: FailedLogins + 'static>(
         url => url.to_owned(),
     };
     let methods = ["client_secret_basic", "client_secret_post"];
-    Json(json!({
-        "issuer": url,
-        "token_endpoint": format!("{url}/oauth/token"),
-        "introspection_endpoint": format!("{url}/oauth/introspect"),
-        "revocation_endpoint": format!("{url}/oauth/revoke"),
-        "jwks_uri": format!("{url}/.well-known/jwks.json"),
-        "grant_types_supported": ["client_credentials"],
-        "response_types_supported": [],
-        "scopes_supported": Scope::ALL.map(Scope::as_str),
-        "token_endpoint_auth_methods_supported": methods,
-        "introspection_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": methods,
-    }))
+    Json(Metadata {
+        grant_types_supported: ["client_credentials"],
+        introspection_endpoint: format!("{url}/oauth/introspect"),
+        introspection_endpoint_auth_methods_supported: methods,
+        jwks_uri: format!("{url}/.well-known/jwks.json"),
+        response_types_supported: [],
+        revocation_endpoint: format!("{url}/oauth/revoke"),
+        revocation_endpoint_auth_methods_supported: methods,
+        scopes_supported: Scope::ALL.map(Scope::as_str),
+        token_endpoint: format!("{url}/oauth/token"),
+        token_endpoint_auth_methods_supported: methods,
+        issuer: url,
+    })
     .into_response()
 }

@@ -16,6 +16,8 @@ mod handler;
 mod instance;
 mod keys;
 mod oauth;
+#[cfg(not(target_family = "wasm"))]
+mod openapi;
 mod routes;
 mod secrets;
 mod seed;
@@ -25,6 +27,9 @@ mod settings;
 mod store;
 mod tokens;
 mod wire;
+
+#[cfg(not(target_family = "wasm"))]
+pub use openapi::openapi;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,10 @@
 //! `/oauth/…`: client credentials (RFC 6749 section 4.4), introspection (RFC 7662), revocation (RFC 7009).
 
 use crate::client::{Client, Form, OAuthError};
+#[cfg(not(target_family = "wasm"))]
+use crate::openapi::{self, OAuthRefusals};
 use crate::services::{Records, Services, too_soon};
+use crate::wire::{GrantedToken, Introspection};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -11,7 +14,6 @@ use connectivity_kit::guard::Route;
 use connectivity_kit::problem::Problem;
 use connectivity_kit::token::{TokenKind, Verified};
 use http::{HeaderMap, StatusCode, header};
-use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Whoever may call at all may ask about tokens: it is how a service that is called judges the token it got.
@@ -23,6 +25,21 @@ struct Asker {
     is_admin: bool,
 }
 
+/// A token for a client: client credentials (RFC 6749 section 4.4).
+///
+/// The client says who it is by HTTP Basic or in the form, not both.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/oauth/token",
+    operation_id = "grantToken",
+    tag = "OAuth",
+    security((), ("client" = [])),
+    request_body(content = openapi::TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "An access token", body = GrantedToken),
+        OAuthRefusals<openapi::Grant>,
+    ),
+))]
 pub(crate) async fn token<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     headers: HeaderMap,
@@ -32,6 +49,21 @@ pub(crate) async fn token<S: Records, F: FailedLogins + 'static>(
     services.open("oauth-token", &headers, answer).await
 }
 
+/// What is this token (RFC 7662)?
+///
+/// Whoever may call at all may ask: by an access token of any scope, by HTTP Basic, or by its secret in the form.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/oauth/introspect",
+    operation_id = "introspectToken",
+    tag = "OAuth",
+    security(("client" = []), ("bearer" = []), ("oauth2" = [])),
+    request_body(content = openapi::AnyTokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "About a token that is not active nothing else is said", body = Introspection),
+        OAuthRefusals<openapi::AskAboutToken>,
+    ),
+))]
 pub(crate) async fn introspect<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     headers: HeaderMap,
@@ -40,6 +72,21 @@ pub(crate) async fn introspect<S: Records, F: FailedLogins + 'static>(
     services.introspect(&headers, &body).await.unwrap_or_else(IntoResponse::into_response)
 }
 
+/// Ends a token, and every token of its login (RFC 7009).
+///
+/// A client may revoke its own, and one with the scope `admin` all.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/oauth/revoke",
+    operation_id = "revokeToken",
+    tag = "OAuth",
+    security(("client" = []), ("bearer" = []), ("oauth2" = [])),
+    request_body(content = openapi::AnyTokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "It cannot be used any more, if it ever could"),
+        OAuthRefusals<openapi::AskAboutToken>,
+    ),
+))]
 pub(crate) async fn revoke<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     headers: HeaderMap,
@@ -64,8 +111,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let granted = self.log_in(&client.id, &client.secret, scopes, false).await.map_err(refused)?;
         let seconds = self.keeper.signer.lifetimes.access.as_secs();
         let scope = granted.scopes.to_string();
-        let body =
-            json!({"access_token": granted.access, "token_type": "Bearer", "expires_in": seconds, "scope": scope});
+        let body = GrantedToken { access_token: granted.access, expires_in: seconds, scope, token_type: "Bearer" };
         Ok(Json(body).into_response())
     }
 
@@ -79,7 +125,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
             None => false,
         };
         // About a token that is not active nothing else is said (section 2.2).
-        let answer = verified.filter(|_| alive).map_or_else(|| json!({"active": false}), |token| active(&token));
+        let answer = verified.as_ref().filter(|_| alive).map_or(Introspection::Inactive { active: false }, active);
         Ok(Json(answer).into_response())
     }
 
@@ -125,15 +171,20 @@ fn invalid_scope() -> OAuthError {
     OAuthError::because("invalid_scope", "the client may not have these scopes")
 }
 
-fn active(token: &Verified) -> Value {
+fn active(token: &Verified) -> Introspection<'_> {
     let caller = &token.caller;
-    let kind = match token.kind {
-        TokenKind::Access => "Bearer",
-        TokenKind::Refresh => "refresh",
-    };
-    json!({
-        "active": true, "scope": caller.scope(), "client_id": caller.subject, "sub": caller.subject,
-        "token_type": kind, "exp": caller.expires_at.as_micros().div_euclid(1_000_000), "iat": token.issued_at,
-        "iss": token.issuer, "jti": token.token_id,
-    })
+    Introspection::Active {
+        active: true,
+        client_id: &caller.subject,
+        exp: caller.expires_at.as_micros().div_euclid(1_000_000),
+        iat: token.issued_at,
+        iss: &token.issuer,
+        jti: &token.token_id,
+        scope: caller.scope(),
+        sub: &caller.subject,
+        token_type: match token.kind {
+            TokenKind::Access => "Bearer",
+            TokenKind::Refresh => "refresh",
+        },
+    }
 }

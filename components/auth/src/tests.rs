@@ -299,6 +299,12 @@ async fn an_administrator_makes_and_ends_accounts() {
     assert_eq!(log_in(&secret).await, StatusCode::OK);
     let disabled = given.administer("PATCH", "/api/v1/service-accounts/new/", Some(json!({"disabled": true}))).await;
     assert_eq!((disabled.status, &disabled.json()["disabled"]), (StatusCode::OK, &json!(true)));
+    for array in [json!([]), json!([null, null]), json!([["bridge"], false])] {
+        let changed = given.administer("PATCH", "/api/v1/service-accounts/new/", Some(array)).await;
+        assert_eq!(changed.status, StatusCode::BAD_REQUEST, "the fields of an object, without their names");
+    }
+    let nobody = given.administer("GET", "/api/v1/service-accounts/%FF/", None).await;
+    assert_eq!((nobody.status, &nobody.json()["status"]), (StatusCode::NOT_FOUND, &json!(404)));
     assert_eq!(log_in(&secret).await, StatusCode::UNAUTHORIZED);
     let names = given.administer("GET", "/api/v1/service-accounts/", None).await.json();
     assert_eq!(names["count"], 3);

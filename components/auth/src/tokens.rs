@@ -1,7 +1,9 @@
 //! `/api/v1/token/…` and `/api/v1/auth/logout/`: the calls, names and lifetimes that existing clients use.
 
+#[cfg(not(target_family = "wasm"))]
+use crate::openapi;
 use crate::services::{Records, Services, refused};
-use crate::wire::{self, AnyToken, Credentials, RefreshToken};
+use crate::wire::{self, AnyToken, Credentials, Nothing, RefreshToken, TokenPair};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -10,12 +12,25 @@ use connectivity_domain::access::{Event, FailedLogins, Refused, Rotation, Sessio
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
+#[cfg(not(target_family = "wasm"))]
+use connectivity_kit::openapi::Refusals;
 use connectivity_kit::problem::Problem;
 use connectivity_kit::token::{TokenError, TokenKind, Verified};
 use http::HeaderMap;
-use serde_json::json;
 use std::sync::Arc;
 
+/// Tokens for the name and the secret of a service account.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/api/v1/token/",
+    operation_id = "obtainTokens",
+    tag = "tokens",
+    request_body(content = wire::Credentials, example = json!(openapi::credentials())),
+    responses(
+        (status = 200, description = "A pair of tokens", body = wire::TokenPair),
+        Refusals<openapi::Obtain>,
+    ),
+))]
 pub(crate) async fn obtain<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     headers: HeaderMap,
@@ -24,6 +39,20 @@ pub(crate) async fn obtain<S: Records, F: FailedLogins + 'static>(
     services.open("token", &headers, services.obtain(&headers, &body)).await
 }
 
+/// The next pair of tokens, for a refresh token.
+///
+/// A refresh token is good once. Used again, it ends every token of its login.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/api/v1/token/refresh/",
+    operation_id = "refreshTokens",
+    tag = "tokens",
+    request_body(content = wire::RefreshToken),
+    responses(
+        (status = 200, description = "A pair of tokens", body = wire::TokenPair),
+        Refusals<openapi::UseToken>,
+    ),
+))]
 pub(crate) async fn refresh<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     headers: HeaderMap,
@@ -32,6 +61,18 @@ pub(crate) async fn refresh<S: Records, F: FailedLogins + 'static>(
     services.open("token-refresh", &headers, services.refresh(&headers, &body)).await
 }
 
+/// Is this token good?
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/api/v1/token/verify/",
+    operation_id = "verifyToken",
+    tag = "tokens",
+    request_body(content = wire::AnyToken),
+    responses(
+        (status = 200, description = "It is", body = wire::Nothing),
+        Refusals<openapi::UseToken>,
+    ),
+))]
 pub(crate) async fn verify<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     headers: HeaderMap,
@@ -40,6 +81,18 @@ pub(crate) async fn verify<S: Records, F: FailedLogins + 'static>(
     services.open("token-verify", &headers, services.verify(&headers, &body)).await
 }
 
+/// Ends a login, and every token of it.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/api/v1/auth/logout/",
+    operation_id = "logOut",
+    tag = "tokens",
+    request_body(content = wire::RefreshToken),
+    responses(
+        (status = 200, description = "It has ended", body = wire::Nothing),
+        Refusals<openapi::UseToken>,
+    ),
+))]
 pub(crate) async fn logout<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     headers: HeaderMap,
@@ -66,7 +119,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let shape = "{\"username\": \"…\", \"password\": \"…\"}";
         let Credentials { username, password } = wire::read(headers, body, shape)?;
         let granted = self.log_in(&username, &password, None, true).await.map_err(refused)?;
-        Ok(Json(json!({"access": granted.access, "refresh": granted.refresh})).into_response())
+        Ok(Json(TokenPair { access: granted.access, refresh: granted.refresh }).into_response())
     }
 
     async fn refresh(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
@@ -81,7 +134,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
             Ok(scopes) => {
                 let access = self.access_token(session, subject, &scopes, now);
                 let refresh = self.refresh_token(session, subject, &new, &scopes, now);
-                Ok(Json(json!({"access": access, "refresh": refresh})).into_response())
+                Ok(Json(TokenPair { access, refresh }).into_response())
             }
             Err(Refused::Reused(ended)) => {
                 self.forget(&[ended], now).await;
@@ -102,7 +155,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
             }
             _ => not_valid(),
         })?;
-        if self.is_alive(&verified).await? { Ok(Json(json!({})).into_response()) } else { Err(not_valid()) }
+        if self.is_alive(&verified).await? { Ok(Json(Nothing {}).into_response()) } else { Err(not_valid()) }
     }
 
     async fn logout(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
@@ -110,7 +163,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let now = (self.now)();
         let token = self.refresh_token_of(&refresh, now).await?;
         self.end(&token, Event::Logout, now).await?;
-        Ok(Json(json!({})).into_response())
+        Ok(Json(Nothing {}).into_response())
     }
 
     /// A refresh token of ours that holds by its signature and its time.

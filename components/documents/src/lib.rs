@@ -10,12 +10,17 @@ mod handler;
 #[cfg(target_family = "wasm")]
 mod instance;
 mod internal;
+#[cfg(not(target_family = "wasm"))]
+mod openapi;
 mod routes;
 mod services;
 mod settings;
 #[cfg(target_family = "wasm")]
 mod store;
 mod wire;
+
+#[cfg(not(target_family = "wasm"))]
+pub use openapi::openapi;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! The routes for callers. A plain function of the services that it is given.
 
 use crate::internal;
+#[cfg(not(target_family = "wasm"))]
+use crate::openapi;
 use crate::services::{Records, Services, unfinished};
 use crate::wire::{self, HistoryQuery};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -16,7 +18,10 @@ use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
 use connectivity_kit::guard::{Admitted, Route};
+#[cfg(not(target_family = "wasm"))]
+use connectivity_kit::openapi::Refusals;
 use connectivity_kit::problem::Problem;
+use connectivity_kit::request::in_path;
 use http::HeaderMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -55,7 +60,30 @@ pub(crate) async fn answer(
     }
 }
 
-async fn submit<R: DocumentRegistry + 'static, S: Records>(
+/// Is this document authentic?
+///
+/// Asks the registry, and answers with the finished record. With `Prefer: respond-async` the request goes through the
+/// queue instead, and the answer says where to look. With an `Idempotency-Key`, or a `messageId` in the body, it may be
+/// repeated: the same key is the same request. Give one of the two, not both.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    post,
+    path = "/api/v1/documents/authenticate/",
+    operation_id = "authenticateDocument",
+    tag = "documents",
+    security(("bearer" = ["documents"]), ("oauth2" = ["documents"])),
+    params(openapi::RequestHeaders),
+    request_body(content = openapi::RequestBody),
+    responses(
+        (status = 200, description = "The finished record; where the request was repeated, the one of its first time",
+            body = wire::Record),
+        (status = 202, description = "Accepted for the queue", body = wire::Accepted, headers(
+            ("Location" = String, description = "Where the record is"),
+            ("Preference-Applied" = String, description = "`respond-async`"),
+        )),
+        Refusals<openapi::Submit>,
+    ),
+))]
+pub(crate) async fn submit<R: DocumentRegistry + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
     headers: HeaderMap,
     body: Bytes,
@@ -65,7 +93,20 @@ async fn submit<R: DocumentRegistry + 'static, S: Records>(
     answer(admitted, services.submit(&subject, &headers, &body)).await
 }
 
-async fn history<R: DocumentRegistry + 'static, S: Records>(
+/// The records of a citizen, the newest first.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/api/v1/documents/history/",
+    operation_id = "listDocuments",
+    tag = "documents",
+    security(("bearer" = ["documents"]), ("oauth2" = ["documents"])),
+    params(HistoryQuery),
+    responses(
+        (status = 200, description = "A page of them", body = wire::HistoryAnswer),
+        Refusals<openapi::History>,
+    ),
+))]
+pub(crate) async fn history<R: DocumentRegistry + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
     headers: HeaderMap,
     query: Result<Query<HistoryQuery>, QueryRejection>,
@@ -73,12 +114,25 @@ async fn history<R: DocumentRegistry + 'static, S: Records>(
     answer(services.admit(HISTORY, &headers).await, services.history(query)).await
 }
 
-async fn find<R: DocumentRegistry + 'static, S: Records>(
+/// One record.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/api/v1/documents/{id}/",
+    operation_id = "showDocument",
+    tag = "documents",
+    security(("bearer" = ["documents"]), ("oauth2" = ["documents"])),
+    params(("id" = String, Path, description = "The record's `id`")),
+    responses(
+        (status = 200, description = "The record", body = wire::Record),
+        Refusals<openapi::Find>,
+    ),
+))]
+pub(crate) async fn find<R: DocumentRegistry + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    answer(services.admit(FIND, &headers).await, services.find(&id)).await
+    answer(services.admit(FIND, &headers).await, services.find(&in_path(id))).await
 }
 
 impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {

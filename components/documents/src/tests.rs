@@ -134,7 +134,9 @@ async fn a_document_is_authenticated_recorded_and_shown() {
     assert_eq!(body(&given.get(&format!("/api/v1/documents/{id}/")).await), record);
     let page = body(&given.get("/api/v1/documents/history/?id_citizen=1128456232").await);
     assert_eq!((&page["count"], &page["results"][0]), (&json!(1), &record));
-    expect_problem(&given.get("/api/v1/documents/nobody/").await, 404, "not-found");
+    for nobody in ["nobody", "%FF", "a%2Fb", "%00"] {
+        expect_problem(&given.get(&format!("/api/v1/documents/{nobody}/")).await, 404, "not-found");
+    }
     expect_problem(&given.get("/api/v1/documents/history/?id_citizen=1").await, 400, "invalid-citizen-id");
 }
 

@@ -9,18 +9,92 @@ use connectivity_domain::document::{
 };
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
+use connectivity_domain::time::Timestamp;
 use connectivity_kit::problem::{Problem, expect_json};
+use connectivity_kit::request::object;
 use http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// The query of the history.
 #[derive(Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 pub(crate) struct HistoryQuery {
+    /// 6 to 12 digits; white space around them does not count
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        param(required, nullable = false, pattern = r"^\s*[0-9]{6,12}\s*$", example = "1128456232")
+    )]
     pub(crate) id_citizen: Option<String>,
+    /// Which page, from 1
+    #[cfg_attr(not(target_family = "wasm"), param(schema_with = connectivity_kit::openapi::page))]
     pub(crate) page: Option<String>,
+    /// How many on it. More than 100 are cut to 100
+    #[cfg_attr(not(target_family = "wasm"), param(schema_with = connectivity_kit::openapi::page_size))]
     pub(crate) page_size: Option<String>,
+}
+
+/// A request that has been accepted for the queue.
+#[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub(crate) struct Accepted<'a> {
+    id: &'a str,
+    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::pending))]
+    status: &'static str,
+}
+
+/// A page of the history.
+#[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema), schema(as = DocumentHistory))]
+pub(crate) struct HistoryAnswer<'a> {
+    /// How many there are on all pages
+    count: u64,
+    /// The page after this one, relative to where this one is
+    #[cfg_attr(not(target_family = "wasm"), schema(required, format = "uri-reference"))]
+    next: Option<String>,
+    /// The page before this one
+    #[cfg_attr(not(target_family = "wasm"), schema(required, format = "uri-reference"))]
+    previous: Option<String>,
+    results: Vec<Record<'a>>,
+}
+
+/// A record of an authentication.
+// In the order in which they have always been written.
+#[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema), schema(as = Document))]
+pub(crate) struct Record<'a> {
+    /// The registry's verdict; null where there is none
+    #[cfg_attr(not(target_family = "wasm"), schema(required))]
+    auth_success: Option<bool>,
+    /// What the asker calls the document
+    #[cfg_attr(not(target_family = "wasm"), schema(required))]
+    document_id: Option<&'a str>,
+    document_title: &'a str,
+    /// A sentence on why it is no success
+    #[cfg_attr(not(target_family = "wasm"), schema(required))]
+    error_message: Option<&'a str>,
+    /// When the result was published to the queue
+    #[cfg_attr(not(target_family = "wasm"), schema(required, format = DateTime))]
+    event_published_at: Option<String>,
+    /// What the registry said, whatever it was, or null
+    external_api_response: Value,
+    /// The registry's own status
+    #[cfg_attr(not(target_family = "wasm"), schema(required, minimum = 100, maximum = 599))]
+    external_api_status_code: Option<u16>,
+    id: &'a str,
+    #[cfg_attr(not(target_family = "wasm"), schema(pattern = "^[0-9]{6,12}$"))]
+    id_citizen: &'a str,
+    /// What names the request
+    message_id: &'a str,
+    #[cfg_attr(not(target_family = "wasm"), schema(required, format = DateTime))]
+    processed_at: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schema(format = DateTime))]
+    received_at: String,
+    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::status))]
+    status: &'static str,
+    /// Without its query, which is a credential
+    url_document: &'a str,
 }
 
 /// A message of the queue, from the bridge.
@@ -54,7 +128,7 @@ pub(crate) struct Published {
 /// Reads a body of the bridge.
 pub(crate) fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     expect_json(headers)?;
-    serde_json::from_slice(body).map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))
+    object(body).map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))
 }
 
 /// Reads a message that the bridge delivers.
@@ -113,7 +187,7 @@ pub(crate) fn record(record: &DocumentRecord) -> Response {
 /// A request that has been accepted for the queue.
 pub(crate) fn accepted(id: &str) -> Response {
     let location = format!("/api/v1/documents/{id}/");
-    let body = Json(json!({"id": id, "status": DocumentStatus::Pending.as_str()}));
+    let body = Json(Accepted { id, status: DocumentStatus::Pending.as_str() });
     (StatusCode::ACCEPTED, [(header::LOCATION, location), (PREFERENCE_APPLIED, "respond-async".to_owned())], body)
         .into_response()
 }
@@ -127,31 +201,34 @@ pub(crate) fn history(citizen: &CitizenId, page: Page, count: u64, records: &[Do
         let (citizen, size) = (citizen.as_str(), page.size());
         format!("/api/v1/documents/history/?id_citizen={citizen}&page={number}&page_size={size}")
     };
-    let results: Vec<Value> = records.iter().map(shown).collect();
-    Json(json!({"count": count, "next": page.next(count).map(link), "previous": page.previous().map(link),
-                "results": results}))
+    Json(HistoryAnswer {
+        count,
+        next: page.next(count).map(link),
+        previous: page.previous().map(link),
+        results: records.iter().map(shown).collect(),
+    })
     .into_response()
 }
 
 /// A record as callers see it: the URL's query is a credential, and stays here.
-fn shown(record: &DocumentRecord) -> Value {
-    let response: Value = record.response.as_deref().and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
-    json!({
-        "id": record.id,
-        "message_id": record.message_id.as_str(),
-        "document_id": record.request.document_id,
-        "id_citizen": record.request.citizen.as_str(),
-        "url_document": record.request.url.without_query(),
-        "document_title": record.request.title,
-        "status": record.status.as_str(),
-        "auth_success": record.status.auth_success(),
-        "external_api_status_code": record.status_code,
-        "external_api_response": response,
-        "error_message": record.error_message,
-        "received_at": record.received_at.to_rfc3339_micros(),
-        "processed_at": record.processed_at.map(connectivity_domain::time::Timestamp::to_rfc3339_micros),
-        "event_published_at": record.event_published_at.map(connectivity_domain::time::Timestamp::to_rfc3339_micros),
-    })
+fn shown(record: &DocumentRecord) -> Record<'_> {
+    let response = record.response.as_deref().and_then(|it| serde_json::from_str(it).ok());
+    Record {
+        auth_success: record.status.auth_success(),
+        document_id: record.request.document_id.as_deref(),
+        document_title: &record.request.title,
+        error_message: record.error_message.as_deref(),
+        event_published_at: record.event_published_at.map(Timestamp::to_rfc3339_micros),
+        external_api_response: response.unwrap_or_default(),
+        external_api_status_code: record.status_code,
+        id: &record.id,
+        id_citizen: record.request.citizen.as_str(),
+        message_id: record.message_id.as_str(),
+        processed_at: record.processed_at.map(Timestamp::to_rfc3339_micros),
+        received_at: record.received_at.to_rfc3339_micros(),
+        status: record.status.as_str(),
+        url_document: record.request.url.without_query(),
+    }
 }
 
 /// What the bridge hears of a message that is finished.

@@ -16,7 +16,6 @@ use bytes::Bytes;
 use connectivity_domain::problem::ProblemKind;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use serde_json::Value;
 use spin_sdk::wasip3::http::types;
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -115,9 +114,8 @@ where
 async fn finish(response: Response, context: &RequestContext) -> http::Response<(Option<Subject>, Bytes)> {
     let (mut parts, body) = response.into_parts();
     let mut bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    if let Some(Pending(mut problem)) = parts.extensions.remove() {
-        problem.insert("request_id".into(), context.request_id.clone().into());
-        bytes = Value::Object(problem).to_string().into();
+    if let Some(problem) = parts.extensions.remove::<Pending>() {
+        bytes = problem.body(&context.request_id).into();
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     }
     // RFC 9110 section 8.6: a 204 has no content-length, though the router gave it one.

@@ -10,6 +10,8 @@ pub mod guard;
 pub mod instance;
 pub mod log;
 pub mod metrics;
+#[cfg(not(target_family = "wasm"))]
+pub mod openapi;
 pub mod pool;
 pub mod problem;
 #[cfg(target_family = "wasm")]

@@ -5,7 +5,7 @@ use crate::throttle::seconds;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::problem::ProblemKind;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde_json::json;
+use serde::Serialize;
 use std::time::Duration;
 
 /// When to come back while the database is down.
@@ -77,21 +77,48 @@ impl Problem {
     }
 }
 
-/// The request id of an answer under way, so that the problem's body can name it.
+/// The `type` of problems of this kind.
+pub(crate) fn urn(kind: ProblemKind) -> String {
+    format!("urn:connectivity:problem:{}", kind.slug())
+}
+
+/// The body of every error answer (RFC 9457): `type` says to a program what is wrong, `detail` to a person.
+// In the order in which they have always been written.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema), schema(as = Problem))]
+pub(crate) struct ProblemBody {
+    /// What to do about it
+    detail: String,
+    /// The field of the request that is wrong
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_family = "wasm"), schema(nullable = false))]
+    field: Option<&'static str>,
+    /// What the log calls the request; the answer's `X-Request-Id` says it too
+    request_id: String,
+    /// The HTTP status
+    #[cfg_attr(not(target_family = "wasm"), schema(minimum = 400, maximum = 599))]
+    status: u16,
+    /// The kind of problem in words, the same for every occurrence
+    title: &'static str,
+    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::names))]
+    r#type: String,
+}
+
+/// A problem under way: `answer`, which knows the request id, writes the body.
 #[derive(Clone, Debug)]
-pub(crate) struct Pending(pub(crate) serde_json::Map<String, serde_json::Value>);
+pub(crate) struct Pending(ProblemBody);
+
+impl Pending {
+    /// The body, naming the request.
+    pub(crate) fn body(self, request_id: &str) -> Vec<u8> {
+        let body = ProblemBody { request_id: request_id.to_owned(), ..self.0 };
+        // Texts and a number: there is nothing to fail.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": format!("urn:connectivity:problem:{}", self.kind.slug()),
-            "title": self.kind.title(),
-            "status": self.kind.status(),
-            "detail": self.detail,
-        });
-        if let (Some(field), Some(object)) = (self.field, body.as_object_mut()) {
-            object.insert("field".into(), field.into());
-        }
         let status = StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         for (name, value) in self.headers {
@@ -100,10 +127,14 @@ impl IntoResponse for Problem {
         if let Some(subject) = self.subject {
             response.extensions_mut().insert(Subject(subject));
         }
-        if let serde_json::Value::Object(object) = body {
-            // The body is written at the end, by `answer`, which knows the request id.
-            response.extensions_mut().insert(Pending(object));
-        }
+        response.extensions_mut().insert(Pending(ProblemBody {
+            detail: self.detail,
+            field: self.field,
+            request_id: String::new(),
+            status: self.kind.status(),
+            title: self.kind.title(),
+            r#type: urn(self.kind),
+        }));
         response
     }
 }

@@ -1,9 +1,12 @@
 //! What arrives: the body, read to a bound; the request id; the trace context.
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request};
 use http_body::Body;
 use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
 
 /// Longest body that is read. A check is 30 bytes; the longest document request stays under 8 KiB.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -73,6 +76,20 @@ pub fn context<B>(request: &Request<B>) -> Option<&RequestContext> {
     request.extensions().get()
 }
 
+/// Reads a JSON object. By itself a struct is read from an array of its fields too.
+pub fn object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if begins != Some(&b'{') {
+        return Err(serde::de::Error::custom("it is not a JSON object"));
+    }
+    serde_json::from_slice(body)
+}
+
+/// The text in a path. Empty where it is no UTF-8: then it names nothing, as the empty text does.
+pub fn in_path(text: Result<Path<String>, PathRejection>) -> String {
+    text.map(|Path(text)| text).unwrap_or_default()
+}
+
 /// A caller's id is copied into logs and headers: short, and of characters that mean nothing anywhere.
 fn is_request_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
@@ -123,6 +140,19 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
         ] {
             assert_eq!(of("traceparent", bad).traceparent, None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_read_and_no_array_of_its_fields() {
+        #[derive(serde::Deserialize)]
+        struct One {
+            field: u8,
+        }
+        let read = |text: &str| object::<One>(text.as_bytes()).map(|one| one.field).ok();
+        assert_eq!(read(" \n{\"field\": 1}"), Some(1));
+        for bad in ["", " ", "[1]", "1", "null", "\"{}\"", "{", "{\"field\": 1} 2"] {
+            assert_eq!(read(bad), None, "{bad}");
         }
     }
 

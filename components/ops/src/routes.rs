@@ -1,12 +1,13 @@
 //! The probes and the metrics. What they need of the servers is behind a port.
 
 use crate::metrics::{Depth, Gauges, render};
+use crate::pages;
+use crate::wire::{Alive, Breaker, Dependencies, Readiness, dependency};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{StatusCode, header};
-use serde_json::{Value, json};
 use std::future::Future;
 use std::time::Duration;
 
@@ -40,37 +41,74 @@ pub(crate) fn router<L: Lookout>(lookout: Option<L>) -> Router {
         .route("/health/live", get(live))
         .route("/health/ready", get(ready::<L>))
         .route("/metrics", get(metrics::<L>))
+        .merge(pages::routes())
         .with_state(lookout)
 }
 
-/// Whoever can say so is alive, whatever else is down: a restart would not mend that.
-async fn live() -> Json<Value> {
-    Json(json!({"status": "alive"}))
+/// Is the service alive?
+///
+/// Whoever can say so is, whatever else is down: a restart would not mend that.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "live",
+    tag = "operations",
+    responses((status = 200, description = "It is", body = Alive)),
+))]
+pub(crate) async fn live() -> Json<Alive> {
+    Json(Alive { status: "alive" })
 }
 
+/// Can the service do its work?
+///
 /// Ready is who can keep records: without the database nothing is answered, without the rest it is.
-async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "ready",
+    tag = "operations",
+    responses(
+        (status = 200, description = "It can", body = Readiness),
+        (status = 503, description = "It cannot", body = Readiness),
+    ),
+))]
+pub(crate) async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
     let Some(lookout) = lookout else {
-        let body = json!({"status": "not ready", "reason": "the settings are wrong: see the log"});
+        let reason = Some("the settings are wrong: see the log");
+        let body = Readiness { dependencies: None, reason, status: "not ready" };
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     };
     let database = lookout.database().await;
     let (cache, breaker) = lookout.cache().await;
     let is_ready = database.status == "up";
-    let body = json!({
-        "status": if is_ready { "ready" } else { "not ready" },
-        "dependencies": {
-            "database": dependency(&database, true),
-            "cache": dependency(&cache, false),
-            "registry_breaker": {"status": breaker.unwrap_or("unknown"), "needed": false},
-        },
-    });
+    let dependencies = Dependencies {
+        cache: dependency(&cache, false),
+        database: dependency(&database, true),
+        registry_breaker: Breaker { needed: false, status: breaker.unwrap_or("unknown") },
+    };
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = Readiness {
+        dependencies: Some(dependencies),
+        reason: None,
+        status: if is_ready { "ready" } else { "not ready" },
+    };
     (status, Json(body)).into_response()
 }
 
+/// What was counted, and what can be seen now, for Prometheus.
+///
 /// What can be seen is told, whatever cannot.
-async fn metrics<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "operations",
+    responses(
+        (status = 200, description = "Text format 0.0.4", body = String, content_type = "text/plain"),
+        (status = 503, description = "The settings are wrong", body = String, content_type = "text/plain"),
+    ),
+))]
+pub(crate) async fn metrics<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
     let Some(lookout) = lookout else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the settings are wrong: see the log\n").into_response();
     };
@@ -83,8 +121,4 @@ async fn metrics<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
         outbox,
     };
     ([(header::CONTENT_TYPE, TEXT)], render(&counts.unwrap_or_default(), &gauges)).into_response()
-}
-
-fn dependency(look: &Look, needed: bool) -> Value {
-    json!({"status": look.status, "latency_ms": look.latency.as_secs_f64() * 1000.0, "needed": needed})
 }

@@ -111,3 +111,15 @@ async fn what_cannot_be_seen_is_not_shown() {
     assert_eq!(lines, [up("database"), up("cache")]);
     assert_eq!(read("/metrics", None).await.0, 503);
 }
+
+#[tokio::test]
+async fn what_is_offered_is_told_whatever_the_settings() {
+    let (status, document) = get("/api/schema/", None).await;
+    assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
+    let (status, page) = read("/api/docs/", None).await;
+    assert_eq!(status, 200);
+    for part in ["/api/docs/page.css", "/api/docs/page.js"] {
+        assert!(page.contains(part));
+        assert_eq!(read(part, None).await.0, 200);
+    }
+}

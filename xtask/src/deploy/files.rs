@@ -2,9 +2,9 @@
 
 use super::manifests::read;
 use super::schemas::complaints;
-use super::tools::Tools;
 use super::{Findings, folder};
 use crate::run::{Failure, failed, program, root};
+use crate::tools::Tools;
 use std::path::Path;
 
 /// A tool, its arguments, and what it looks at: folders with what their files end with, or files.

@@ -1,8 +1,8 @@
 //! What k8s/deploy.sh makes of an environment.
 
 use super::manifests::{at, documents, find};
-use super::tools::Tools;
 use crate::run::{Failure, failed, program, root};
+use crate::tools::Tools;
 use serde_json::Value;
 
 /// Where every image is, and of what kind of object.

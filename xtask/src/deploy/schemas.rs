@@ -1,9 +1,9 @@
 //! Manifests against schemas: those of Kubernetes, and custom resource definitions.
 
 use super::manifests::{at, called};
-use super::tools::Tools;
 use super::{Findings, folder};
 use crate::run::{Failure, failed, program};
+use crate::tools::Tools;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};

@@ -125,7 +125,7 @@ fn either(stated: Option<&Value>, scaler: Option<&Value>, is_scaled: bool, minim
 
 #[cfg(test)]
 mod tests {
-    use super::super::{manifests, tools::Tools};
+    use super::super::{manifests, tools};
     use super::*;
 
     /// A pointer into an object, and a value that is wrong there.
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_changed_value_of_every_environment_is_noticed() {
-        let Some(kubectl) = Tools::prepare().expect("a writable target/").find("kubectl") else {
+        let Some(kubectl) = tools().expect("a writable target/").find("kubectl") else {
             println!("SKIPPED: no kubectl, and no Python to install it with");
             return;
         };

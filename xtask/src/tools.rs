@@ -1,37 +1,32 @@
 //! The programs that the checks call: from `PyPI` into target/, from Debian's packages, or from PATH.
 
-use super::folder;
 use crate::debian::{self, there};
 use crate::run::{Failure, announce, failed, program, run};
 use std::path::{Path, PathBuf};
 
-/// Their versions and digests.
-const REQUIREMENTS: &str = include_str!("requirements.txt");
-
 /// Where the programs are.
-pub(super) struct Tools {
+pub(crate) struct Tools {
     bin: PathBuf,
 }
 
 impl Tools {
-    /// Installs what is missing and can be installed.
-    pub(super) fn prepare() -> Result<Self, Failure> {
-        let home = folder().join("tools");
+    /// Installs what is missing and can be installed into that folder: the versions and digests of a `requirements.txt`.
+    pub(crate) fn prepare(home: &Path, requirements: &str) -> Result<Self, Failure> {
         let tools = Self { bin: home.join("bin") };
         let stamp = home.join("installed.txt");
-        if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == REQUIREMENTS) {
+        if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
             return Ok(tools);
         }
-        if let Err(Failure(why)) = install(&home) {
+        if let Err(Failure(why)) = install(home, requirements) {
             announce(&format!("SKIPPED: the tools of requirements.txt, {why}: what is on PATH is used"));
             return Ok(tools);
         }
-        std::fs::write(&stamp, REQUIREMENTS).map_err(failed(stamp.display().to_string()))?;
+        std::fs::write(&stamp, requirements).map_err(failed(stamp.display().to_string()))?;
         Ok(tools)
     }
 
     /// A program: the one installed here, else one on PATH.
-    pub(super) fn find(&self, name: &str) -> Option<String> {
+    pub(crate) fn find(&self, name: &str) -> Option<String> {
         let ours = self.bin.join(name);
         if ours.exists() {
             return Some(ours.display().to_string());
@@ -43,7 +38,7 @@ impl Tools {
     }
 
     /// PATH with the programs installed here before the others.
-    pub(super) fn path(&self) -> std::ffi::OsString {
+    pub(crate) fn path(&self) -> std::ffi::OsString {
         let mut path = self.bin.clone().into_os_string();
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
@@ -51,7 +46,7 @@ impl Tools {
     }
 
     /// promtool, which Debian has in the package of Prometheus.
-    pub(super) fn promtool(&self) -> Option<String> {
+    pub(crate) fn promtool(&self) -> Option<String> {
         if !there("promtool")
             && debian::can_install()
             && let Err(Failure(why)) = debian::install(&["prometheus"])
@@ -63,9 +58,9 @@ impl Tools {
 }
 
 /// A virtual environment with the tools in it.
-fn install(home: &Path) -> Result<(), Failure> {
-    announce("installing the tools of the checks into target/");
+fn install(home: &Path, requirements: &str) -> Result<(), Failure> {
     let shown = home.display().to_string();
+    announce(&format!("installing the tools of the checks into {shown}"));
     let make = || run(&mut program("python3", &["-m", "venv", "--clear", &shown]));
     if make().is_err() {
         if !debian::can_install() {
@@ -74,8 +69,8 @@ fn install(home: &Path) -> Result<(), Failure> {
         debian::install(&["python3", "python3-venv"])?;
         make()?;
     }
-    let requirements = home.join("requirements.txt");
-    std::fs::write(&requirements, REQUIREMENTS).map_err(failed(requirements.display().to_string()))?;
+    let file = home.join("requirements.txt");
+    std::fs::write(&file, requirements).map_err(failed(file.display().to_string()))?;
     let mut pip = program(&home.join("bin/pip").display().to_string(), &["install", "--quiet", "--no-deps"]);
-    run(pip.args(["--require-hashes", "--only-binary", ":all:", "--requirement"]).arg(requirements))
+    run(pip.args(["--require-hashes", "--only-binary", ":all:", "--requirement"]).arg(file))
 }

@@ -1,0 +1,43 @@
+//! What answers have in common is said once: there are two hundred of them, of few kinds.
+
+use serde_json::{Map, Value, json};
+
+/// Moves headers, and the answers that tell of problems, to the document's components.
+pub(crate) fn share(document: &mut Value) {
+    let (mut headers, mut problems) = (Map::new(), Map::new());
+    for (status, answer) in answers(document) {
+        for (name, header) in answer["headers"].as_object_mut().into_iter().flatten() {
+            move_into(&mut headers, "headers", name, header);
+        }
+        if let Some(name) = name(status, answer) {
+            move_into(&mut problems, "responses", &name, answer);
+        }
+    }
+    document["components"]["headers"] = Value::Object(headers);
+    document["components"]["responses"] = Value::Object(problems);
+}
+
+/// All answers of all operations, with their status.
+fn answers(document: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    let paths = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    let operations = paths.flat_map(|path| path.as_object_mut().into_iter().flat_map(Map::values_mut));
+    operations.flat_map(|operation| operation["responses"].as_object_mut().into_iter().flatten())
+}
+
+/// What an answer that tells of problems, and of nothing else, is called: its status and the slugs of their types.
+fn name(status: &str, answer: &Value) -> Option<String> {
+    let content = answer["content"].as_object().filter(|content| content.len() == 1)?;
+    let problem = content.get("application/problem+json")?;
+    let types = problem.pointer("/schema/allOf/1/properties/type/enum")?.as_array()?;
+    let slugs = types.iter().filter_map(|urn| urn.as_str()?.rsplit(':').next());
+    let throttled = if answer["headers"]["RateLimit"].is_object() { "" } else { ".uncounted" };
+    Some(format!("{status}.{}{throttled}", slugs.collect::<Vec<_>>().join(".")))
+}
+
+/// Replaces a value by a reference to the same value among the shared ones.
+fn move_into(shared: &mut Map<String, Value>, kind: &str, name: &str, value: &mut Value) {
+    let known = shared.entry(name).or_insert_with(|| value.clone());
+    if known == value {
+        *value = json!({"$ref": format!("#/components/{kind}/{name}")});
+    }
+}

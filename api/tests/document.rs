@@ -1,0 +1,131 @@
+//! The document that is served is what the code says, and leaves nothing out.
+
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Parts of the page at `/api/docs/`: of no use to anybody else.
+const PARTS_OF_A_PAGE: [&str; 2] = ["/api/docs/page.css", "/api/docs/page.js"];
+
+/// What the bridge calls.
+const OF_THE_BRIDGE: &str = "/internal/v1/";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[test]
+fn what_is_served_is_what_the_code_says() {
+    let kept = std::fs::read_to_string(root().join(connectivity_api::PATH)).expect("the document");
+    let path = connectivity_api::PATH;
+    assert!(kept == connectivity_api::text(), "{path} is not what the code says: run `cargo xtask schema`");
+}
+
+/// The sources in a folder and those below it.
+fn sources(folder: &Path) -> Vec<String> {
+    let paths = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let read = |path: PathBuf| std::fs::read_to_string(path).expect("text");
+    paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![read(path)] }).collect()
+}
+
+/// The paths and methods that the routers of the components serve: `.route("/path", get(…).post(…))`.
+fn served() -> BTreeSet<(String, String)> {
+    let mut served = BTreeSet::new();
+    for component in ["affiliation", "auth", "documents", "ops"] {
+        for source in sources(&root().join(format!("components/{component}/src"))) {
+            for call in source.split(".route(").skip(1) {
+                let Some((path, rest)) = call.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'))
+                else {
+                    continue;
+                };
+                // Up to the next route, or the end of the router.
+                let methods =
+                    rest.split(".with_state(").next().unwrap_or_default().split(['}', ';']).next().unwrap_or_default();
+                for method in ["get", "post", "put", "patch", "delete"] {
+                    if methods.contains(&format!("{method}(")) {
+                        served.insert((path.to_owned(), method.to_owned()));
+                    }
+                }
+            }
+        }
+    }
+    served
+}
+
+fn documented() -> BTreeSet<(String, String)> {
+    let document = connectivity_api::document();
+    let paths = document["paths"].as_object().expect("paths");
+    let methods = |operations: &Value| operations.as_object().expect("operations").keys().cloned().collect::<Vec<_>>();
+    let without_slash = |path: &str| path.trim_end_matches('/').to_owned();
+    paths
+        .iter()
+        .flat_map(|(path, operations)| methods(operations).into_iter().map(move |method| (without_slash(path), method)))
+        .collect()
+}
+
+#[test]
+fn every_route_for_callers_is_in_it_and_nothing_else() {
+    let mut served = served();
+    served.retain(|(path, _)| !path.starts_with(OF_THE_BRIDGE) && !PARTS_OF_A_PAGE.contains(&path.as_str()));
+    assert!(served.len() > 20, "{served:?}");
+    assert_eq!(served, documented());
+}
+
+/// Every value in a document, with the key it is under.
+fn walk<'a>(value: &'a Value, visit: &mut impl FnMut(&'a str, &'a Value)) {
+    let children: Vec<(&str, &Value)> = match value {
+        Value::Object(object) => object.iter().map(|(key, child)| (key.as_str(), child)).collect(),
+        Value::Array(array) => array.iter().map(|child| ("", child)).collect(),
+        _ => return,
+    };
+    for (key, child) in children {
+        visit(key, child);
+        walk(child, visit);
+    }
+}
+
+#[test]
+fn it_refers_to_what_is_in_it_and_uses_all_of_it() {
+    let document = connectivity_api::document();
+    let mut referred = BTreeSet::new();
+    walk(&document, &mut |key, value| {
+        if key == "$ref" {
+            referred.insert(value.as_str().expect("a text").to_owned());
+        }
+    });
+    let names = |kind: &str| {
+        let components = document["components"][kind].as_object().cloned().unwrap_or_default();
+        components.keys().map(|name| format!("#/components/{kind}/{name}")).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(referred, ["schemas", "headers", "responses"].into_iter().flat_map(names).collect());
+}
+
+#[test]
+fn every_operation_says_what_a_reader_needs() {
+    let document = connectivity_api::document();
+    let tags: BTreeSet<_> =
+        document["tags"].as_array().expect("tags").iter().map(|tag| &tag["name"]).map(Value::as_str).collect();
+    let mut ids = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let what = format!("{method} {path}");
+            assert!(operation["summary"].as_str().is_some_and(|summary| summary.len() > 5), "{what}");
+            assert!(
+                operation["tags"].as_array().is_some_and(|of| of.len() == 1 && tags.contains(&of[0].as_str())),
+                "{what}"
+            );
+            assert!(
+                ids.insert(operation["operationId"].as_str().expect("an id").to_owned()),
+                "{what}: its id is taken"
+            );
+            let answers = operation["responses"].as_object().map(Map::len);
+            assert!(answers.is_some_and(|answers| answers > 0), "{what}");
+            for (status, answer) in operation["responses"].as_object().expect("answers") {
+                let referred = answer["$ref"].as_str().and_then(|path| document.pointer(&path[1..]));
+                let answer = referred.unwrap_or(answer);
+                assert!(answer["description"].as_str().is_some_and(|text| !text.is_empty()), "{what}: {status}");
+                assert!(answer["headers"]["X-Request-Id"].is_object(), "{what}: {status}");
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What holds for every operation: how callers identify themselves, and the headers of every answer.
+
+use super::text;
+use crate::problem::ProblemBody;
+use connectivity_domain::access::Scope;
+use utoipa::openapi::security::{
+    ClientCredentials, Flow, Http, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
+};
+use utoipa::openapi::{OpenApi, RefOr, Response};
+use utoipa::{Modify, PartialSchema, ToSchema};
+
+/// The name of the scheme of access tokens.
+pub const BEARER: &str = "bearer";
+
+/// The name of the scheme that says how to get one.
+pub const OAUTH2: &str = "oauth2";
+
+/// The name of the scheme of a client's secret.
+pub const BASIC: &str = "client";
+
+/// Adds to a document what holds for every operation in it.
+pub struct Everywhere;
+
+impl Modify for Everywhere {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
+        for (name, scheme) in schemes() {
+            components.add_security_scheme(name, scheme);
+        }
+        for path in document.paths.paths.values_mut() {
+            let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete]
+                .into_iter()
+                .filter_map(Option::as_mut);
+            for operation in operations {
+                // Whoever may come too often is told how often that is.
+                let throttled = operation.responses.responses.contains_key("429");
+                for (status, answer) in &mut operation.responses.responses {
+                    if let RefOr::T(answer) = answer {
+                        complete(answer, throttled && !["401", "403", "413"].contains(&status.as_str()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn complete(answer: &mut Response, throttled: bool) {
+    let mut add = |name: &str, description: &str| answer.headers.insert(name.to_owned(), text(description));
+    add("X-Request-Id", "What the log calls the request: its own `X-Request-Id`, if it had a sane one");
+    if throttled {
+        add(
+            "RateLimit-Policy",
+            "How often one may call, where calls were counted: a quota `q` in a window of `w` seconds",
+        );
+        add("RateLimit", "What is left of it: `r` calls, and all of them again in `t` seconds");
+    }
+}
+
+fn schemes() -> [(&'static str, SecurityScheme); 3] {
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("An access token of `POST /oauth/token` or `POST /api/v1/token/`, with the scope named"));
+    let scopes = Scope::ALL.map(|scope| (scope.as_str(), purpose(scope)));
+    let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", Scopes::from_iter(scopes)));
+    let client = Http::builder()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some("The name and the secret of a service account (RFC 6749 section 2.3.1)"));
+    let oauth2 = OAuth2::with_description([flow], "The same token, and how a client gets it (RFC 6749 section 4.4)");
+    [
+        (BEARER, SecurityScheme::Http(bearer.build())),
+        (OAUTH2, SecurityScheme::OAuth2(oauth2)),
+        (BASIC, SecurityScheme::Http(client.build())),
+    ]
+}
+
+fn purpose(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Admin => "the service accounts",
+        Scope::Affiliation => "checks of affiliation, and their history",
+        Scope::Bridge => "what the bridge does, which is not in this document",
+        Scope::Documents => "authentications of documents, and their history",
+    }
+}

@@ -1,0 +1,64 @@
+//! What is offered to whom: the API's document, and a page that shows it.
+//!
+//! Files, the same for everybody: no token is needed, and nothing is counted. The page asks this service for everything
+//! that it needs, and nobody else.
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderName, header};
+
+/// Written by `cargo xtask schema`.
+const SCHEMA: &str = include_str!("../openapi.json");
+
+/// What the page may do: show its style, run its script, ask this service.
+const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; script-src 'self'; style-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A release changes them: a browser may go by what it has for five minutes.
+const CACHED: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
+
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new()
+        .route("/api/schema", get(schema))
+        .route("/api/docs", get(page))
+        .route("/api/docs/page.css", get(style))
+        .route("/api/docs/page.js", get(script))
+}
+
+/// This document.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/api/schema/",
+    operation_id = "schema",
+    tag = "operations",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)),
+))]
+pub(crate) async fn schema() -> Response {
+    file("application/json", SCHEMA)
+}
+
+/// A page that shows this document, and tries its calls.
+#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+    get,
+    path = "/api/docs/",
+    operation_id = "docs",
+    tag = "operations",
+    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
+))]
+pub(crate) async fn page() -> Response {
+    file("text/html; charset=utf-8", include_str!("page/page.html"))
+}
+
+async fn style() -> Response {
+    file("text/css; charset=utf-8", include_str!("page/page.css"))
+}
+
+async fn script() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("page/page.js"))
+}
+
+fn file(media_type: &'static str, text: &'static str) -> Response {
+    let headers = [(header::CONTENT_TYPE, media_type), (header::CONTENT_SECURITY_POLICY, POLICY), CACHED];
+    (headers, text).into_response()
+}
