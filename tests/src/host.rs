@@ -1,5 +1,6 @@
 //! The application, running on the local host as a child process.
 
+use crate::logs;
 use crate::servers::root;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ pub struct Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.kill();
+        self.expect_discretion();
         if let Some(state) = &self.state {
             // What is left is in the system's folder for what may be lost.
             let _ = std::fs::remove_dir_all(state);
@@ -103,6 +105,18 @@ impl Host {
     /// What it has logged so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// No line of its log says what none may say.
+    fn expect_discretion(&self) {
+        // A scenario that has failed says why itself, and to panic twice would hide it.
+        if std::thread::panicking() {
+            return;
+        }
+        for line in self.log() {
+            let leak = logs::leak(&line);
+            assert!(leak.is_none(), "the log tells {}: {line}", leak.unwrap_or_default());
+        }
     }
 
     /// Kills it: no signal that it could hear.

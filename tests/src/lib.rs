@@ -6,6 +6,7 @@ pub mod broker;
 pub mod client;
 pub mod host;
 pub mod issuer;
+pub mod logs;
 pub mod otlp;
 pub mod pipeline;
 pub mod prometheus;

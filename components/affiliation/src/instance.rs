@@ -5,13 +5,13 @@ use crate::settings::Settings;
 use crate::store::{Memory, Store};
 use axum::Router;
 use axum::body::Body;
+use connectivity_kit::answer;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
 use connectivity_kit::guard::Guard;
 use connectivity_kit::instance::{self, Serving};
 use connectivity_kit::registry::Plugin;
-use connectivity_kit::request;
 use connectivity_kit::runtime;
 use connectivity_kit::token::Verifier;
 use http::Request;
@@ -20,10 +20,9 @@ use std::sync::{Arc, OnceLock};
 static INSTANCE: OnceLock<Instance> = OnceLock::new();
 
 pub(crate) struct Instance {
-    settings: Arc<Settings>,
-    guard: Arc<Guard>,
-    database: Arc<Database>,
+    cors: Option<Cors>,
     cache: Arc<Cache>,
+    router: Router,
 }
 
 /// The instance, made at its first request; none as long as its settings are wrong.
@@ -41,33 +40,29 @@ impl Instance {
         } else {
             Guard::new("affiliation", verifier, &settings.service.guard, Arc::clone(&cache), Arc::clone(&database))
         };
-        Self { guard: Arc::new(guard), database, cache, settings: Arc::new(settings) }
-    }
-
-    /// What the routes need to answer this request.
-    fn services(&self, request: &Request<Body>) -> Services<Plugin, Store, Memory> {
-        Services {
-            registry: Plugin::of(request::context(request)),
-            store: Store::new(Arc::clone(&self.database)),
-            memory: Memory::new(Arc::clone(&self.cache), self.settings.remember_affiliated),
-            guard: Arc::clone(&self.guard),
-            affiliated_without_body: self.settings.affiliated_without_body,
+        let services = Services {
+            registry: Arc::new(Plugin::of),
+            store: Store::new(database),
+            memory: Memory::new(Arc::clone(&cache), settings.remember_affiliated),
+            guard: Arc::new(guard),
+            affiliated_without_body: settings.affiliated_without_body,
             now: runtime::now,
             new_id: runtime::new_id,
-        }
+        };
+        Self { cors: settings.service.guard.cors, cache, router: answer::complete(routes::router(services)) }
     }
 }
 
 impl Serving for Instance {
     fn cors(&self) -> Option<&Cors> {
-        self.settings.service.guard.cors.as_ref()
+        self.cors.as_ref()
     }
 
     fn cache(&self) -> &Arc<Cache> {
         &self.cache
     }
 
-    fn router(&self, request: &Request<Body>) -> Router {
-        routes::router(self.services(request))
+    fn router(&self, _: &Request<Body>) -> Router {
+        self.router.clone()
     }
 }

@@ -3,12 +3,12 @@
 #[cfg(not(target_family = "wasm"))]
 use crate::openapi;
 use crate::wire::{self, HistoryQuery};
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use connectivity_domain::check::{AffiliatedMemory, CheckError, CheckStore, Registry, StoreError, check_affiliation};
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
@@ -17,6 +17,7 @@ use connectivity_kit::guard::{Guard, Route};
 #[cfg(not(target_family = "wasm"))]
 use connectivity_kit::openapi::Refusals;
 use connectivity_kit::problem::Problem;
+use connectivity_kit::request::{Asking, RequestContext};
 use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +28,9 @@ const HISTORY: Route = Route::new("history", "affiliation");
 /// When to come back after a failure that an operator has to mend.
 const LATER: Duration = Duration::from_mins(1);
 
-/// What the routes need to answer one request.
+/// What the routes need to answer requests.
 pub(crate) struct Services<R, S, M> {
-    pub(crate) registry: R,
+    pub(crate) registry: Asking<R>,
     pub(crate) store: S,
     pub(crate) memory: M,
     pub(crate) guard: Arc<Guard>,
@@ -71,11 +72,12 @@ where
 ))]
 pub(crate) async fn check<R: Registry, S: CheckStore, M: AffiliatedMemory>(
     State(services): State<Arc<Services<R, S, M>>>,
+    Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     match services.guard.admit(CHECK, &headers, (services.now)()).await {
-        Ok(admitted) => admitted.answer(services.check(&headers, &body).await),
+        Ok(admitted) => admitted.answer(services.check(&context, &headers, &body).await),
         Err(refused) => refused.into_response(),
     }
 }
@@ -105,10 +107,11 @@ pub(crate) async fn history<R: Registry, S: CheckStore, M: AffiliatedMemory>(
 }
 
 impl<R: Registry, S: CheckStore, M: AffiliatedMemory> Services<R, S, M> {
-    async fn check(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+    async fn check(&self, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
         let citizen = wire::read_check(headers, body)?;
         let id = (self.new_id)();
-        let checked = check_affiliation(&self.registry, &self.store, &self.memory, &citizen, id, self.now).await;
+        let checked =
+            check_affiliation(&(self.registry)(context), &self.store, &self.memory, &citizen, id, self.now).await;
         let record = checked.map_err(|error| no_answer(&error))?;
         Ok(wire::checked(&record, self.affiliated_without_body))
     }

@@ -53,7 +53,10 @@ impl Given {
             other: None,
         };
         Services {
-            registry: self.registry.clone(),
+            registry: {
+                let registry = self.registry.clone();
+                Arc::new(move |_| registry.clone())
+            },
             store: self.store.clone(),
             memory: FakeMemory::default(),
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens))),

@@ -9,6 +9,7 @@ use crate::store::Store;
 use axum::Router;
 use axum::body::Body;
 use connectivity_domain::access::Visitor;
+use connectivity_kit::answer;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
@@ -79,6 +80,6 @@ impl Serving for Instance {
     }
 
     fn router(&self, request: &Request<Body>) -> Router {
-        routes::router(self.services(request))
+        answer::complete(routes::router(self.services(request)))
     }
 }

@@ -6,13 +6,13 @@ use crate::settings::Settings;
 use crate::store::Store;
 use axum::Router;
 use axum::body::Body;
+use connectivity_kit::answer;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
 use connectivity_kit::database::Database;
 use connectivity_kit::guard::Guard;
 use connectivity_kit::instance::{self, Serving};
 use connectivity_kit::registry::Plugin;
-use connectivity_kit::request;
 use connectivity_kit::runtime;
 use connectivity_kit::token::Verifier;
 use http::Request;
@@ -21,10 +21,9 @@ use std::sync::{Arc, OnceLock};
 static INSTANCE: OnceLock<Instance> = OnceLock::new();
 
 pub(crate) struct Instance {
-    settings: Arc<Settings>,
-    guard: Arc<Guard>,
-    database: Arc<Database>,
+    cors: Option<Cors>,
     cache: Arc<Cache>,
+    router: Router,
 }
 
 /// The instance, made at its first request; none as long as its settings are wrong.
@@ -39,35 +38,28 @@ impl Instance {
         let verifier = Verifier::new(&settings.service.tokens);
         let guard =
             Guard::new("documents", verifier, &settings.service.guard, Arc::clone(&cache), Arc::clone(&database));
-        Self { guard: Arc::new(guard), database, cache, settings: Arc::new(settings) }
-    }
-
-    /// What the routes need to answer this request.
-    fn services(&self, request: &Request<Body>) -> Services<Plugin, Store> {
-        let context = request::context(request);
-        Services {
-            registry: Plugin::of(context),
-            store: Store::new(Arc::clone(&self.database)),
-            guard: Arc::clone(&self.guard),
-            settings: Arc::clone(&self.settings.routes),
-            traceparent: context.and_then(|context| context.traceparent.clone()),
-            tracestate: context.and_then(|context| context.tracestate.clone()),
+        let services = Services {
+            registry: Arc::new(Plugin::of),
+            store: Store::new(database),
+            guard: Arc::new(guard),
+            settings: settings.routes,
             now: runtime::now,
             new_id: runtime::new_id,
-        }
+        };
+        Self { cors: settings.service.guard.cors, cache, router: answer::complete(routes::router(services)) }
     }
 }
 
 impl Serving for Instance {
     fn cors(&self) -> Option<&Cors> {
-        self.settings.service.guard.cors.as_ref()
+        self.cors.as_ref()
     }
 
     fn cache(&self) -> &Arc<Cache> {
         &self.cache
     }
 
-    fn router(&self, request: &Request<Body>) -> Router {
-        routes::router(self.services(request))
+    fn router(&self, _: &Request<Body>) -> Router {
+        self.router.clone()
     }
 }

@@ -3,15 +3,16 @@
 use crate::routes::answer;
 use crate::services::{Records, Services, unfinished};
 use crate::wire::{self, Delivery, LeaseRequest, Published};
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use connectivity_domain::document::{DocumentRegistry, Origin, authenticate};
 use connectivity_domain::registry::StoreError;
 use connectivity_kit::guard::Route;
 use connectivity_kit::problem::Problem;
+use connectivity_kit::request::RequestContext;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,10 +34,11 @@ pub(crate) fn routes<R: DocumentRegistry + 'static, S: Records>() -> Router<Arc<
 
 async fn deliver<R: DocumentRegistry + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
+    Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    answer(services.admit(DELIVER, &headers).await, services.deliver(&headers, &body)).await
+    answer(services.admit(DELIVER, &headers).await, services.deliver(&context, &headers, &body)).await
 }
 
 async fn lease<R: DocumentRegistry + 'static, S: Records>(
@@ -56,10 +58,10 @@ async fn published<R: DocumentRegistry + 'static, S: Records>(
 }
 
 impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
-    async fn deliver(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+    async fn deliver(&self, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
         let Delivery { message_id, request, last } = wire::read_delivery(headers, body)?;
-        let claim = self.claim(message_id, request, Origin::Queue);
-        let record = authenticate(&self.registry, &self.store, &claim, last, self.now).await;
+        let claim = self.claim(context, message_id, request, Origin::Queue);
+        let record = authenticate(&(self.registry)(context), &self.store, &claim, last, self.now).await;
         Ok(wire::delivered(&record.map_err(|error| unfinished(&error))?, &self.settings))
     }
 

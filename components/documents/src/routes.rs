@@ -5,12 +5,12 @@ use crate::internal;
 use crate::openapi;
 use crate::services::{Records, Services, unfinished};
 use crate::wire::{self, HistoryQuery};
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use connectivity_domain::document::{
     Claimed, DocumentRegistry, MessageId, Origin, Submission, Unfinished, authenticate,
 };
@@ -21,7 +21,7 @@ use connectivity_kit::guard::{Admitted, Route};
 #[cfg(not(target_family = "wasm"))]
 use connectivity_kit::openapi::Refusals;
 use connectivity_kit::problem::Problem;
-use connectivity_kit::request::in_path;
+use connectivity_kit::request::{RequestContext, in_path};
 use http::HeaderMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -85,12 +85,13 @@ pub(crate) async fn answer(
 ))]
 pub(crate) async fn submit<R: DocumentRegistry + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
+    Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let admitted = services.admit(SUBMIT, &headers).await;
     let subject = admitted.as_ref().map(|admitted| admitted.caller.subject.clone()).unwrap_or_default();
-    answer(admitted, services.submit(&subject, &headers, &body)).await
+    answer(admitted, services.submit(&context, &subject, &headers, &body)).await
 }
 
 /// The records of a citizen, the newest first.
@@ -136,7 +137,13 @@ pub(crate) async fn find<R: DocumentRegistry + 'static, S: Records>(
 }
 
 impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
-    async fn submit(&self, subject: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+    async fn submit(
+        &self,
+        context: &RequestContext,
+        subject: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Response, Problem> {
         let Submission { message_id, request } = wire::read_request(headers, body)?;
         let key = wire::idempotency_key(headers)?;
         let message_id = match (message_id, key) {
@@ -149,22 +156,23 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
             (None, None) => MessageId::digest((self.new_id)().as_bytes()),
         };
         if wire::prefers_async(headers) {
-            return self.enqueue(message_id, request).await;
+            return self.enqueue(context, message_id, request).await;
         }
-        let mut claim = self.claim(message_id, request, Origin::Queue);
+        let mut claim = self.claim(context, message_id, request, Origin::Queue);
         claim.origin = Origin::Http { hand_over: claim.until.plus(PATIENCE) };
-        let record = authenticate(&self.registry, &self.store, &claim, false, self.now).await;
+        let record = authenticate(&(self.registry)(context), &self.store, &claim, false, self.now).await;
         Ok(wire::record(&record.map_err(|error| unfinished(&error))?))
     }
 
     /// Accepts a request for the queue: pending, nobody's, and due to be published.
     async fn enqueue(
         &self,
+        context: &RequestContext,
         message_id: MessageId,
         request: connectivity_domain::document::DocumentRequest,
     ) -> Result<Response, Problem> {
         use connectivity_domain::document::DocumentStore;
-        let mut claim = self.claim(message_id, request, Origin::Queue);
+        let mut claim = self.claim(context, message_id, request, Origin::Queue);
         claim.origin = Origin::Http { hand_over: claim.at };
         claim.until = claim.at;
         match DocumentStore::claim(&self.store, &claim).await {

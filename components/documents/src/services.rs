@@ -7,6 +7,7 @@ use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::guard::{Admitted, Guard, Route};
 use connectivity_kit::problem::Problem;
+use connectivity_kit::request::{Asking, RequestContext};
 use http::HeaderMap;
 use std::sync::Arc;
 
@@ -15,14 +16,12 @@ pub(crate) trait Records: DocumentStore + DocumentArchive + Outbox + 'static {}
 
 impl<S: DocumentStore + DocumentArchive + Outbox + 'static> Records for S {}
 
-/// What the routes need to answer one request.
+/// What the routes need to answer requests.
 pub(crate) struct Services<R, S> {
-    pub(crate) registry: R,
+    pub(crate) registry: Asking<R>,
     pub(crate) store: S,
     pub(crate) guard: Arc<Guard>,
     pub(crate) settings: Arc<RouteSettings>,
-    pub(crate) traceparent: Option<String>,
-    pub(crate) tracestate: Option<String>,
     pub(crate) now: fn() -> Timestamp,
     pub(crate) new_id: fn() -> String,
 }
@@ -34,7 +33,13 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
     }
 
     /// A claim on a request, made now.
-    pub(crate) fn claim(&self, message_id: MessageId, request: DocumentRequest, origin: Origin) -> Claim {
+    pub(crate) fn claim(
+        &self,
+        context: &RequestContext,
+        message_id: MessageId,
+        request: DocumentRequest,
+        origin: Origin,
+    ) -> Claim {
         let at = (self.now)();
         Claim {
             id: (self.new_id)(),
@@ -42,8 +47,8 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
             message_id,
             request,
             origin,
-            traceparent: self.traceparent.clone(),
-            tracestate: self.tracestate.clone(),
+            traceparent: context.traceparent.clone(),
+            tracestate: context.tracestate.clone(),
             at,
             until: at.plus(self.settings.lease),
         }

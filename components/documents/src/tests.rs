@@ -21,6 +21,7 @@ use std::time::Duration;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const AUTHENTICATE: &str = "/api/v1/documents/authenticate/";
 const DELIVER: &str = "/internal/v1/document-authentications";
 
@@ -73,18 +74,19 @@ impl Given {
         let settings =
             RouteSettings { lease: Duration::from_secs(30), ready_key: "ready".into(), failure_key: "failure".into() };
         let services = Services {
-            registry: self.registry.clone(),
+            registry: {
+                let registry = self.registry.clone();
+                Arc::new(move |_| registry.clone())
+            },
             store: self.store.clone(),
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens))),
             settings: Arc::new(settings),
-            traceparent: Some("trace".into()),
-            tracestate: None,
             now: || NOW,
             new_id: || uuid_like(),
         };
         let mut request = Request::builder().method(method).uri(path);
         request = request.header(header::AUTHORIZATION, format!("Bearer {}", token(scope)));
-        request = request.header(header::CONTENT_TYPE, "application/json");
+        request = request.header(header::CONTENT_TYPE, "application/json").header("traceparent", TRACE);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -184,7 +186,7 @@ async fn the_bridge_gets_the_event_and_says_when_it_is_published() {
     let first = given.bridge(DELIVER, &delivery).await;
     assert_eq!(first.status(), StatusCode::OK, "{first:?}");
     let event = body(&first)["event"].clone();
-    assert_eq!((&event["routing_key"], &event["traceparent"]), (&json!("ready"), &json!("trace")));
+    assert_eq!((&event["routing_key"], &event["traceparent"]), (&json!("ready"), &json!(TRACE)));
     assert_eq!(event["body"]["messageId"], "m-1");
     assert_eq!(body(&given.bridge(DELIVER, &delivery).await)["event"], event);
     let published = json!({"results": [event["id"]], "requests": []});

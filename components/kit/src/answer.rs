@@ -66,7 +66,7 @@ pub async fn serve_instance<I: Serving>(
         let problem = || Problem::new(ProblemKind::NotReady, "the service is not configured: see its log");
         return serve(request, None, |_| async move { problem().into_response() }).await;
     };
-    let router = |request: Request<Body>| async move { route(instance.router(&request), request).await };
+    let router = |request: Request<Body>| async move { call(instance.router(&request), request).await };
     let answer = serve(request, instance.cors(), router).await;
     metrics::send_soon(instance.cache());
     answer
@@ -200,8 +200,19 @@ async fn note_route(request: Request<Body>, next: Next) -> Response {
     response
 }
 
-/// Runs a router on one request. Paths count with and without their trailing slash: routes are written without.
-pub async fn route(router: Router, mut request: Request<Body>) -> Response {
+/// A component's routes, and what is answered where there are none. To make it takes longer than to find a route.
+pub fn complete(router: Router) -> Router {
+    let router = router.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    router.layer(from_fn(note_route))
+}
+
+/// Runs a component's routes on one request.
+pub async fn route(router: Router, request: Request<Body>) -> Response {
+    call(complete(router), request).await
+}
+
+/// Calls a complete router. Paths count with and without their trailing slash: routes are written without.
+async fn call(mut router: Router, mut request: Request<Body>) -> Response {
     use tower_service::Service;
     let path = request.uri().path();
     if path.len() > 1 && path.ends_with('/') {
@@ -211,8 +222,6 @@ pub async fn route(router: Router, mut request: Request<Body>) -> Response {
             *request.uri_mut() = uri;
         }
     }
-    let router = router.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
-    let mut router = router.layer(from_fn(note_route));
     match router.call(request).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -18,7 +18,7 @@ pub trait Serving: Sync + 'static {
     /// Where what it counts goes.
     fn cache(&self) -> &Arc<Cache>;
 
-    /// The routes for one request.
+    /// The routes for one request, made by [`crate::answer::complete`].
     fn router(&self, request: &Request<Body>) -> Router;
 }
 

@@ -30,7 +30,7 @@ use connectivity_domain::verdict::{Cause, Evidence};
 use std::time::{Duration, Instant};
 
 /// The plugin, for one request whose trace it carries on.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Plugin {
     traceparent: Option<String>,
     tracestate: Option<String>,
@@ -38,11 +38,8 @@ pub struct Plugin {
 
 impl Plugin {
     /// The plugin, for the request with this context.
-    pub fn of(context: Option<&RequestContext>) -> Self {
-        context.map_or_else(Self::default, |context| Self {
-            traceparent: context.traceparent.clone(),
-            tracestate: context.tracestate.clone(),
-        })
+    pub fn of(context: &RequestContext) -> Self {
+        Self { traceparent: context.traceparent.clone(), tracestate: context.tracestate.clone() }
     }
 
     fn context(&self) -> Context {

@@ -7,6 +7,7 @@ use http::{HeaderMap, Request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
 /// Longest body that is read. A check is 30 bytes; the longest document request stays under 8 KiB.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -42,6 +43,9 @@ where
     }
     Ok(read.freeze())
 }
+
+/// Makes the registry that one request asks: its trace goes with the question.
+pub type Asking<R> = Arc<dyn Fn(&RequestContext) -> R + Send + Sync>;
 
 /// What identifies one request in answers, logs and traces.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,73 @@
+//! What no log line may hold, whatever happened. Every scenario's logs are looked through when it ends.
+
+use crate::access::SECRETS;
+use crate::host::SECRET;
+use serde_json::Value;
+
+/// Fields that are numbers of another kind: a time, a duration, ids that are random.
+const NOT_LOOKED_AT: [&str; 6] = ["time", "timestamp", "duration_ms", "request_id", "trace_id", "line_number"];
+
+/// What a line must not hold: why, and what it would look like.
+const FORBIDDEN: [(&str, &str); 8] = [
+    ("a token", "eyJ"),
+    ("an authorization", "Bearer ey"),
+    ("an authorization", "Basic "),
+    ("a pre-signed URL's query", "X-Amz-"),
+    ("a body", "citizen_id\\\":"),
+    ("a body", "idCitizen\\\":"),
+    ("a body", "UrlDocument\\\":"),
+    ("a body", "refresh\\\":"),
+];
+
+/// What this line tells that it must not, if it does.
+pub fn leak(line: &str) -> Option<&'static str> {
+    let secrets = [SECRET, SECRETS.operator, SECRETS.root, SECRETS.bridge];
+    if secrets.iter().any(|secret| line.contains(secret)) {
+        return Some("a secret");
+    }
+    let told = FORBIDDEN.iter().find(|(_, text)| line.contains(text) || line.contains(&text.replace('\\', "")));
+    if let Some((what, _)) = told {
+        return Some(what);
+    }
+    let text = match serde_json::from_str::<Value>(line) {
+        Ok(Value::Object(mut fields)) => {
+            fields.retain(|name, _| !NOT_LOOKED_AT.contains(&name.as_str()));
+            Value::Object(fields).to_string()
+        }
+        _ => line.to_owned(),
+    };
+    text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(is_citizen).then_some("a citizen's id")
+}
+
+/// 6 to 12 digits and nothing else: no port, no status and no count in these logs is as long.
+fn is_citizen(word: &str) -> bool {
+    (6..=12).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaks_are_found() {
+        for (line, what) in [
+            (r#"{"message":"request","time":"2026-11-25T16:49:49.044936Z","duration_ms":0.118302,"status":200}"#, None),
+            (r#"{"message":"request","request_id":"01a2139d-1412-7259-b20e-314469781950","status":200}"#, None),
+            (r#"{"message":"request","path":"/api/v1/affiliation/1128456232"}"#, Some("a citizen's id")),
+            (r#"{"cause":"citizen 1128456232 is odd"}"#, Some("a citizen's id")),
+            (r#"{"cause":"ends in 6232"}"#, None),
+            ("connectivity-host: affiliation failed at 127.0.0.1:54321", None),
+            ("connectivity-host: GET /apis/validateCitizen/1128456232", Some("a citizen's id")),
+            (r#"{"cause":"eyJ0eXAiOiJKV1QifQ.e30.x does not hold"}"#, Some("a token")),
+            (
+                r#"{"cause":"https://bucket.example/file.pdf?X-Amz-Signature=presigned"}"#,
+                Some("a pre-signed URL's query"),
+            ),
+            (r#"{"cause":"no such field: {\"idCitizen\": true}"}"#, Some("a body")),
+            (r#"{"reason":"idCitizen is missing"}"#, None),
+            ("wrong: the operator's secret", Some("a secret")),
+        ] {
+            assert_eq!(leak(line), what, "{line}");
+        }
+    }
+}
