@@ -3,4 +3,5 @@
 pub mod floor;
 pub mod guard;
 pub mod load;
+pub mod login;
 pub mod process;

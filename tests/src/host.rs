@@ -114,6 +114,7 @@ impl Host {
             return;
         }
         for line in self.log() {
+            assert!(logs::is_whole(&line), "two lines in one: {line}");
             let leak = logs::leak(&line);
             assert!(leak.is_none(), "the log tells {}: {line}", leak.unwrap_or_default());
         }

@@ -19,6 +19,11 @@ const FORBIDDEN: [(&str, &str); 8] = [
     ("a body", "refresh\\\":"),
 ];
 
+/// Is this one line: a JSON object, or something else that is told to people?
+pub fn is_whole(line: &str) -> bool {
+    !line.starts_with('{') || serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object())
+}
+
 /// What this line tells that it must not, if it does.
 pub fn leak(line: &str) -> Option<&'static str> {
     let secrets = [SECRET, SECRETS.operator, SECRETS.root, SECRETS.bridge];
@@ -69,5 +74,10 @@ mod tests {
         ] {
             assert_eq!(leak(line), what, "{line}");
         }
+    }
+    #[test]
+    fn two_lines_in_one_are_found() {
+        assert!(is_whole(r#"{"a":1}"#) && is_whole("Serving http://127.0.0.1:1"));
+        assert!(!is_whole(r#"{"a":1}{"b":2}"#) && !is_whole(r#"{"a":1"#));
     }
 }

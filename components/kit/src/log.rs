@@ -4,6 +4,7 @@
 
 use crate::runtime;
 use serde_json::{Map, Value};
+use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// How much a line matters.
@@ -55,7 +56,10 @@ pub fn line(level: Level, message: &str, fields: &[(&str, Value)]) {
     if level as u8 > THRESHOLD.load(Ordering::Relaxed) {
         return;
     }
-    eprintln!("{}", render(level, &runtime::now().to_rfc3339_micros(), message, fields));
+    let line = render(level, &runtime::now().to_rfc3339_micros(), message, fields) + "\n";
+    // In one write: other instances write to the same place, and would come between a line and its end. If it cannot be
+    // written, there is nowhere to say so.
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 fn render(level: Level, time: &str, message: &str, fields: &[(&str, Value)]) -> String {

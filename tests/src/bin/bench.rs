@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use connectivity_tests::bench::floor::{self, Settings};
 use connectivity_tests::bench::guard;
 use connectivity_tests::bench::load::{self, Outcome};
+use connectivity_tests::bench::login;
 use connectivity_tests::bench::process::{Peak, watch};
 use connectivity_tests::broker::Broker;
 use connectivity_tests::host::{Host, SECRET};
@@ -31,6 +32,12 @@ enum What {
     Documents(Messages),
     /// Affiliation checks with the guard's question to Redis, and without it, in turn.
     Guard(Comparison),
+    /// Logins with a secret, and how much of one is its hash.
+    Login {
+        /// How many.
+        #[arg(long, default_value_t = 100)]
+        logins: u32,
+    },
     /// The native server.
     #[command(hide = true)]
     Floor,
@@ -82,6 +89,7 @@ async fn main() {
             guard::compare(&options.unguarded, options.rounds, options.seconds, options.connections).await;
         }
         What::Documents(messages) => documents(&messages).await,
+        What::Login { logins } => login::measure(logins).await,
         What::Affiliation(options) => affiliation(&options).await,
         What::Floor => {
             let variable = |name| std::env::var(name).expect("started by the benchmark alone");
