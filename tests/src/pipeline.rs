@@ -2,6 +2,7 @@
 
 use crate::access::service_accounts;
 use crate::broker::{self, Broker, Names, REQUESTED};
+use crate::client::Client;
 use crate::host::{Host, SECRET};
 use crate::servers::{Servers, root};
 use crate::simulator::Simulator;
@@ -164,6 +165,12 @@ impl Pipeline {
     pub async fn results(&self, count: usize) -> Vec<broker::Arrived> {
         until(&format!("{count} results"), async || self.broker.arrivals() >= count).await;
         self.broker.arrived()
+    }
+
+    /// What the components tell Prometheus.
+    pub async fn metrics(&self) -> String {
+        let answer = Client::default().get(&self.host.url("/metrics")).await;
+        String::from_utf8_lossy(&answer.body).into_owned()
     }
 
     /// How many messages are in the dead-letter queue.

@@ -220,8 +220,22 @@ async fn a_result_that_nobody_has_bound_a_queue_for_waits() {
     pipeline.publish(&body(&request("waits"))).await;
     until("it is tried", async || pipeline.bridge.log().iter().any(|line| line.contains("no queue is bound"))).await;
     assert_eq!(pipeline.statuses().await, [("waits".to_owned(), "SUCCESS".to_owned())]);
+    let waiting = pipeline.metrics().await;
+    assert!(waiting.contains("\nconnectivity_outbox_depth 1\n"), "{waiting}");
+    assert!(!waiting.contains("\nconnectivity_outbox_oldest_seconds 0\n"), "{waiting}");
     pipeline.broker.collect().await.expect("a queue for results");
     assert_eq!(pipeline.results(1).await[0].body["messageId"], "waits");
+    let done = [
+        "connectivity_outbox_depth 0",
+        "connectivity_outbox_oldest_seconds 0",
+        "connectivity_document_authentications_total{status=\"SUCCESS\"} 1",
+        "connectivity_registry_calls_total{question=\"document\",outcome=\"authenticated\"} 1",
+    ];
+    until("nothing waits", async || {
+        let metrics = pipeline.metrics().await;
+        done.iter().all(|line| metrics.lines().any(|told| told == *line))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

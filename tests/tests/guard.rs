@@ -236,7 +236,7 @@ async fn without_redis_checks_go_on_uncounted_with_a_warning_and_with_it_again_c
     let log = scene.host.log();
     assert!(log.iter().any(|line| line.contains("\"message\":\"cache\"") && line.contains("warn")), "{log:#?}");
 
-    let mut uncounted = 6;
+    let mut uncounted = 5;
     // Now nobody can say whether the session was revoked.
     mariadb.cut();
     let answer = scene.check(&token).await;

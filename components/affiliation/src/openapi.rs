@@ -28,31 +28,16 @@ impl Problems for Check {
     const KINDS: &'static [Kind] = &[
         Kind::InvalidRequest,
         Kind::InvalidCitizenId,
-        Kind::Unauthenticated,
-        Kind::InvalidToken,
-        Kind::Forbidden,
         Kind::PayloadTooLarge,
         Kind::UnsupportedMediaType,
-        Kind::TooManyRequests,
         Kind::RegistryUnavailable,
         Kind::RegistryRefused,
         Kind::RegistryNonsense,
-        Kind::StorageUnavailable,
-        Kind::NotReady,
     ];
 }
 
 pub(crate) struct History;
 
 impl Problems for History {
-    const KINDS: &'static [Kind] = &[
-        Kind::InvalidRequest,
-        Kind::InvalidCitizenId,
-        Kind::Unauthenticated,
-        Kind::InvalidToken,
-        Kind::Forbidden,
-        Kind::TooManyRequests,
-        Kind::StorageUnavailable,
-        Kind::NotReady,
-    ];
+    const KINDS: &'static [Kind] = &[Kind::InvalidRequest, Kind::InvalidCitizenId];
 }

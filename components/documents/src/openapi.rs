@@ -90,46 +90,23 @@ impl Problems for Submit {
     const KINDS: &'static [Kind] = &[
         Kind::InvalidRequest,
         Kind::InvalidDocument,
-        Kind::Unauthenticated,
-        Kind::InvalidToken,
-        Kind::Forbidden,
         Kind::InWork,
         Kind::PayloadTooLarge,
         Kind::UnsupportedMediaType,
         Kind::MessageIdReused,
-        Kind::TooManyRequests,
         Kind::RegistryUnavailable,
         Kind::RegistryNonsense,
-        Kind::StorageUnavailable,
-        Kind::NotReady,
     ];
 }
 
 pub(crate) struct History;
 
 impl Problems for History {
-    const KINDS: &'static [Kind] = &[
-        Kind::InvalidRequest,
-        Kind::InvalidCitizenId,
-        Kind::Unauthenticated,
-        Kind::InvalidToken,
-        Kind::Forbidden,
-        Kind::TooManyRequests,
-        Kind::StorageUnavailable,
-        Kind::NotReady,
-    ];
+    const KINDS: &'static [Kind] = &[Kind::InvalidRequest, Kind::InvalidCitizenId];
 }
 
 pub(crate) struct Find;
 
 impl Problems for Find {
-    const KINDS: &'static [Kind] = &[
-        Kind::Unauthenticated,
-        Kind::InvalidToken,
-        Kind::Forbidden,
-        Kind::NotFound,
-        Kind::TooManyRequests,
-        Kind::StorageUnavailable,
-        Kind::NotReady,
-    ];
+    const KINDS: &'static [Kind] = &[Kind::NotFound];
 }

@@ -1,5 +1,6 @@
 //! What one instance keeps between requests, made at the first of them.
 
+use crate::answer;
 use crate::cache::Cache;
 use crate::cors::Cors;
 use crate::log::{self, Level};
@@ -20,6 +21,34 @@ pub trait Serving: Sync + 'static {
 
     /// The routes for one request, made by [`crate::answer::complete`].
     fn router(&self, request: &Request<Body>) -> Router;
+}
+
+/// An instance whose routes are the same for every request.
+pub struct Same {
+    cors: Option<Cors>,
+    cache: Arc<Cache>,
+    router: Router,
+}
+
+impl Same {
+    /// An instance with these routes.
+    pub fn new(routes: Router, cors: Option<Cors>, cache: Arc<Cache>) -> Self {
+        Self { cors, cache, router: answer::complete(routes) }
+    }
+}
+
+impl Serving for Same {
+    fn cors(&self) -> Option<&Cors> {
+        self.cors.as_ref()
+    }
+
+    fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    fn router(&self, _: &Request<Body>) -> Router {
+        self.router.clone()
+    }
 }
 
 /// What the cell holds, made of the settings at the first request; none as long as they are wrong, which the log says.

@@ -3,8 +3,8 @@
 //! An instance adds up what it counts and tells the shared cache a moment later, at most four times a second however many
 //! requests it serves: no request waits for it, and no instance keeps numbers for itself. A batch that may or may not have
 //! arrived is sent again under its old number, and the cache takes each number once. So nothing is lost with an instance
-//! that is replaced, and nothing is counted twice; what is lost is what a killed host had not sent yet, a quarter of a
-//! second of it.
+//! that is replaced, and nothing is counted twice. What is lost is what a killed host had not sent yet, a quarter of a
+//! second of it, and what an instance holds that ends while the cache is away for longer than all [`TRIES`].
 
 mod family;
 mod meter;
@@ -24,8 +24,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How long it leaves a cache alone that did not take a batch.
 const LATER: Duration = Duration::from_secs(1);
 
-/// How often it tries to be rid of a batch. After that the next request's turn has it in luggage.
-const TRIES: u32 = 5;
+/// How often it tries to be rid of a batch: for less than the minute that a host gives to what goes on after an answer.
+/// After that the next request begins again.
+const TRIES: u32 = 25;
 
 /// The instance's own counts: sums of closed sets of labels, never a request's data.
 static METER: Meter = Meter::new();

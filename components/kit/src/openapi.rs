@@ -17,9 +17,21 @@ use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 /// The problems that a route answers with.
 pub trait Problems {
-    /// All of them.
+    /// Those of the route itself.
     const KINDS: &'static [ProblemKind];
+    /// Is it behind the guard? Then what the guard answers comes with them.
+    const GUARDED: bool = true;
 }
+
+/// What a caller hears of the guard.
+const OF_THE_GUARD: [ProblemKind; 6] = [
+    ProblemKind::Unauthenticated,
+    ProblemKind::InvalidToken,
+    ProblemKind::Forbidden,
+    ProblemKind::TooManyRequests,
+    ProblemKind::StorageUnavailable,
+    ProblemKind::NotReady,
+];
 
 /// The answers that tell of those problems: one for each status.
 pub struct Refusals<P>(PhantomData<P>);
@@ -27,8 +39,9 @@ pub struct Refusals<P>(PhantomData<P>);
 impl<P: Problems> IntoResponses for Refusals<P> {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let mut by_status: BTreeMap<u16, Vec<ProblemKind>> = BTreeMap::new();
-        for kind in P::KINDS {
-            by_status.entry(kind.status()).or_default().push(*kind);
+        let answered = |kind: &ProblemKind| P::KINDS.contains(kind) || (P::GUARDED && OF_THE_GUARD.contains(kind));
+        for kind in ProblemKind::ALL.into_iter().filter(answered) {
+            by_status.entry(kind.status()).or_default().push(kind);
         }
         by_status.into_iter().map(|(status, kinds)| (status.to_string(), RefOr::T(response(status, &kinds)))).collect()
     }

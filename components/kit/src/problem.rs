@@ -124,6 +124,10 @@ impl IntoResponse for Problem {
         for (name, value) in self.headers {
             response.headers_mut().append(name, value);
         }
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 section 15.5.2: each says what would be believed. The guard says more, and has the word.
+            response.headers_mut().entry(header::WWW_AUTHENTICATE).or_insert(HeaderValue::from_static("Bearer"));
+        }
         if let Some(subject) = self.subject {
             response.extensions_mut().insert(Subject(subject));
         }

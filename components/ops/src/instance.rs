@@ -13,20 +13,21 @@ use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Invalid, Reade
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// How long a look may take: a probe has three seconds.
+/// How long a look may take: a probe has three seconds. A statement that takes longer is not cut off: see
+/// [`runtime::timeout_detached`].
 const PATIENCE: Duration = Duration::from_secs(2);
 
 static INSTANCE: OnceLock<Instance> = OnceLock::new();
 
 pub(crate) struct Instance {
-    database: Database,
+    database: Arc<Database>,
     cache: Arc<Cache>,
 }
 
 /// The instance, made at its first request; none as long as its settings are wrong.
 pub(crate) async fn get() -> Option<&'static Instance> {
     let make = |(database, cache): (DatabaseSettings, CacheSettings)| Instance {
-        database: Database::new(&database),
+        database: Arc::new(Database::new(&database)),
         cache: Arc::new(Cache::new(&cache)),
     };
     instance::get(&INSTANCE, settings(), make).await
@@ -49,7 +50,9 @@ async fn settings() -> Result<(DatabaseSettings, CacheSettings), Invalid> {
 impl Lookout for &'static Instance {
     async fn database(&self) -> Look {
         let started = Instant::now();
-        let answers = runtime::timeout(PATIENCE, store::answers(&self.database)).await.unwrap_or(false);
+        let database = Arc::clone(&self.database);
+        let answers = runtime::timeout_detached(PATIENCE, async move { store::answers(&database).await });
+        let answers = answers.await.unwrap_or(false);
         Look { status: if answers { "up" } else { "down" }, latency: started.elapsed() }
     }
 
@@ -71,6 +74,7 @@ impl Lookout for &'static Instance {
     }
 
     async fn outbox(&self) -> Option<Depth> {
-        runtime::timeout(PATIENCE, store::outbox(&self.database, runtime::now())).await.flatten()
+        let (database, now) = (Arc::clone(&self.database), runtime::now());
+        runtime::timeout_detached(PATIENCE, async move { store::outbox(&database, now).await }).await.flatten()
     }
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 pub(crate) struct Gauges {
     pub(crate) database_up: bool,
     pub(crate) cache_up: bool,
-    /// The registry is not asked, or by one caller at a time.
+    /// The registry is not asked. While one caller at a time finds out whether it is back, this is said no more: where
+    /// nobody calls, nobody would ever find out.
     pub(crate) breaker_open: Option<bool>,
     pub(crate) outbox: Option<Depth>,
 }
@@ -42,7 +43,7 @@ pub(crate) fn render(counts: &[(String, u64)], gauges: &Gauges) -> String {
         page.line("connectivity_dependency_up", &[("dependency", dependency)], u64::from(is_up));
     }
     if let Some(open) = gauges.breaker_open {
-        page.gauge("connectivity_breaker_open", "1 unless the registry may be asked by everybody.", u64::from(open));
+        page.gauge("connectivity_breaker_open", "1 while the registry is not asked.", u64::from(open));
     }
     if let Some(Depth { events, oldest }) = gauges.outbox {
         page.gauge("connectivity_outbox_depth", "Events that are committed and not known to be published.", events);

@@ -117,7 +117,7 @@ pub(crate) async fn metrics<L: Lookout>(State(lookout): State<Option<L>>) -> Res
     let gauges = Gauges {
         database_up: outbox.is_some(),
         cache_up: counts.is_some(),
-        breaker_open: breaker.map(|state| state != "closed"),
+        breaker_open: breaker.map(|state| state == "open"),
         outbox,
     };
     ([(header::CONTENT_TYPE, TEXT)], render(&counts.unwrap_or_default(), &gauges)).into_response()

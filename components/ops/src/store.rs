@@ -10,11 +10,17 @@ const LOOK: Sql = Sql::same("SELECT id FROM affiliation_checks LIMIT 1");
 
 /// Results that are not known to be published, and requests whose time to be published has come: a request over HTTP that
 /// is in work is neither. `outbox_due_at` is NULL in all other rows, and indexed.
+///
+/// Of the first ten thousand: whether there are more makes no difference to whoever has to act, but to the database.
 const OUTBOX: Sql = Sql {
-    mysql: "SELECT COUNT(*), DATE_FORMAT(MIN(COALESCE(processed_at, received_at)), '%Y-%m-%d %H:%i:%s.%f')
-            FROM document_authentications WHERE outbox_due_at IS NOT NULL AND (outbox = 'RESULT' OR outbox_due_at <= ?)",
-    sqlite: "SELECT COUNT(*), MIN(COALESCE(processed_at, received_at))
-             FROM document_authentications WHERE outbox_due_at IS NOT NULL AND (outbox = 'RESULT' OR outbox_due_at <= ?)",
+    mysql: "SELECT COUNT(*), DATE_FORMAT(MIN(since), '%Y-%m-%d %H:%i:%s.%f') FROM
+              (SELECT COALESCE(processed_at, received_at) AS since FROM document_authentications
+               WHERE outbox_due_at IS NOT NULL AND (outbox = 'RESULT' OR outbox_due_at <= ?)
+               ORDER BY outbox_due_at LIMIT 10000) AS waiting",
+    sqlite: "SELECT COUNT(*), MIN(since) FROM
+               (SELECT COALESCE(processed_at, received_at) AS since FROM document_authentications
+                WHERE outbox_due_at IS NOT NULL AND (outbox = 'RESULT' OR outbox_due_at <= ?)
+                ORDER BY outbox_due_at LIMIT 10000) AS waiting",
 };
 
 /// Can records be read?

@@ -6,6 +6,7 @@ use connectivity_kit::openapi::Problems;
 pub(crate) struct Obtain;
 
 impl Problems for Obtain {
+    const GUARDED: bool = false;
     const KINDS: &'static [Kind] = &[
         Kind::InvalidRequest,
         Kind::InvalidCredentials,
@@ -20,6 +21,7 @@ impl Problems for Obtain {
 pub(crate) struct UseToken;
 
 impl Problems for UseToken {
+    const GUARDED: bool = false;
     const KINDS: &'static [Kind] = &[
         Kind::InvalidRequest,
         Kind::InvalidToken,
@@ -34,6 +36,7 @@ impl Problems for UseToken {
 pub(crate) struct Grant;
 
 impl Problems for Grant {
+    const GUARDED: bool = false;
     const KINDS: &'static [Kind] =
         &[Kind::PayloadTooLarge, Kind::TooManyRequests, Kind::StorageUnavailable, Kind::NotReady];
 }
@@ -41,6 +44,7 @@ impl Problems for Grant {
 pub(crate) struct AskAboutToken;
 
 impl Problems for AskAboutToken {
+    const GUARDED: bool = false;
     const KINDS: &'static [Kind] =
         &[Kind::InvalidToken, Kind::PayloadTooLarge, Kind::TooManyRequests, Kind::StorageUnavailable, Kind::NotReady];
 }
@@ -48,66 +52,32 @@ impl Problems for AskAboutToken {
 pub(crate) struct Discover;
 
 impl Problems for Discover {
+    const GUARDED: bool = false;
     const KINDS: &'static [Kind] = &[Kind::NotReady];
 }
 
 pub(crate) struct Look;
 
 impl Problems for Look {
-    const KINDS: &'static [Kind] = &[
-        Kind::Unauthenticated,
-        Kind::InvalidToken,
-        Kind::Forbidden,
-        Kind::TooManyRequests,
-        Kind::StorageUnavailable,
-        Kind::NotReady,
-    ];
+    const KINDS: &'static [Kind] = &[];
 }
 
 pub(crate) struct Find;
 
 impl Problems for Find {
-    const KINDS: &'static [Kind] = &[
-        Kind::Unauthenticated,
-        Kind::InvalidToken,
-        Kind::Forbidden,
-        Kind::NotFound,
-        Kind::TooManyRequests,
-        Kind::StorageUnavailable,
-        Kind::NotReady,
-    ];
+    const KINDS: &'static [Kind] = &[Kind::NotFound];
 }
 
 pub(crate) struct Create;
 
 impl Problems for Create {
-    const KINDS: &'static [Kind] = &[
-        Kind::InvalidRequest,
-        Kind::Unauthenticated,
-        Kind::InvalidToken,
-        Kind::Forbidden,
-        Kind::AccountExists,
-        Kind::PayloadTooLarge,
-        Kind::UnsupportedMediaType,
-        Kind::TooManyRequests,
-        Kind::StorageUnavailable,
-        Kind::NotReady,
-    ];
+    const KINDS: &'static [Kind] =
+        &[Kind::InvalidRequest, Kind::AccountExists, Kind::PayloadTooLarge, Kind::UnsupportedMediaType];
 }
 
 pub(crate) struct Change;
 
 impl Problems for Change {
-    const KINDS: &'static [Kind] = &[
-        Kind::InvalidRequest,
-        Kind::Unauthenticated,
-        Kind::InvalidToken,
-        Kind::Forbidden,
-        Kind::NotFound,
-        Kind::PayloadTooLarge,
-        Kind::UnsupportedMediaType,
-        Kind::TooManyRequests,
-        Kind::StorageUnavailable,
-        Kind::NotReady,
-    ];
+    const KINDS: &'static [Kind] =
+        &[Kind::InvalidRequest, Kind::NotFound, Kind::PayloadTooLarge, Kind::UnsupportedMediaType];
 }

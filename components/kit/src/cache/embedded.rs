@@ -55,15 +55,15 @@ const CLEAR: Sql = Sql::same(
     "DELETE FROM cache WHERE cache_key IN (SELECT cache_key FROM cache WHERE expires_at_us <= ? LIMIT 8) RETURNING 1",
 );
 
-/// Adds a batch of counts, a JSON object in ?2, under the prefix ?1, unless its number ?4 is held under ?3, which is kept
-/// until ?5. ?6 is the end of time.
+/// Adds a batch of counts, a JSON object in ?2, under the prefix ?1, unless its number ?4 or a later one is held under ?3,
+/// which is kept until ?5. ?6 is the end of time.
 const ADD_COUNTS: Sql = Sql::same(
     "INSERT INTO cache (cache_key, value, expires_at_us)
      SELECT ?1 || key, CAST(value AS TEXT), ?6 FROM json_each(?2)
-     WHERE NOT EXISTS (SELECT 1 FROM cache WHERE cache_key = ?3 AND value = ?4)
+     WHERE NOT EXISTS (SELECT 1 FROM cache WHERE cache_key = ?3 AND CAST(value AS INTEGER) >= CAST(?4 AS INTEGER))
      UNION ALL SELECT ?3, ?4, ?5 WHERE true
      ON CONFLICT (cache_key) DO UPDATE SET
-       value = CASE WHEN cache_key = ?3 THEN excluded.value ELSE CAST(value + excluded.value AS TEXT) END,
+       value = CASE WHEN cache_key = ?3 THEN CAST(max(value + 0, excluded.value + 0) AS TEXT) ELSE CAST(value + excluded.value AS TEXT) END,
        expires_at_us = excluded.expires_at_us",
 );
 
@@ -117,7 +117,12 @@ pub(super) async fn add_counts(database: &Database, batch: &Batch, now: Timestam
         time(now.plus(visit::BATCH_FOR)),
         Value::Integer(i64::MAX),
     ];
-    database.run(ADD_COUNTS, parameters).await.map(|_| ()).map_err(|error| down(&error))
+    database.run(ADD_COUNTS, parameters).await.map_err(|error| down(&error))?;
+    if batch.number == 1 {
+        // A new row for a new instance, too: see `visit`.
+        let _ = database.run(CLEAR, vec![time(now)]).await;
+    }
+    Ok(())
 }
 
 pub(super) async fn counts(database: &Database) -> Result<Vec<(String, u64)>, CacheDown> {

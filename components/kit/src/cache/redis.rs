@@ -57,9 +57,10 @@ redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
 return 1";
 
-/// Adds a batch of counts to KEYS[1], lines of a name, a tab and a number in ARGV[3], unless its number ARGV[1] is the one
-/// in KEYS[2], which is kept for ARGV[2] ms.
-const ADD_COUNTS: &str = "if redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
+/// Adds a batch of counts to KEYS[1], lines of a name, a tab and a number in ARGV[3], unless its number ARGV[1] or a later
+/// one is in KEYS[2], which is kept for ARGV[2] ms.
+const ADD_COUNTS: &str = "local held = redis.call('GET', KEYS[2])
+if held and tonumber(held) >= tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 for name, count in string.gmatch(ARGV[3], '([^\\t\\n]+)\\t(%d+)\\n') do redis.call('HINCRBY', KEYS[1], name, count) end
 return 1";

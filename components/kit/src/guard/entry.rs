@@ -83,13 +83,16 @@ impl Entrance {
                 }
             }
             (Ok(Seen::Unknown { .. }) | Err(_), _) => {
-                metrics::count(&metrics::UNCOUNTED, &[self.component]);
                 let revoked = match (judged, visitor.session) {
                     (Some(judged), _) => judged,
                     (None, Some(session)) => self.revocations.is_revoked(session).await?,
                     (None, None) => false,
                 };
-                if revoked { Err(Refusal::Revoked) } else { Ok(Allowance::default()) }
+                if revoked {
+                    return Err(Refusal::Revoked);
+                }
+                metrics::count(&metrics::UNCOUNTED, &[self.component]);
+                Ok(Allowance::default())
             }
         }
     }

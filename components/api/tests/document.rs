@@ -11,7 +11,7 @@ const PARTS_OF_A_PAGE: [&str; 2] = ["/api/docs/page.css", "/api/docs/page.js"];
 const OF_THE_BRIDGE: &str = "/internal/v1/";
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 #[test]
