@@ -194,7 +194,7 @@ async fn what_is_no_login_is_refused() {
         let answer = given.post("/api/v1/token/", &body).await;
         let expected = json!(format!("urn:connectivity:problem:{kind}"));
         assert_eq!((answer.status.as_u16(), &answer.json()["type"]), (status, &expected), "{body}");
-        let challenge = answer.headers.get(header::WWW_AUTHENTICATE).map(|value| value.as_bytes());
+        let challenge = answer.headers.get(header::WWW_AUTHENTICATE).map(header::HeaderValue::as_bytes);
         assert_eq!(challenge, (status == 401).then_some(b"Bearer".as_slice()), "{body}");
     }
     let twice = Request::post("/api/v1/token/").header(header::CONTENT_TYPE, JSON);
