@@ -16,6 +16,7 @@ mod valve;
 mod worker;
 
 use clap::{Parser, Subcommand};
+use connectivity_domain::access::AccountName;
 use settings::{AdminSettings, AmqpSettings, Environment, Invalid, RunSettings};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -114,7 +115,8 @@ enum ServiceAccount {
     /// Makes one, and shows its secret this once.
     Create {
         /// Its name: letters, digits, '.', '_' and '-'.
-        name: String,
+        #[arg(value_parser = account_name)]
+        name: AccountName,
         /// What it may do: affiliation, documents, bridge or admin. Repeat it for more.
         #[arg(long = "scope", required = true)]
         scopes: Vec<String>,
@@ -124,17 +126,20 @@ enum ServiceAccount {
     /// Gives one a new secret and shows it this once. The old one and all its tokens end.
     Rotate {
         /// Which.
-        name: String,
+        #[arg(value_parser = account_name)]
+        name: AccountName,
     },
     /// Ends one's tokens and lets it log in no more.
     Disable {
         /// Which.
-        name: String,
+        #[arg(value_parser = account_name)]
+        name: AccountName,
     },
     /// Lets one log in again.
     Enable {
         /// Which.
-        name: String,
+        #[arg(value_parser = account_name)]
+        name: AccountName,
     },
 }
 
@@ -216,14 +221,33 @@ async fn perform(command: Command) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A name goes into an address, so it must be one.
+fn account_name(text: &str) -> Result<AccountName, String> {
+    AccountName::parse(text).map_err(|error| error.to_string())
+}
+
 async fn administer(command: ServiceAccount) -> Result<(), Failure> {
     let accounts = accounts::Accounts::new(AdminSettings::of(&Environment)?)?;
     match command {
-        ServiceAccount::Create { name, scopes } => accounts.create(&name, &scopes).await?,
+        ServiceAccount::Create { name, scopes } => accounts.create(name.as_str(), &scopes).await?,
         ServiceAccount::List => accounts.list().await?,
-        ServiceAccount::Rotate { name } => accounts.rotate(&name).await?,
-        ServiceAccount::Disable { name } => accounts.disable(&name, true).await?,
-        ServiceAccount::Enable { name } => accounts.disable(&name, false).await?,
+        ServiceAccount::Rotate { name } => accounts.rotate(name.as_str()).await?,
+        ServiceAccount::Disable { name } => accounts.disable(name.as_str(), true).await?,
+        ServiceAccount::Enable { name } => accounts.disable(name.as_str(), false).await?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_would_be_another_address_is_none() {
+        let parse = |name: &str| Arguments::try_parse_from(["connectivity-bridge", "service-account", "rotate", name]);
+        assert!(parse("bob").is_ok());
+        for name in ["bob/../alice", "../../../oauth/revoke?a=b#", "bob#x", ""] {
+            assert!(parse(name).is_err(), "{name}");
+        }
+    }
 }

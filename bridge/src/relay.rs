@@ -25,6 +25,11 @@ const MARKS: usize = 200;
 /// How long marks are collected.
 const COLLECT: Duration = Duration::from_millis(100);
 
+/// How often marks are told that could not be told, and how long after. Together less than the 15 s after which the relay
+/// would publish the events again.
+const TRIES: u32 = 6;
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Publishes what is in the outbox until the session is over.
 pub(crate) async fn relay(
     session: Arc<Session>,
@@ -82,8 +87,8 @@ async fn send(
     true
 }
 
-/// Tells the components what was published, many at a time, until all senders are gone. What cannot be told is published
-/// again by the relay: the same event, with the same id.
+/// Tells the components what was published, many at a time, until all senders are gone. What cannot be told after
+/// all is published again by the relay: the same event, with the same id.
 pub(crate) async fn mark(components: Arc<Components>, mut published: mpsc::UnboundedReceiver<(EventKind, String)>) {
     let mut marks = Vec::new();
     while published.recv_many(&mut marks, MARKS).await > 0 {
@@ -97,8 +102,13 @@ pub(crate) async fn mark(components: Arc<Components>, mut published: mpsc::Unbou
         let ids = |wanted: EventKind| -> Vec<String> {
             marks.iter().filter(|(kind, _)| *kind == wanted).map(|(_, id)| id.clone()).collect()
         };
-        if let Err(reply) = components.published(&ids(EventKind::Result), &ids(EventKind::Request)).await {
-            tracing::warn!(cause = told(&reply), events = marks.len(), "published events were not marked");
+        let (results, requests) = (ids(EventKind::Result), ids(EventKind::Request));
+        for attempt in 1..=TRIES {
+            let Err(reply) = components.published(&results, &requests).await else { break };
+            tracing::warn!(cause = told(&reply), events = marks.len(), attempt, "published events were not marked");
+            if attempt < TRIES {
+                tokio::time::sleep(AGAIN).await;
+            }
         }
         marks.clear();
     }

@@ -10,6 +10,7 @@ use crate::trace::{ExportError, Tracer};
 use crate::worker::Worker;
 use connectivity_domain::backoff::Backoff;
 use futures_util::StreamExt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -26,8 +27,13 @@ const FLUSH: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     /// The port is taken, say.
-    #[error("BRIDGE_LISTEN cannot be listened on: {0}")]
-    Listen(std::io::Error),
+    #[error("BRIDGE_LISTEN: {address} cannot be listened on ({cause}): free it, or set another one")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        cause: std::io::Error,
+    },
     /// The signals cannot be heard.
     #[error("signals: {0}")]
     Signals(std::io::Error),
@@ -56,8 +62,10 @@ struct Bridge {
 pub(crate) async fn run(settings: RunSettings) -> Result<(), RunError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
-    let listener = tokio::net::TcpListener::bind(settings.listen).await.map_err(RunError::Listen)?;
-    let address = listener.local_addr().map_err(RunError::Listen)?;
+    let wanted = settings.listen;
+    let unavailable = |cause| RunError::Listen { address: wanted, cause };
+    let listener = tokio::net::TcpListener::bind(settings.listen).await.map_err(unavailable)?;
+    let address = listener.local_addr().map_err(unavailable)?;
     println!("Serving http://{address}");
     let status = Status::new();
     tokio::spawn(axum::serve(listener, status::router(Arc::clone(&status))).into_future());

@@ -124,7 +124,8 @@ impl Application {
             let what = what.to_owned();
             move |cause| LoadError::Wasm { what, cause }
         };
-        let compiled = options.compiled_dir.clone().unwrap_or_else(|| state.join("compiled"));
+        // A folder of its own: wasmtime removes from it whatever it does not know.
+        let compiled = options.compiled_dir.as_ref().unwrap_or(&state).join("compiled");
         let cache =
             std::path::absolute(compiled).map_err(|cause| LoadError::Unreadable { path: state.clone(), cause })?;
         let engine = engine(&cache).map_err(wasm("the wasm engine"))?;

@@ -37,7 +37,8 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) state_dir: Option<PathBuf>,
 
-    /// Where the compiled components are kept instead: hosts with databases of their own may share it.
+    /// Where the compiled components are kept instead, in a folder `compiled`: hosts with databases of their own may share
+    /// it.
     #[arg(long)]
     pub(crate) compiled_dir: Option<PathBuf>,
 

@@ -27,7 +27,11 @@ const HEAD: Duration = Duration::from_secs(30);
 pub(crate) async fn run(application: Application, options: &Options) -> std::io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
-    let listener = TcpListener::bind(options.listen).await?;
+    let unavailable = |cause: std::io::Error| {
+        let what = format!("{} cannot be listened on ({cause}): free it, or give another --listen", options.listen);
+        std::io::Error::new(cause.kind(), what)
+    };
+    let listener = TcpListener::bind(options.listen).await.map_err(unavailable)?;
     let address = listener.local_addr()?;
     announce(address, &application)?;
     let application = Arc::new(application);

@@ -51,8 +51,8 @@ impl Host {
         std::fs::create_dir(&state).expect("a folder");
         let mut command = Command::new(root().join("target/release/connectivity-host"));
         // Compiling takes longer than most scenarios: once for all of them.
-        let compiled = root().join("target/compiled");
-        command.current_dir(root()).arg("--state-dir").arg(&state).arg("--compiled-dir").arg(compiled).args(arguments);
+        let shared = root().join("target");
+        command.current_dir(root()).arg("--state-dir").arg(&state).arg("--compiled-dir").arg(shared).args(arguments);
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }

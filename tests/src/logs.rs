@@ -41,7 +41,10 @@ pub fn leak(line: &str) -> Option<&'static str> {
         }
         _ => line.to_owned(),
     };
-    text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(is_citizen).then_some("a citizen's id")
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+    // A group of a random id may be all digits.
+    let words = words.filter(|word| word.matches('-').count() < 4);
+    words.flat_map(|word| word.split('-')).any(is_citizen).then_some("a citizen's id")
 }
 
 /// 6 to 12 digits and nothing else: no port, no status and no count in these logs is as long.
@@ -61,6 +64,8 @@ mod tests {
             (r#"{"message":"request","path":"/api/v1/affiliation/1128456232"}"#, Some("a citizen's id")),
             (r#"{"cause":"citizen 1128456232 is odd"}"#, Some("a citizen's id")),
             (r#"{"cause":"ends in 6232"}"#, None),
+            (r#"{"subject":"subject-37708976-b07f-4157-847e-314469781950"}"#, None),
+            (r#"{"subject":"citizen-1128456232"}"#, Some("a citizen's id")),
             ("connectivity-host: affiliation failed at 127.0.0.1:54321", None),
             ("connectivity-host: GET /apis/validateCitizen/1128456232", Some("a citizen's id")),
             (r#"{"cause":"eyJ0eXAiOiJKV1QifQ.e30.x does not hold"}"#, Some("a token")),

@@ -5,6 +5,8 @@ use crate::services::{self, mariadb, rabbitmq};
 use crate::{build, token};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(clap::Args)]
@@ -94,17 +96,18 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
     let mut application = Running(command.stdout(Stdio::piped()).spawn().map_err(failed("the application"))?);
     end_with_us(&application.0);
     let stdout = application.0.stdout.take().ok_or_else(|| Failure("no output".into()))?;
-    let mut bridge = Vec::new();
+    let bridge = Arc::new(Mutex::new(Vec::new()));
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         println!("{line}");
         if line.starts_with("Serving ") {
             if options.services {
-                bridge = start_bridge(options)?;
+                *lock(&bridge) = start_bridge(options)?;
+                watch(&bridge);
             }
             explain(options, simulator.is_some())?;
         }
     }
-    drop(bridge);
+    lock(&bridge).clear();
     let status = application.0.wait().map_err(failed("the application"))?;
     if status.success() { Ok(()) } else { Err(Failure(format!("the application ended with {status}"))) }
 }
@@ -137,6 +140,25 @@ fn start_bridge(options: &Options) -> Result<Vec<Running>, Failure> {
         command.stdout(Stdio::inherit()).spawn().map(Running).map_err(failed("the bridge"))
     };
     Ok(vec![start(&["results"])?, start(&["run"])?])
+}
+
+fn lock(bridge: &Mutex<Vec<Running>>) -> MutexGuard<'_, Vec<Running>> {
+    bridge.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says so if the bridge ends while the application goes on.
+fn watch(bridge: &Arc<Mutex<Vec<Running>>>) {
+    let bridge = Arc::clone(bridge);
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let ended = lock(&bridge).iter_mut().find_map(|child| child.0.try_wait().ok().flatten());
+            if let Some(status) = ended {
+                eprintln!("xtask: the bridge has ended with {status}: documents wait in the queue. Start this again.");
+                return;
+            }
+        }
+    });
 }
 
 fn use_services(command: &mut Command) -> Result<(), Failure> {
