@@ -93,6 +93,15 @@ impl Servers {
         assert_eq!(self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n")), 0);
     }
 
+    /// Lets Redis forget all scripts, as a restart does. Those of other tests too, which must not care.
+    ///
+    /// # Panics
+    /// Redis does not do it.
+    pub fn forget_scripts(&self) {
+        let known = "SCRIPT EXISTS 0000000000000000000000000000000000000000\r\n";
+        assert_eq!(self.redis_number(&format!("SCRIPT FLUSH\r\n{known}")), 0);
+    }
+
     /// How many callers the guard has throttles for in a database on Redis.
     ///
     /// # Panics

@@ -265,6 +265,19 @@ async fn without_redis_checks_go_on_uncounted_with_a_warning_and_with_it_again_c
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_has_forgotten_the_scripts_is_told_them_and_every_call_counts_once() {
+    let scene = Scene::new(On::Servers, &[("throttle_user", "20/day")], &[]).await;
+    let token = token_of("steady", "s-1");
+    for left in (10..20).rev() {
+        scene.servers().servers.forget_scripts();
+        let answer = scene.check(&token).await;
+        assert_eq!((answer.status.as_u16(), parameter(&answer, "ratelimit", "r")), (200, left), "{answer:?}");
+    }
+    let log = scene.host.log();
+    assert!(!log.iter().any(|line| line.contains("\"message\":\"cache\"")), "{log:#?}");
+}
+
 fn from_origin(url: &str, origin: &str, preflight: Option<&str>) -> Request<Full<Bytes>> {
     let mut request = match preflight {
         Some(method) => Request::options(url)

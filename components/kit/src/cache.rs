@@ -4,6 +4,7 @@
 
 mod embedded;
 mod redis;
+mod script;
 mod visit;
 
 pub use visit::{Seen, Session, Take, Visit};

@@ -1,12 +1,14 @@
 //! Redis through the host. Several steps of one question are one script: one round trip.
 
 use super::CacheDown;
+use super::script::{self, Script};
 use super::visit::{self, Seen, Session, Visit};
 use crate::guard::Revocation;
 use crate::metrics::Batch;
 use crate::runtime;
 use connectivity_domain::time::Timestamp;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,59 +17,14 @@ pub(super) struct Server {
     address: String,
     /// The host multiplexes: one connection serves all requests of the instance.
     connection: Mutex<Option<Arc<Connection>>>,
+    /// With the number of a visit: a name that nobody else has. Drawn once, for each visit would ask the host for it.
+    name: u64,
+    visits: AtomicU64,
 }
-
-/// Sets KEYS[1] to ARGV[2] for ARGV[3] ms if it is ARGV[1] (empty: absent).
-const COMPARE_AND_SET: &str = "local held = redis.call('GET', KEYS[1]) or ''
-if held ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return 1";
-
-/// Counts KEYS[1] up; it expires ARGV[1] ms after the first count.
-const COUNT: &str = "local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return count";
-
-/// The whole visit. KEYS: the session's revocation, the marker, the loader's lock, the throttle, the counters.
-/// ARGV: 1 what is known of the session (empty: nothing), 2 a new loader's name, 3 its time in ms, 4 the throttle's limit
-/// (0: none), 5 ms left in its window, 6 the counter. Answers what was seen, and how many calls were taken.
-const VISIT: &str = "local revoked = ARGV[1]
-if revoked == '' then
-  local held = redis.call('MGET', KEYS[1], KEYS[2])
-  if held[1] then revoked = '1'
-  elseif held[2] then revoked = '0'
-  elseif redis.call('SET', KEYS[3], ARGV[2], 'NX', 'PX', ARGV[3]) then return {3, 0}
-  else return {2, 0} end
-end
-local taken, outcome = 0, 'admitted'
-if revoked == '1' then outcome = 'revoked'
-elseif ARGV[4] ~= '0' then
-  taken = redis.call('INCR', KEYS[4])
-  if taken == 1 then redis.call('PEXPIRE', KEYS[4], ARGV[5]) end
-  if taken > tonumber(ARGV[4]) then outcome = 'throttled' end
-end
-redis.call('HINCRBY', KEYS[5], ARGV[6] .. '|' .. outcome, 1)
-return {tonumber(revoked), taken}";
-
-/// Writes revocations: pairs of a key and its time in ms from ARGV[3] on. If ARGV[1] holds the loader's lock KEYS[2], they
-/// are all there are: then the marker KEYS[1] is set for ARGV[2] ms.
-const REVOKE: &str = "for i = 3, #ARGV, 2 do redis.call('SET', ARGV[i], '1', 'PX', ARGV[i + 1]) end
-if ARGV[1] == '' or redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
-return 1";
-
-/// Adds a batch of counts to KEYS[1], lines of a name, a tab and a number in ARGV[3], unless its number ARGV[1] or a later
-/// one is in KEYS[2], which is kept for ARGV[2] ms.
-const ADD_COUNTS: &str = "local held = redis.call('GET', KEYS[2])
-if held and tonumber(held) >= tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-for name, count in string.gmatch(ARGV[3], '([^\\t\\n]+)\\t(%d+)\\n') do redis.call('HINCRBY', KEYS[1], name, count) end
-return 1";
 
 impl Server {
     pub(super) fn new(address: String) -> Self {
-        Self { address, connection: Mutex::new(None) }
+        Self { address, connection: Mutex::new(None), name: runtime::random(), visits: AtomicU64::new(0) }
     }
 
     pub(super) async fn get(&self, key: &str) -> Result<Option<String>, CacheDown> {
@@ -91,11 +48,11 @@ impl Server {
         keep: Duration,
     ) -> Result<bool, CacheDown> {
         let arguments = vec![text(old.unwrap_or_default()), text(new), milliseconds(keep)];
-        Ok(self.script(COMPARE_AND_SET, key, arguments).await? == 1)
+        Ok(self.number(&script::COMPARE_AND_SET, key, arguments).await? == 1)
     }
 
     pub(super) async fn count(&self, key: &str, keep: Duration) -> Result<u64, CacheDown> {
-        let count = self.script(COUNT, key, vec![milliseconds(keep)]).await?;
+        let count = self.number(&script::COUNT, key, vec![milliseconds(keep)]).await?;
         u64::try_from(count).map_err(|_| CacheDown("a negative count".into()))
     }
 
@@ -105,19 +62,14 @@ impl Server {
             Session::Judged { revoked: true } => ("", "1"),
             Session::Judged { revoked: false } => ("", "0"),
         };
-        let loader = runtime::random().to_string();
+        let loader = format!("{:x}.{}", self.name, self.visits.fetch_add(1, Ordering::Relaxed));
         let (throttle, limit, keep) = match &visit.take {
             Some(take) => (take.key.as_str(), take.limit.to_string(), take.keep),
             None => ("", "0".to_owned(), Duration::ZERO),
         };
-        let parameters = vec![
-            text(VISIT),
-            text("5"),
-            text(&format!("{}{session}", visit::REVOKED)),
-            text(visit::COMPLETE),
-            text(visit::LOADING),
-            text(throttle),
-            text(visit::COUNTS),
+        let revoked = format!("{}{session}", visit::REVOKED);
+        let keys = [&revoked, visit::COMPLETE, visit::LOADING, throttle, visit::COUNTS];
+        let arguments = vec![
             text(judged),
             text(&loader),
             milliseconds(visit::LOADING_FOR),
@@ -125,7 +77,7 @@ impl Server {
             milliseconds(keep),
             text(visit.counter),
         ];
-        match self.execute("EVAL", parameters).await?[..] {
+        match self.run(&script::VISIT, &keys, arguments).await?[..] {
             [RedisResult::Int64(0), RedisResult::Int64(taken)] => Ok(Seen::Taken(taken.unsigned_abs())),
             [RedisResult::Int64(1), _] => Ok(Seen::Revoked),
             [RedisResult::Int64(2), _] => Ok(Seen::Unknown { load: None }),
@@ -140,28 +92,20 @@ impl Server {
         revocations: &[Revocation],
         now: Timestamp,
     ) -> Result<bool, CacheDown> {
-        let mut parameters = vec![text(REVOKE), text("2"), text(visit::COMPLETE), text(visit::LOADING)];
-        parameters.extend([text(load.unwrap_or_default()), milliseconds(visit::COMPLETE_FOR)]);
+        let mut arguments = vec![text(load.unwrap_or_default()), milliseconds(visit::COMPLETE_FOR)];
         for revocation in revocations {
             let key = format!("{}{}", visit::REVOKED, revocation.session);
-            parameters.extend([text(&key), milliseconds(revocation.keep(now))]);
+            arguments.extend([text(&key), milliseconds(revocation.keep(now))]);
         }
-        let answer = self.execute("EVAL", parameters).await?;
+        let answer = self.run(&script::REVOKE, &[visit::COMPLETE, visit::LOADING], arguments).await?;
         Ok(matches!(answer[..], [RedisResult::Int64(1)]))
     }
 
     pub(super) async fn add_counts(&self, batch: &Batch) -> Result<(), CacheDown> {
         let lines: Vec<_> = batch.counts.iter().map(|(name, count)| format!("{name}\t{count}\n")).collect();
-        let parameters = vec![
-            text(ADD_COUNTS),
-            text("2"),
-            text(visit::COUNTS),
-            text(&format!("{}{}", visit::BATCH, batch.instance)),
-            text(&batch.number.to_string()),
-            milliseconds(visit::BATCH_FOR),
-            text(&lines.concat()),
-        ];
-        self.execute("EVAL", parameters).await.map(|_| ())
+        let last = format!("{}{}", visit::BATCH, batch.instance);
+        let arguments = vec![text(&batch.number.to_string()), milliseconds(visit::BATCH_FOR), text(&lines.concat())];
+        self.run(&script::ADD_COUNTS, &[visit::COUNTS, &last], arguments).await.map(|_| ())
     }
 
     pub(super) async fn counts(&self) -> Result<Vec<(String, u64)>, CacheDown> {
@@ -176,25 +120,45 @@ impl Server {
         Ok(pairs.collect())
     }
 
-    async fn script(&self, script: &str, key: &str, arguments: Vec<RedisParameter>) -> Result<i64, CacheDown> {
-        let mut all = vec![text(script), text("1"), text(key)];
-        all.extend(arguments);
-        match self.execute("EVAL", all).await?.first() {
+    async fn number(&self, script: &Script, key: &str, arguments: Vec<RedisParameter>) -> Result<i64, CacheDown> {
+        match self.run(script, &[key], arguments).await?.first() {
             Some(RedisResult::Int64(number)) => Ok(*number),
             _ => Err(CacheDown("the script answered no number".into())),
         }
     }
 
-    async fn execute(&self, command: &str, arguments: Vec<RedisParameter>) -> Result<Vec<RedisResult>, CacheDown> {
+    /// Runs a script by its name. A server that has not seen it yet, or has been restarted since, has done nothing and
+    /// says so; it is told the text then.
+    async fn run(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        arguments: Vec<RedisParameter>,
+    ) -> Result<Vec<RedisResult>, CacheDown> {
+        let call = |script: &str, arguments: &[RedisParameter]| {
+            let count = RedisParameter::Int64(keys.len().try_into().unwrap_or(i64::MAX));
+            let head = [text(script), count].into_iter().chain(keys.iter().map(|key| text(key)));
+            head.chain(arguments.iter().cloned()).collect::<Vec<_>>()
+        };
         let connection = self.connection().await?;
-        match connection.execute(command, arguments).await {
-            Ok(results) => Ok(results),
-            Err(error) => {
-                // Whatever it was, the next question starts on a new connection.
-                self.held().take();
-                Err(down(&error))
-            }
-        }
+        let answer = match connection.execute("EVALSHA", call(script.name(), &arguments)).await {
+            Err(error) if is_unknown_script(&error) => connection.execute("EVAL", call(script.text, &arguments)).await,
+            answer => answer,
+        };
+        self.judge(answer)
+    }
+
+    async fn execute(&self, command: &str, arguments: Vec<RedisParameter>) -> Result<Vec<RedisResult>, CacheDown> {
+        let answer = self.connection().await?.execute(command, arguments).await;
+        self.judge(answer)
+    }
+
+    /// After a failure, whatever it was, the next question starts on a new connection.
+    fn judge<T>(&self, answer: Result<T, Error>) -> Result<T, CacheDown> {
+        answer.map_err(|error| {
+            self.held().take();
+            down(&error)
+        })
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, CacheDown> {
@@ -217,6 +181,11 @@ fn text(text: &str) -> RedisParameter {
 
 fn milliseconds(duration: Duration) -> RedisParameter {
     RedisParameter::Int64(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).max(1))
+}
+
+/// `NOSCRIPT` is Redis's own word; drivers write it in their own way.
+fn is_unknown_script(error: &Error) -> bool {
+    matches!(error, Error::Other(cause) if cause.to_ascii_lowercase().contains("noscript"))
 }
 
 fn down(error: &Error) -> CacheDown {

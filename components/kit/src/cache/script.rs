@@ -1,0 +1,91 @@
+//! The scripts that Redis runs: several steps of one question in one round trip, all of them or none.
+
+use sha1_smol::Sha1;
+use std::sync::OnceLock;
+
+/// A script, and the name that Redis has for it once it has seen it: its SHA-1. So the text travels once, not with each
+/// question, and is not digested again each time.
+pub(super) struct Script {
+    pub(super) text: &'static str,
+    name: OnceLock<String>,
+}
+
+impl Script {
+    const fn new(text: &'static str) -> Self {
+        Self { text, name: OnceLock::new() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.name.get_or_init(|| Sha1::from(self.text).hexdigest())
+    }
+}
+
+/// Sets KEYS[1] to ARGV[2] for ARGV[3] ms if it is ARGV[1] (empty: absent).
+pub(super) static COMPARE_AND_SET: Script = Script::new(
+    "local held = redis.call('GET', KEYS[1]) or ''
+if held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1",
+);
+
+/// Counts KEYS[1] up; it expires ARGV[1] ms after the first count.
+pub(super) static COUNT: Script = Script::new(
+    "local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count",
+);
+
+/// The whole visit. KEYS: the session's revocation, the marker, the loader's lock, the throttle, the counters.
+/// ARGV: 1 what is known of the session (empty: nothing), 2 a new loader's name, 3 its time in ms, 4 the throttle's limit
+/// (0: none), 5 ms left in its window, 6 the counter. Answers what was seen, and how many calls were taken.
+pub(super) static VISIT: Script = Script::new(
+    "local revoked = ARGV[1]
+if revoked == '' then
+  local held = redis.call('MGET', KEYS[1], KEYS[2])
+  if held[1] then revoked = '1'
+  elseif held[2] then revoked = '0'
+  elseif redis.call('SET', KEYS[3], ARGV[2], 'NX', 'PX', ARGV[3]) then return {3, 0}
+  else return {2, 0} end
+end
+local taken, outcome = 0, 'admitted'
+if revoked == '1' then outcome = 'revoked'
+elseif ARGV[4] ~= '0' then
+  taken = redis.call('INCR', KEYS[4])
+  if taken == 1 then redis.call('PEXPIRE', KEYS[4], ARGV[5]) end
+  if taken > tonumber(ARGV[4]) then outcome = 'throttled' end
+end
+redis.call('HINCRBY', KEYS[5], ARGV[6] .. '|' .. outcome, 1)
+return {tonumber(revoked), taken}",
+);
+
+/// Writes revocations: pairs of a key and its time in ms from ARGV[3] on. If ARGV[1] holds the loader's lock KEYS[2], they
+/// are all there are: then the marker KEYS[1] is set for ARGV[2] ms.
+pub(super) static REVOKE: Script = Script::new(
+    "for i = 3, #ARGV, 2 do redis.call('SET', ARGV[i], '1', 'PX', ARGV[i + 1]) end
+if ARGV[1] == '' or redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
+return 1",
+);
+
+/// Adds a batch of counts to KEYS[1], lines of a name, a tab and a number in ARGV[3], unless its number ARGV[1] or a later
+/// one is in KEYS[2], which is kept for ARGV[2] ms.
+pub(super) static ADD_COUNTS: Script = Script::new(
+    "local held = redis.call('GET', KEYS[2])
+if held and tonumber(held) >= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+for name, count in string.gmatch(ARGV[3], '([^\\t\\n]+)\\t(%d+)\\n') do redis.call('HINCRBY', KEYS[1], name, count) end
+return 1",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::Script;
+
+    /// The example of Redis's manual for `SCRIPT LOAD`.
+    #[test]
+    fn a_script_is_named_as_redis_names_it() {
+        let script = Script::new("return 1");
+        assert_eq!(script.name(), "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
+    }
+}
