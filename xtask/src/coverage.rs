@@ -15,7 +15,7 @@ const ONLY_WASM: &str = r"/kit/src/(cache|database)(/|\.rs$)|/kit/src/token/fetc
 pub(crate) fn coverage(fail_under: u8) -> Result<(), Failure> {
     let environment = instrumented()?;
     // Cargo does not see that a crate is to be instrumented: what was built before would be taken as it is.
-    clean()?;
+    clean(&environment)?;
     // Before the environment says so: wasm has no profiler.
     build::components()?;
     let started = services::start()?;
@@ -24,12 +24,13 @@ pub(crate) fn coverage(fail_under: u8) -> Result<(), Failure> {
         services::stop()?;
     }
     // Nor that it no longer is.
-    clean()?;
+    clean(&environment)?;
     result
 }
 
-fn clean() -> Result<(), Failure> {
-    run(&mut cargo(&["llvm-cov", "clean", "--workspace"]))
+/// The environment says where: without it another folder is cleaned, which is not there.
+fn clean(environment: &[(String, String)]) -> Result<(), Failure> {
+    run(cargo(&["llvm-cov", "clean", "--workspace"]).envs(environment.iter().map(|(name, value)| (name, value))))
 }
 
 fn measure(environment: &[(String, String)], fail_under: u8) -> Result<(), Failure> {
