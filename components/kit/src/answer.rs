@@ -1,5 +1,6 @@
 //! From a router's answer to the wire, in one write.
 
+use crate::configured;
 use crate::cors::Cors;
 use crate::instance::Serving;
 use crate::log::{self, Level};
@@ -7,6 +8,7 @@ use crate::metrics;
 use crate::problem::{Pending, Problem};
 use crate::request::{BodyError, MAX_BODY, RequestContext, read_body};
 use crate::runtime;
+use crate::scope;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
@@ -62,6 +64,9 @@ pub async fn serve_instance<I: Serving>(
     request: spin_sdk::http::Request,
     instance: Option<&'static I>,
 ) -> Result<types::Response, types::ErrorCode> {
+    if request.uri().path() == configured::PATH {
+        return write(configured::answer(instance.is_some())).await;
+    }
     let Some(instance) = instance else {
         let problem = || Problem::new(ProblemKind::NotReady, "the service is not configured: see its log");
         return serve(request, None, |_| async move { problem().into_response() }).await;
@@ -96,7 +101,7 @@ where
     } else {
         let mut request = request.map(|bytes| Body::new(Full::new(bytes)));
         request.extensions_mut().insert(context.clone());
-        handle(request).await
+        scope::within(&context, handle(request)).await
     };
     let mut response = finish(answer, &context).await;
     if let Some((cors, asked)) = asked {

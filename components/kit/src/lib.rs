@@ -2,8 +2,10 @@
 //!
 //! Statics live in the components; what this library keeps between requests is said on each type.
 
+mod alarm;
 pub mod answer;
 pub mod cache;
+pub mod configured;
 pub mod cors;
 pub mod database;
 pub mod guard;
@@ -18,6 +20,7 @@ pub mod problem;
 pub mod registry;
 pub mod request;
 pub mod runtime;
+pub mod scope;
 pub mod settings;
 pub mod throttle;
 pub mod token;

@@ -3,6 +3,7 @@
 //! Never an id, a token, a body or a query goes in: callers pass what they mean to be read.
 
 use crate::runtime;
+use crate::scope::{self, Scope};
 use serde_json::{Map, Value};
 use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -51,22 +52,26 @@ pub fn set_threshold(level: Level) {
     THRESHOLD.store(level as u8, Ordering::Relaxed);
 }
 
-/// Writes one line, if the level is high enough.
+/// Writes one line, if the level is high enough. One that is written for a request says for which.
 pub fn line(level: Level, message: &str, fields: &[(&str, Value)]) {
     if level as u8 > THRESHOLD.load(Ordering::Relaxed) {
         return;
     }
-    let line = render(level, &runtime::now().to_rfc3339_micros(), message, fields) + "\n";
+    let line = render(level, &runtime::now().to_rfc3339_micros(), message, fields, scope::current().as_deref()) + "\n";
     // In one write: other instances write to the same place, and would come between a line and its end. If it cannot be
     // written, there is nowhere to say so.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-fn render(level: Level, time: &str, message: &str, fields: &[(&str, Value)]) -> String {
+fn render(level: Level, time: &str, message: &str, fields: &[(&str, Value)], scope: Option<&Scope>) -> String {
     let mut object = Map::new();
     object.insert("time".into(), time.into());
     object.insert("level".into(), level.name().into());
     object.insert("message".into(), message.into());
+    if let Some(Scope { request_id, trace_id, .. }) = scope {
+        object.insert("request_id".into(), request_id.as_str().into());
+        object.extend(trace_id.iter().map(|id| ("trace_id".to_owned(), id.as_str().into())));
+    }
     for (name, value) in fields {
         if !value.is_null() {
             object.insert((*name).into(), value.clone());
@@ -81,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_line_is_one_json_object_without_its_empty_fields() {
-        let line = render(Level::Warn, "t", "a\nb", &[("status", 503.into()), ("subject", Value::Null)]);
+        let line = render(Level::Warn, "t", "a\nb", &[("status", 503.into()), ("subject", Value::Null)], None);
         assert!(!line.contains('\n'));
         let read: Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(read, serde_json::json!({"time": "t", "level": "warn", "message": "a\nb", "status": 503}));

@@ -1,5 +1,6 @@
 //! What a component asks of its host besides I/O: the time, a timer, a task of its own.
 
+use crate::alarm::Deadline;
 use connectivity_domain::time::Timestamp;
 use futures_util::future::{Either, select};
 use std::future::Future;
@@ -98,7 +99,7 @@ impl Gate {
 
 /// Waits for `work` at most `limit`; after that the work is dropped.
 pub async fn timeout<T>(limit: Duration, work: impl Future<Output = T> + Send) -> Option<T> {
-    match select(pin!(work), pin!(sleep(limit))).await {
+    match select(pin!(work), Deadline::after(limit)).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(((), _)) => None,
     }
@@ -112,7 +113,7 @@ pub async fn timeout_detached<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
-    match select(Box::pin(work), pin!(sleep(limit))).await {
+    match select(Box::pin(work), Deadline::after(limit)).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(((), unfinished)) => {
             detach(Box::pin(async move {

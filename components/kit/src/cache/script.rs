@@ -54,7 +54,7 @@ elseif ARGV[4] ~= '0' then
   if taken == 1 then redis.call('PEXPIRE', KEYS[4], ARGV[5]) end
   if taken > tonumber(ARGV[4]) then outcome = 'throttled' end
 end
-redis.call('HINCRBY', KEYS[5], ARGV[6] .. '|' .. outcome, 1)
+redis.call('HINCRBY', KEYS[5], ARGV[6] .. '|' .. outcome, '1')
 return {tonumber(revoked), taken}",
 );
 

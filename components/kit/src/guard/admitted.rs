@@ -92,7 +92,8 @@ impl Allowance {
 /// The answer to who has used up its calls.
 pub(super) fn too_often(policy: Policy, standing: Standing) -> Problem {
     let Rate { calls, window } = standing.rate();
-    let detail = format!("more than {calls} calls in {} seconds", window.as_secs());
+    let detail =
+        format!("more than {calls} calls in {} seconds: come back as late as Retry-After says", window.as_secs());
     let problem = Problem::new(ProblemKind::TooManyRequests, detail).retry_after(standing.left());
     let headers = Allowance::of(policy, standing).headers();
     headers.fold(problem, |problem, (name, value)| problem.header(name, value))

@@ -35,7 +35,7 @@ pub(super) async fn authenticate(
     let Some(scope) = scope.filter(|scope| !caller.has_scope(scope)) else {
         return Ok(caller);
     };
-    let detail = format!("the access token lacks the scope {scope}");
+    let detail = format!("the access token lacks the scope {scope}: get one for an account that has it");
     let header = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
     Err(challenge(ProblemKind::Forbidden, detail, header).by(&caller.subject))
 }
