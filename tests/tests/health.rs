@@ -1,7 +1,9 @@
 //! The probes, while the database goes and comes.
 
 use connectivity_tests::access::{Access, On};
-use serde_json::json;
+use connectivity_tests::client::Client;
+use connectivity_tests::host::Host;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// How long readiness may take to notice.
@@ -36,4 +38,35 @@ async fn the_embedded_default_is_ready_and_says_what_it_sees() {
     let seen = access.client.get(&access.host.url("/health/ready")).await.json();
     assert_eq!((&seen["status"], &seen["dependencies"]["database"]["status"]), (&json!("ready"), &json!("up")));
     assert_eq!(seen["dependencies"]["registry_breaker"]["status"], "closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_whose_settings_are_wrong_makes_the_service_unready_and_its_log_says_why() {
+    let all = ["affiliation", "auth", "documents"];
+    for (setting, value, misconfigured) in [
+        ("affiliated_status", "201", &all[..1]),
+        ("jwt_access_minutes", "never", &all[1..2]),
+        ("jwt_secret", "too short", &all[..]),
+    ] {
+        let host = Host::start(&[(setting, value)], &[]);
+        let answer = Client::default().get(&host.url("/health/ready")).await;
+        assert_eq!(answer.status, 503, "{setting}: {answer:?}");
+        let expected = all.map(|name| {
+            let status = if misconfigured.contains(&name) { "misconfigured" } else { "configured" };
+            (name.to_owned(), json!({ "status": status }))
+        });
+        assert_eq!(answer.json()["components"], Value::Object(expected.into_iter().collect()), "{setting}");
+        let log = host.log();
+        let told = log.iter().filter(|line| line.contains("\"message\":\"settings\"") && line.contains(setting));
+        assert_eq!(told.count(), misconfigured.len(), "{log:#?}");
+        assert!(!log.iter().any(|line| line.contains("/configured")), "nobody called: {log:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_components_say_to_one_another_is_not_served_outside() {
+    let access = Access::start(On::Embedded, &[]).await;
+    for path in ["/configured", "/api/v1/affiliation/configured", "/oauth/configured", "/health/configured"] {
+        assert_eq!(access.client.get(&access.host.url(path)).await.status, 404, "{path}");
+    }
 }

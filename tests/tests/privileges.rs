@@ -40,9 +40,17 @@ fn expected(component: &str) -> Privileges {
             databases: &["default"],
             ..NOTHING
         },
-        "ops" => {
-            Privileges { hosts: &["{{ mysql_address }}", "{{ redis_address }}"], databases: &["default"], ..NOTHING }
-        }
+        "ops" => Privileges {
+            hosts: &[
+                "{{ mysql_address }}",
+                "{{ redis_address }}",
+                "http://affiliation.spin.internal",
+                "http://auth.spin.internal",
+                "http://documents.spin.internal",
+            ],
+            databases: &["default"],
+            ..NOTHING
+        },
         // Runs inside the components that import it: of its own it has nothing.
         "govcarpeta" => NOTHING,
         other => panic!("{other}: say here what it may reach"),

@@ -5,6 +5,7 @@ use crate::routes::{Look, Lookout};
 use crate::store;
 use connectivity_domain::breaker::{Admission, BREAKER_KEY, BreakerState, Policy};
 use connectivity_kit::cache::Cache;
+use connectivity_kit::configured::{self, Settings};
 use connectivity_kit::database::Database;
 use connectivity_kit::instance;
 use connectivity_kit::log;
@@ -67,6 +68,10 @@ impl Lookout for &'static Instance {
             Admission::Probe(_) => "probing",
         });
         (Look { status, latency: started.elapsed() }, breaker)
+    }
+
+    async fn settings(&self, component: &'static str) -> Settings {
+        runtime::timeout(PATIENCE, configured::ask(component)).await.unwrap_or(Settings::Unknown)
     }
 
     async fn counts(&self) -> Option<Vec<(String, u64)>> {

@@ -22,6 +22,12 @@ pub(crate) fn readiness() -> RefOr<Schema> {
     one_of(&["ready", "not ready"], "`ready`: records can be kept")
 }
 
+pub(crate) fn component() -> RefOr<Schema> {
+    let description =
+        "`misconfigured`: it answers every call with 503, and its log says why. `unknown`: it cannot be asked here";
+    one_of(&["configured", "misconfigured", "unknown"], description)
+}
+
 pub(crate) fn server() -> RefOr<Schema> {
     one_of(&["up", "down"], "Does it answer?")
 }

@@ -2,14 +2,19 @@
 
 use crate::metrics::{Depth, Gauges, render};
 use crate::pages;
-use crate::wire::{Alive, Breaker, Dependencies, Readiness, dependency};
+use crate::wire::{Alive, Breaker, Dependencies, Readiness, component, dependency};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use connectivity_kit::configured::Settings;
+use futures_util::future::{join, join_all};
 use http::{StatusCode, header};
 use std::future::Future;
 use std::time::Duration;
+
+/// Whose settings are looked at besides those of this component.
+const COMPONENTS: [&str; 3] = ["affiliation", "auth", "documents"];
 
 /// The text format of Prometheus.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -29,6 +34,8 @@ pub(crate) trait Lookout: Clone + Send + Sync + 'static {
     fn database(&self) -> impl Future<Output = Look> + Send;
     /// Does the cache answer, and if it does, what does it know of the breaker before the registry?
     fn cache(&self) -> impl Future<Output = (Look, Option<&'static str>)> + Send;
+    /// Are this component's settings right?
+    fn settings(&self, component: &'static str) -> impl Future<Output = Settings> + Send;
     /// What has been counted; none: the cache does not answer.
     fn counts(&self) -> impl Future<Output = Option<Vec<(String, u64)>>> + Send;
     /// What waits to be published; none: the database does not answer.
@@ -61,7 +68,8 @@ pub(crate) async fn live() -> Json<Alive> {
 
 /// Can the service do its work?
 ///
-/// Ready is who can keep records: without the database nothing is answered, without the rest it is.
+/// Ready is who can keep records, and whose components have the settings that they need: without the database nothing is
+/// answered, nor by a component with wrong settings; without the rest it is.
 #[cfg_attr(not(target_family = "wasm"), utoipa::path(
     get,
     path = "/health/ready",
@@ -75,12 +83,16 @@ pub(crate) async fn live() -> Json<Alive> {
 pub(crate) async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
     let Some(lookout) = lookout else {
         let reason = Some("the settings are wrong: see the log");
-        let body = Readiness { dependencies: None, reason, status: "not ready" };
+        let body = Readiness { components: None, dependencies: None, reason, status: "not ready" };
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     };
-    let database = lookout.database().await;
-    let (cache, breaker) = lookout.cache().await;
-    let is_ready = database.status == "up";
+    // A probe has little time: all at once.
+    let servers = join(lookout.database(), lookout.cache());
+    let settings = join_all(COMPONENTS.map(|component| lookout.settings(component)));
+    let ((database, (cache, breaker)), settings) = join(servers, settings).await;
+    let misconfigured = settings.contains(&Settings::Wrong);
+    let is_ready = database.status == "up" && !misconfigured;
+    let components = COMPONENTS.into_iter().zip(settings.into_iter().map(component)).collect();
     let dependencies = Dependencies {
         cache: dependency(&cache, false),
         database: dependency(&database, true),
@@ -88,8 +100,9 @@ pub(crate) async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Respo
     };
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = Readiness {
+        components: Some(components),
         dependencies: Some(dependencies),
-        reason: None,
+        reason: misconfigured.then_some("the settings of a component are wrong: see its log"),
         status: if is_ready { "ready" } else { "not ready" },
     };
     (status, Json(body)).into_response()

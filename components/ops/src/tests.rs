@@ -4,6 +4,7 @@ use crate::metrics::Depth;
 use crate::routes::{Look, Lookout, router};
 use bytes::Bytes;
 use connectivity_kit::answer;
+use connectivity_kit::configured::Settings;
 use http::Request;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use std::time::Duration;
 struct Sees {
     database: &'static str,
     cache: &'static str,
+    /// Of the component `auth`; the others' are right.
+    auth: Settings,
 }
 
 impl Lookout for Sees {
@@ -21,6 +24,10 @@ impl Lookout for Sees {
 
     async fn cache(&self) -> (Look, Option<&'static str>) {
         (Look { status: self.cache, latency: Duration::ZERO }, (self.cache == "up").then_some("closed"))
+    }
+
+    async fn settings(&self, component: &'static str) -> Settings {
+        if component == "auth" { self.auth } else { Settings::Right }
     }
 
     async fn counts(&self) -> Option<Vec<(String, u64)>> {
@@ -58,14 +65,30 @@ async fn only_what_is_needed_makes_it_unready() {
     for (database, cache, status) in
         [("up", "up", 200), ("up", "down", 200), ("down", "up", 503), ("down", "down", 503)]
     {
-        let (answered, body) = get("/health/ready", Some(Sees { database, cache })).await;
+        let (answered, body) = get("/health/ready", Some(Sees { database, cache, auth: Settings::Right })).await;
         assert_eq!(answered, status, "{body}");
         assert_eq!(body["dependencies"]["database"], json!({"status": database, "latency_ms": 1.5, "needed": true}));
         assert_eq!(
             (&body["dependencies"]["cache"]["status"], &body["dependencies"]["cache"]["needed"]),
             (&json!(cache), &json!(false))
         );
-        assert_eq!(get("/health/live", Some(Sees { database, cache })).await.0, 200);
+        assert_eq!(get("/health/live", Some(Sees { database, cache, auth: Settings::Right })).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_component_with_wrong_settings_makes_it_unready_and_one_that_cannot_be_asked_does_not() {
+    for (auth, status, told, reason) in [
+        (Settings::Right, 200, "configured", Value::Null),
+        (Settings::Unknown, 200, "unknown", Value::Null),
+        (Settings::Wrong, 503, "misconfigured", json!("the settings of a component are wrong: see its log")),
+    ] {
+        let (answered, body) = get("/health/ready", Some(Sees { database: "up", cache: "up", auth })).await;
+        assert_eq!((answered, &body["reason"]), (status, &reason), "{body}");
+        let expected = json!({
+            "affiliation": {"status": "configured"}, "auth": {"status": told}, "documents": {"status": "configured"},
+        });
+        assert_eq!(body["components"], expected);
     }
 }
 
@@ -77,7 +100,7 @@ async fn with_wrong_settings_it_lives_and_is_not_ready() {
 
 /// The lines without their comments.
 async fn metrics(database: &'static str, cache: &'static str) -> Vec<String> {
-    let (status, text) = read("/metrics", Some(Sees { database, cache })).await;
+    let (status, text) = read("/metrics", Some(Sees { database, cache, auth: Settings::Right })).await;
     assert_eq!(status, 200);
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }

@@ -1,7 +1,9 @@
 //! The bodies of answers.
 
 use crate::routes::Look;
+use connectivity_kit::configured::Settings;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The answer of the living.
 #[derive(Serialize)]
@@ -16,15 +18,27 @@ pub(crate) struct Alive {
 #[derive(Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub(crate) struct Readiness {
+    /// None where this component's own settings are wrong
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_family = "wasm"), schema(nullable = false))]
+    pub(crate) components: Option<BTreeMap<&'static str, Component>>,
     /// None where the settings are wrong
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_family = "wasm"), schema(nullable = false))]
     pub(crate) dependencies: Option<Dependencies>,
-    /// Why nobody looked
+    /// What is to be done about it, where it is not a server that is missing
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_family = "wasm"), schema(nullable = false))]
     pub(crate) reason: Option<&'static str>,
     #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::readiness))]
+    pub(crate) status: &'static str,
+}
+
+/// A component of this service.
+#[derive(Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub(crate) struct Component {
+    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::component))]
     pub(crate) status: &'static str,
 }
 
@@ -56,6 +70,16 @@ pub(crate) struct Breaker {
     pub(crate) needed: bool,
     #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::breaker))]
     pub(crate) status: &'static str,
+}
+
+/// A component whose settings were looked at.
+pub(crate) fn component(settings: Settings) -> Component {
+    let status = match settings {
+        Settings::Right => "configured",
+        Settings::Wrong => "misconfigured",
+        Settings::Unknown => "unknown",
+    };
+    Component { status }
 }
 
 /// A server as it was seen.
