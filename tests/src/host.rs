@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Signs the tokens of the tests. Not a secret of anything.
 pub const SECRET: &str = "a secret for tests alone, 32 bytes or more";
@@ -21,6 +22,9 @@ pub struct Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        if std::env::var_os("LLVM_PROFILE_FILE").is_some() {
+            self.say_what_was_reached();
+        }
         self.kill();
         self.expect_discretion();
         if let Some(state) = &self.state {
@@ -124,6 +128,15 @@ impl Host {
     pub fn kill(&mut self) {
         // It may have ended already.
         let _ = (self.child.kill(), self.child.wait());
+    }
+
+    /// A program that was built for `cargo xtask coverage` writes down what it reached when it ends by itself.
+    fn say_what_was_reached(&mut self) {
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).stderr(Stdio::null()).status();
+        let asked = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && asked.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Asks it to stop, and tells how it ended.

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod bench;
 pub mod broker;
+pub mod check;
 pub mod client;
 pub mod host;
 pub mod issuer;

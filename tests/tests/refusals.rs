@@ -1,0 +1,155 @@
+//! What the affiliation check refuses: bodies that are no check, tokens that do not hold. Black box.
+
+use bytes::Bytes;
+use connectivity_tests::access::On;
+use connectivity_tests::check::{CHECK, Scene, expect_problem};
+use connectivity_tests::client::{check_request, claims, now, sign, token};
+use connectivity_tests::host::SECRET;
+use http::header;
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_no_check_is_a_400_or_413() {
+    let scene = Scene::new(On::Embedded, &[]).await;
+    let bodies = bad_bodies();
+    assert!(bodies.len() >= 100, "{}", bodies.len());
+    for body in bodies {
+        let long = body.len() > 64 * 1024;
+        let shown: String = body.chars().take(60).collect();
+        let answer = scene.client.check_raw(&scene.host.url(CHECK), body).await;
+        assert_eq!(answer.status.as_u16(), if long { 413 } else { 400 }, "{shown}");
+    }
+    assert_eq!(scene.simulator.count(), 0, "nobody was asked");
+}
+
+/// Bodies that are not a check, each in its own way.
+fn bad_bodies() -> Vec<String> {
+    let id = |value: Value| json!({ "citizen_id": value }).to_string();
+    let mut texts: Vec<String> = [
+        "",
+        " ",
+        "\t\n",
+        "abcdef",
+        "12345",
+        "1234567890123",
+        "12 3456",
+        "+123456",
+        "-123456",
+        "123456.0",
+        "1e6",
+        "0x123456",
+        "１２３４５６",
+        "١٢٣٤٥٦",
+        "๑๒๓๔๕๖",
+        "123456\u{0}",
+        "\u{feff}123456",
+        "12345\u{200b}6",
+        "' OR 1=1 --",
+        "../123456",
+        "null",
+        "true",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    texts.extend((0..6).map(|length| "1".repeat(length)));
+    texts.extend((13..40).map(|length| "1".repeat(length)));
+    texts.extend(('a'..='z').map(|letter| format!("12345{letter}")));
+    texts.push("1".repeat(1024 * 1024));
+    let mut bodies: Vec<_> = texts.into_iter().map(|text| id(json!(text))).collect();
+    bodies.extend(
+        [
+            json!(null),
+            json!(true),
+            json!(1_128_456_232),
+            json!(-1),
+            json!(1.5),
+            json!([]),
+            json!(["1128456232"]),
+            json!({"citizen_id": "1128456232"}),
+            json!({"$ne": ""}),
+        ]
+        .map(id),
+    );
+    bodies.extend(
+        [
+            "",
+            "{",
+            "[]",
+            "\"1128456232\"",
+            "1128456232",
+            "{}",
+            "{\"citizen\": \"1128456232\"}",
+            "{'citizen_id': '1128456232'}",
+            "citizen_id=1128456232",
+            "{\"citizen_id\": \"1128456232\"",
+            "\u{0}",
+            "{\"citizen_id\": \"1128456232\"} x",
+            "{\"citizen_id\": \"1128456232\", \"citizen_id\": \"1128456232\"}",
+        ]
+        .map(str::to_owned),
+    );
+    bodies.push("[".repeat(60_000));
+    bodies.push(" ".repeat(1024 * 1024));
+    bodies
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_do_not_hold_are_a_401() {
+    let scene = Scene::new(On::Embedded, &[]).await;
+    let url = scene.host.url(CHECK);
+    let with = |name: &str, value: Value| {
+        let mut claims = claims();
+        claims[name] = value;
+        sign(&claims, Algorithm::HS256, SECRET)
+    };
+    let good = token();
+    let (head, rest) = good.split_once('.').expect("three parts");
+    let (payload, signature) = rest.split_once('.').expect("three parts");
+    let public_key = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    let tokens = [
+        // {"alg":"none"}, with and without a signature, and in other spellings
+        format!("eyJhbGciOiJub25lIn0.{payload}."),
+        format!("eyJhbGciOiJub25lIn0.{payload}.{signature}"),
+        format!("eyJhbGciOiJOT05FIn0.{payload}."),
+        sign(&claims(), Algorithm::HS512, SECRET),
+        sign(&claims(), Algorithm::HS384, SECRET),
+        sign(&claims(), Algorithm::HS256, public_key),
+        sign(&claims(), Algorithm::HS256, "another secret, also of 32 bytes or more"),
+        sign(&claims(), Algorithm::HS256, ""),
+        with("iss", json!("somebody")),
+        with("aud", json!("somebody")),
+        with("token_type", json!("refresh")),
+        with("token_type", json!(null)),
+        with("exp", json!(now() - 60)),
+        with("exp", json!("never")),
+        with("nbf", json!(now() + 600)),
+        with("iat", json!(now() + 600)),
+        with("jti", json!(null)),
+        with("sub", json!("")),
+        format!("{head}.{payload}"),
+        format!("{head}.{payload}."),
+        format!("{head}.{payload}.{}", &signature[..signature.len() - 2]),
+        good[..good.len() / 2].to_owned(),
+        format!("{good}.{good}"),
+        "x".repeat(8_000),
+        String::new(),
+    ];
+    for token in tokens {
+        let answer = scene.client.send(check_request(&url, &token, Bytes::from_static(b"{}"))).await;
+        assert_eq!(answer.status.as_u16(), 401, "{token}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer error=\"invalid_token\""), "{token}");
+    }
+    let mut twice = check_request(&url, &good, Bytes::from_static(b"{}"));
+    let again = twice.headers()[header::AUTHORIZATION].clone();
+    twice.headers_mut().append(header::AUTHORIZATION, again);
+    expect_problem(&scene.client.send(twice).await, 401, "invalid-token");
+    let mut none = check_request(&url, &good, Bytes::from_static(b"{}"));
+    none.headers_mut().remove(header::AUTHORIZATION);
+    let answer = scene.client.send(none).await;
+    expect_problem(&answer, 401, "unauthenticated");
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+    let other = with("scope", json!("documents affiliations"));
+    expect_problem(&scene.client.send(check_request(&url, &other, Bytes::from_static(b"{}"))).await, 403, "forbidden");
+    assert_eq!(scene.simulator.count(), 0, "nobody was asked");
+}

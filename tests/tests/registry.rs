@@ -1,0 +1,138 @@
+//! A registry that fails, lies, hangs or is not there: never a wrong verdict. Black box, on both databases.
+
+use bytes::Bytes;
+use connectivity_tests::access::On;
+use connectivity_tests::check::{CHECK, Scene, expect_problem};
+use connectivity_tests::client::{check_request, token};
+use connectivity_tests::simulator::{Behaviour, Simulator};
+use http::header;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn registry_failures(on: On) {
+    // The breaker is not the subject here: few tries, spread over many ids.
+    let scene = Scene::new(on, &[("registry_attempts", "1")]).await;
+    let ten_megabytes = Behaviour::text(503, &"x".repeat(10 * 1024 * 1024));
+    let cases = [
+        ("1000002", Behaviour::text(500, "error"), "registry-unavailable"),
+        ("1000004", Behaviour::html(503), "registry-unavailable"),
+        ("1000006", Behaviour::Hang, "registry-unavailable"),
+        ("1000008", ten_megabytes, "registry-unavailable"),
+        ("1000010", Behaviour::text(501, "\"Parametros incorrectos \""), "registry-refused"),
+        ("1000012", Behaviour::text(404, ""), "registry-refused"),
+        ("1000014", Behaviour::text(302, ""), "registry-nonsense"),
+        ("1000016", Behaviour::text(201, "true"), "registry-nonsense"),
+    ];
+    for (id, behaviour, slug) in cases {
+        scene.simulator.behave(id, behaviour);
+        let answer = scene.check(id).await;
+        expect_problem(&answer, 503, slug);
+        assert!(
+            answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0))
+        );
+        let rows = scene.history(id).await;
+        assert_eq!(rows.len(), 1, "{id}");
+        assert_eq!(
+            (&rows[0]["status"], &rows[0]["is_eligible"], &rows[0]["exists_in_system"]),
+            (&json!("ERROR"), &json!(false), &Value::Null)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_fails_never_makes_eligible_embedded() {
+    registry_failures(On::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_fails_never_makes_eligible_on_servers() {
+    registry_failures(On::Servers).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_a_200_decide_nothing() {
+    let scene = Scene::new(On::Embedded, &[]).await;
+    for (id, body) in [
+        ("2000002", String::new()),
+        ("2000004", "no json ".to_owned()),
+        ("2000006", "<html>200</html>".to_owned()),
+        ("2000008", "\"eligible\"".to_owned()),
+        ("2000010", "x".repeat(10 * 1024 * 1024)),
+    ] {
+        scene.simulator.behave(id, Behaviour::text(200, &body));
+        let answer = scene.check(id).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["is_eligible"]), (200, &json!(false)), "{id}");
+        assert_eq!(scene.history(id).await[0]["status"], "ALREADY_AFFILIATED");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_is_not_there_or_not_trusted_is_a_503() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let simulator = Simulator::start().await.expect("a simulator");
+    // TLS spoken to a server that speaks none.
+    let untrusted = simulator.url().replace("http://", "https://");
+    for registry in [format!("http://{closed}"), untrusted] {
+        let scene = Scene::asking(On::Embedded, Simulator::start().await.expect("a simulator"), &registry, &[]).await;
+        expect_problem(&scene.check("1128456232").await, 503, "registry-unavailable");
+        assert_eq!(scene.history("1128456232").await[0]["status"], "ERROR");
+        assert_eq!(scene.history("1128456232").await[0]["is_eligible"], false);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_that_fails_is_repeated_and_what_the_registry_asks_for_is_respected() {
+    let scene = Scene::new(On::Embedded, &[("registry_timeout_ms", "5000"), ("registry_api_key", "key-1")]).await;
+    scene.simulator.behave("3000002", Behaviour::FailFirst { times: 2, status: 503 });
+    let mut request =
+        check_request(&scene.host.url(CHECK), &token(), Bytes::from_static(br#"{"citizen_id": "3000002"}"#));
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    request.headers_mut().insert("traceparent", trace.parse().expect("a value"));
+    let answer = scene.client.send(request).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["is_eligible"]), (200, &json!(true)));
+    let calls = scene.simulator.calls("3000002");
+    assert_eq!(calls.len(), 3);
+    for call in calls {
+        assert_eq!(call.headers["traceparent"], trace);
+        assert_eq!(call.headers[header::AUTHORIZATION], "Bearer key-1");
+    }
+    // Longer than the call may take: it is passed on to the caller, not waited for.
+    let later =
+        Behaviour::Answer { status: 429, content_type: "text/plain", body: Bytes::new(), retry_after: Some(77) };
+    scene.simulator.behave("3000004", later);
+    let answer = scene.check("3000004").await;
+    expect_problem(&answer, 503, "registry-unavailable");
+    assert_eq!(answer.header("retry-after"), Some("77"));
+    assert_eq!(scene.simulator.calls("3000004").len(), 1);
+}
+
+async fn breaker(on: On) {
+    let scene = Scene::new(on, &[]).await;
+    for number in 0..10 {
+        let id = format!("40000{number}0");
+        scene.simulator.behave(&id, Behaviour::text(500, ""));
+        expect_problem(&scene.check(&id).await, 503, "registry-unavailable");
+    }
+    let asked = scene.simulator.count();
+    assert!(asked < 30, "the breaker did not open: {asked} calls");
+    expect_problem(&scene.check("4000098").await, 503, "registry-unavailable");
+    assert_eq!(scene.simulator.calls("4000098").len(), 0, "the registry is left alone");
+    assert_eq!(scene.history("4000098").await[0]["status"], "ERROR");
+    // The registry is well: the first probe finds it, and all go through again.
+    let recovered = async {
+        while scene.check("4000098").await.status.as_u16() != 200 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), recovered).await.expect("the breaker closes again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_fails_again_and_again_is_left_alone_embedded() {
+    breaker(On::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_fails_again_and_again_is_left_alone_on_servers() {
+    breaker(On::Servers).await;
+}
