@@ -3,7 +3,8 @@
 use crate::run::{Failure, announce, block_on, failed, program, root, target};
 use crate::services::{self, mariadb, rabbitmq};
 use crate::{build, token};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -104,6 +105,7 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
                 *lock(&bridge) = start_bridge(options)?;
                 watch(&bridge);
             }
+            expect_ready(&options.listen);
             explain(options, simulator.is_some())?;
         }
     }
@@ -140,6 +142,20 @@ fn start_bridge(options: &Options) -> Result<Vec<Running>, Failure> {
         command.stdout(Stdio::inherit()).spawn().map(Running).map_err(failed("the bridge"))
     };
     Ok(vec![start(&["results"])?, start(&["run"])?])
+}
+
+/// Asks whether the settings are right and the servers there, so that it is told now and not with the first call.
+fn expect_ready(listen: &str) {
+    let mut answer = String::new();
+    let asked = TcpStream::connect(listen).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(stream, "GET /health/ready HTTP/1.1\r\nhost: {listen}\r\nconnection: close\r\n\r\n")?;
+        stream.read_to_string(&mut answer)
+    });
+    if asked.is_err() || !answer.starts_with("HTTP/1.1 200") {
+        let body = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
+        eprintln!("xtask: the application runs, but is not ready: {body}\nIts log above says what is wrong.");
+    }
 }
 
 fn lock(bridge: &Mutex<Vec<Running>>) -> MutexGuard<'_, Vec<Running>> {
@@ -225,6 +241,14 @@ fn explain(options: &Options, simulated: bool) -> Result<(), Failure> {
             "# the same through RabbitMQ: its result is printed here\necho '{DOCUMENT}' | RABBITMQ_URL={url} target/release/connectivity-bridge publish\n"
         );
     }
+    if !options.services {
+        println!("# the queue (Prefer: respond-async, RabbitMQ) needs the bridge: cargo xtask up --services\n");
+    }
+    println!(
+        "# an account of its own for a client; its secret is shown once\nCOMPONENTS_URL=http://{} JWT_SECRET={} target/release/connectivity-bridge service-account create NAME --scope affiliation\n",
+        options.listen,
+        token::secret()?
+    );
     println!("# what was checked\ncurl -i {bearer}'{url}/history/?citizen_id=1128456232'\n\nCtrl-C ends it.");
     Ok(())
 }

@@ -162,7 +162,7 @@ async fn the_same_key_and_payload_have_the_same_answer() {
 #[tokio::test]
 async fn a_request_for_the_queue_is_accepted_and_has_to_be_published() {
     let given = authentic();
-    let key = [("idempotency-key", "k-1"), ("prefer", "wait=1, Respond-Async")];
+    let key = [("idempotency-key", "k-1"), ("prefer", "wait=1, Respond-Async; x=1")];
     let response = given.submit(&key, &document()).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     let location = response.headers()[header::LOCATION].to_str().expect("a path").to_owned();

@@ -173,10 +173,12 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Probl
     key.map(Some).ok_or_else(|| Problem::new(ProblemKind::InvalidRequest, detail))
 }
 
-/// `Prefer: respond-async` (RFC 7240 section 4.1)
+/// `Prefer: respond-async` (RFC 7240 section 4.1). It has no value and no parameters; those that come are ignored
+/// (section 2).
 pub(crate) fn prefers_async(headers: &HeaderMap) -> bool {
     let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
+    let names = values.flat_map(|value| value.split(',')).filter_map(|preference| preference.split([';', '=']).next());
+    names.map(str::trim).any(|name| name.eq_ignore_ascii_case("respond-async"))
 }
 
 /// A record.
