@@ -8,7 +8,6 @@ use crate::metrics::Batch;
 use crate::runtime;
 use connectivity_domain::time::Timestamp;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,14 +16,11 @@ pub(super) struct Server {
     address: String,
     /// The host multiplexes: one connection serves all requests of the instance.
     connection: Mutex<Option<Arc<Connection>>>,
-    /// With the number of a visit: a name that nobody else has. Drawn once, for each visit would ask the host for it.
-    name: u64,
-    visits: AtomicU64,
 }
 
 impl Server {
     pub(super) fn new(address: String) -> Self {
-        Self { address, connection: Mutex::new(None), name: runtime::random(), visits: AtomicU64::new(0) }
+        Self { address, connection: Mutex::new(None) }
     }
 
     pub(super) async fn get(&self, key: &str) -> Result<Option<String>, CacheDown> {
@@ -57,33 +53,29 @@ impl Server {
     }
 
     pub(super) async fn visit(&self, visit: &Visit<'_>) -> Result<Seen, CacheDown> {
-        let (session, judged) = match visit.session {
-            Session::Named(session) => (session, ""),
-            Session::Judged { revoked: true } => ("", "1"),
-            Session::Judged { revoked: false } => ("", "0"),
+        let session = match visit.session {
+            Session::Named(session) => format!("{}{session}", visit::REVOKED),
+            Session::Judged { revoked } => i32::from(revoked).to_string(),
         };
-        let loader = format!("{:x}.{}", self.name, self.visits.fetch_add(1, Ordering::Relaxed));
         let (throttle, limit, keep) = match &visit.take {
             Some(take) => (take.key.as_str(), take.limit.to_string(), take.keep),
             None => ("", "0".to_owned(), Duration::ZERO),
         };
-        let revoked = format!("{}{session}", visit::REVOKED);
-        let keys = [&revoked, visit::COMPLETE, visit::LOADING, throttle, visit::COUNTS];
-        let arguments = vec![
-            text(judged),
-            text(&loader),
-            milliseconds(visit::LOADING_FOR),
-            text(&limit),
-            milliseconds(keep),
-            text(visit.counter),
-        ];
-        match self.run(&script::VISIT, &keys, arguments).await?[..] {
+        let arguments = vec![text(&limit), milliseconds(keep), text(visit.counter)];
+        match self.run(&script::VISIT, &[&session, throttle], arguments).await?[..] {
             [RedisResult::Int64(0), RedisResult::Int64(taken)] => Ok(Seen::Taken(taken.unsigned_abs())),
             [RedisResult::Int64(1), _] => Ok(Seen::Revoked),
-            [RedisResult::Int64(2), _] => Ok(Seen::Unknown { load: None }),
-            [RedisResult::Int64(3), _] => Ok(Seen::Unknown { load: Some(loader) }),
+            [RedisResult::Int64(2), _] => Ok(Seen::Unknown { load: self.take_load().await? }),
             _ => Err(CacheDown("the script answered something else".into())),
         }
+    }
+
+    /// Takes it upon this request to bring the revocations, if nobody else has.
+    async fn take_load(&self) -> Result<Option<String>, CacheDown> {
+        let name = runtime::random().to_string();
+        let (key, keep) = (text(visit::LOADING), milliseconds(visit::LOADING_FOR));
+        let answer = self.execute("SET", vec![key, text(&name), text("NX"), text("PX"), keep]).await?;
+        Ok(matches!(answer[..], [RedisResult::Status(_)]).then_some(name))
     }
 
     pub(super) async fn put_revocations(

@@ -35,27 +35,32 @@ if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count",
 );
 
-/// The whole visit. KEYS: the session's revocation, the marker, the loader's lock, the throttle, the counters.
-/// ARGV: 1 what is known of the session (empty: nothing), 2 a new loader's name, 3 its time in ms, 4 the throttle's limit
-/// (0: none), 5 ms left in its window, 6 the counter. Answers what was seen, and how many calls were taken.
+/// The whole visit: asked with every request, so it is told as little as possible, and two keys stand in it: the marker and
+/// the counters ([`super::visit`]).
+///
+/// KEYS: 1 the session's revocation, or what is known of it (`0`, or `1`: revoked), 2 the throttle. ARGV: 1 the throttle's
+/// limit (0: none), 2 ms left in its window, 3 the counter. Answers what was seen (0: not revoked, 1: revoked, 2: not known
+/// here, and nothing was done), and how many calls were taken.
 pub(super) static VISIT: Script = Script::new(
-    "local revoked = ARGV[1]
-if revoked == '' then
-  local held = redis.call('MGET', KEYS[1], KEYS[2])
+    "local revoked = KEYS[1]
+if #revoked > 1 then
+  local held = redis.call('MGET', revoked, 'connectivity:revocations:complete')
   if held[1] then revoked = '1'
   elseif held[2] then revoked = '0'
-  elseif redis.call('SET', KEYS[3], ARGV[2], 'NX', 'PX', ARGV[3]) then return {3, 0}
   else return {2, 0} end
 end
-local taken, outcome = 0, 'admitted'
-if revoked == '1' then outcome = 'revoked'
-elseif ARGV[4] ~= '0' then
-  taken = redis.call('INCR', KEYS[4])
-  if taken == 1 then redis.call('PEXPIRE', KEYS[4], ARGV[5]) end
-  if taken > tonumber(ARGV[4]) then outcome = 'throttled' end
+if revoked == '1' then
+  redis.call('HINCRBY', 'connectivity:counts', ARGV[3] .. '|revoked', '1')
+  return {1, 0}
 end
-redis.call('HINCRBY', KEYS[5], ARGV[6] .. '|' .. outcome, '1')
-return {tonumber(revoked), taken}",
+local taken, outcome, limit = 0, '|admitted', ARGV[1]
+if limit ~= '0' then
+  taken = redis.call('INCR', KEYS[2])
+  if taken == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+  if taken > tonumber(limit) then outcome = '|throttled' end
+end
+redis.call('HINCRBY', 'connectivity:counts', ARGV[3] .. outcome, '1')
+return {0, taken}",
 );
 
 /// Writes revocations: pairs of a key and its time in ms from ARGV[3] on. If ARGV[1] holds the loader's lock KEYS[2], they
@@ -80,7 +85,15 @@ return 1",
 
 #[cfg(test)]
 mod tests {
-    use super::Script;
+    use super::{Script, VISIT};
+    use crate::cache::visit;
+
+    #[test]
+    fn the_keys_in_the_visit_are_those_that_others_use() {
+        for key in [visit::COMPLETE, visit::COUNTS] {
+            assert!(VISIT.text.contains(&format!("'{key}'")), "{key}");
+        }
+    }
 
     /// The example of Redis's manual for `SCRIPT LOAD`.
     #[test]
