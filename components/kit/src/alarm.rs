@@ -1,7 +1,8 @@
 //! Deadlines. Those of one request share one timer of the host.
 //!
-//! To set a timer and take it back costs two calls of the host: two percent of an affiliation check, measured
-//! (docs/performance.md). A request has several deadlines, one after the other, and they hardly ever pass.
+//! A timer that never rings takes five calls of the host (begin, join the waitable set, leave it, cancel, drop), and one more
+//! each time it is asked about. A request has several deadlines, one after the other, and they hardly ever pass: one timer
+//! for all of them, asked about only when it has rung, is worth three percent of an affiliation check (docs/performance.md).
 
 use crate::runtime::sleep;
 use crate::scope;
