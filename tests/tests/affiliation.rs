@@ -6,6 +6,7 @@ use connectivity_tests::access::On;
 use connectivity_tests::check::{CHECK, Scene, expect_problem};
 use connectivity_tests::client::{check_request, claims, now, sign, token};
 use connectivity_tests::host::SECRET;
+use connectivity_tests::pipeline::until;
 use connectivity_tests::servers::Servers;
 use connectivity_tests::simulator::Behaviour;
 use http::header;
@@ -148,8 +149,9 @@ async fn the_affiliated_are_remembered_when_that_is_on_and_answered_as_configure
 async fn wrong_settings_are_told_by_name_and_answered_as_not_ready() {
     let scene = Scene::new(On::Embedded, &[("jwt_secret", "too-short"), ("affiliated_status", "404")]).await;
     expect_problem(&scene.check("1128456232").await, 503, "not-ready");
+    let told = |line: &String| line.contains("jwt_secret") && line.contains("affiliated_status");
+    until("the log names both", async || scene.host.log().iter().any(told)).await;
     let log = scene.host.log().join("\n");
-    assert!(log.contains("jwt_secret") && log.contains("affiliated_status"), "{log}");
     assert!(!log.contains("too-short"), "{log}");
 }
 

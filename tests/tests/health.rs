@@ -3,6 +3,7 @@
 use connectivity_tests::access::{Access, On};
 use connectivity_tests::client::Client;
 use connectivity_tests::host::Host;
+use connectivity_tests::pipeline::until;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -56,9 +57,9 @@ async fn a_component_whose_settings_are_wrong_makes_the_service_unready_and_its_
             (name.to_owned(), json!({ "status": status }))
         });
         assert_eq!(answer.json()["components"], Value::Object(expected.into_iter().collect()), "{setting}");
+        let told = |line: &&String| line.contains("\"message\":\"settings\"") && line.contains(setting);
+        until("each log says why", async || host.log().iter().filter(told).count() == misconfigured.len()).await;
         let log = host.log();
-        let told = log.iter().filter(|line| line.contains("\"message\":\"settings\"") && line.contains(setting));
-        assert_eq!(told.count(), misconfigured.len(), "{log:#?}");
         assert!(!log.iter().any(|line| line.contains("/configured")), "nobody called: {log:#?}");
     }
 }
