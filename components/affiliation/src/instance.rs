@@ -3,10 +3,8 @@
 use crate::routes::{self, Services};
 use crate::settings::Settings;
 use crate::store::{Memory, Store};
-use connectivity_kit::cache::Cache;
-use connectivity_kit::database::Database;
 use connectivity_kit::guard::Guard;
-use connectivity_kit::instance::{self, Same};
+use connectivity_kit::instance::{self, Base, Same};
 use connectivity_kit::registry::Plugin;
 use connectivity_kit::runtime;
 use connectivity_kit::token::Verifier;
@@ -20,19 +18,15 @@ pub(crate) async fn get() -> Option<&'static Same> {
 }
 
 fn make(settings: Settings) -> Same {
-    let database = Arc::new(Database::new(&settings.service.database));
-    let cache = Arc::new(Cache::new(&settings.service.cache));
-    let verifier = Verifier::new(&settings.service.tokens);
-    let guard = if cfg!(feature = "bench-tokens-only") {
-        Guard::tokens_only(verifier)
-    } else {
-        Guard::new("affiliation", verifier, &settings.service.guard, Arc::clone(&cache), Arc::clone(&database))
-    };
+    let Base { database, cache, mut guard } = Base::new("affiliation", &settings.service);
+    if cfg!(feature = "bench-tokens-only") {
+        guard = Arc::new(Guard::tokens_only(Verifier::new(&settings.service.tokens)));
+    }
     let services = Services {
         registry: Arc::new(Plugin::of),
         store: Store::new(database),
         memory: Memory::new(Arc::clone(&cache), settings.remember_affiliated),
-        guard: Arc::new(guard),
+        guard,
         affiliated_without_body: settings.affiliated_without_body,
         now: runtime::now,
         new_id: runtime::new_id,

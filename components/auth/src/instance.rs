@@ -12,10 +12,7 @@ use connectivity_domain::access::Visitor;
 use connectivity_kit::answer;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
-use connectivity_kit::database::Database;
-use connectivity_kit::guard::Guard;
-use connectivity_kit::instance::{self, Serving};
-use connectivity_kit::token::Verifier;
+use connectivity_kit::instance::{self, Base, Serving};
 use connectivity_kit::{request, runtime};
 use http::Request;
 use std::sync::atomic::AtomicBool;
@@ -24,9 +21,7 @@ use std::sync::{Arc, OnceLock};
 static INSTANCE: OnceLock<Instance> = OnceLock::new();
 
 pub(crate) struct Instance {
-    database: Arc<Database>,
-    cache: Arc<Cache>,
-    guard: Arc<Guard>,
+    base: Base,
     keeper: Arc<Keeper>,
     cors: Option<Cors>,
 }
@@ -38,8 +33,7 @@ pub(crate) async fn get() -> Option<&'static Instance> {
 
 impl Instance {
     fn new(settings: Settings) -> Self {
-        let database = Arc::new(Database::new(&settings.service.database));
-        let cache = Arc::new(Cache::new(&settings.service.cache));
+        let base = Base::new("auth", &settings.service);
         let keeper = Keeper {
             signer: settings.signer,
             argon: Argon::new(),
@@ -48,20 +42,17 @@ impl Instance {
             seeds: settings.seeds,
             planted: AtomicBool::new(false),
         };
-        let verifier = Verifier::new(&settings.service.tokens);
-        let guard = Guard::new("auth", verifier, &settings.service.guard, Arc::clone(&cache), Arc::clone(&database));
-        let cors = settings.service.guard.cors;
-        Self { guard: Arc::new(guard), keeper: Arc::new(keeper), database, cache, cors }
+        Self { base, keeper: Arc::new(keeper), cors: settings.service.guard.cors }
     }
 
     /// What the routes need to answer this request.
     fn services(&self, request: &Request<Body>) -> Services<Store, Counters> {
         let request_id = request::context(request).map(|context| context.request_id.clone()).unwrap_or_default();
-        let address = self.guard.client(request.headers());
+        let address = self.base.guard.client(request.headers());
         Services {
-            store: Store::new(Arc::clone(&self.database), runtime::new_id),
-            failed: Counters(Arc::clone(&self.cache)),
-            guard: Arc::clone(&self.guard),
+            store: Store::new(Arc::clone(&self.base.database), runtime::new_id),
+            failed: Counters(Arc::clone(&self.base.cache)),
+            guard: Arc::clone(&self.base.guard),
             keeper: Arc::clone(&self.keeper),
             visitor: Visitor { address: address.map(|address| address.to_string()), request_id, actor: None },
             now: runtime::now,
@@ -76,7 +67,7 @@ impl Serving for Instance {
     }
 
     fn cache(&self) -> &Arc<Cache> {
-        &self.cache
+        &self.base.cache
     }
 
     fn router(&self, request: &Request<Body>) -> Router {

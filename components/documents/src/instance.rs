@@ -4,13 +4,9 @@ use crate::routes;
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::store::Store;
-use connectivity_kit::cache::Cache;
-use connectivity_kit::database::Database;
-use connectivity_kit::guard::Guard;
-use connectivity_kit::instance::{self, Same};
+use connectivity_kit::instance::{self, Base, Same};
 use connectivity_kit::registry::Plugin;
 use connectivity_kit::runtime;
-use connectivity_kit::token::Verifier;
 use std::sync::{Arc, OnceLock};
 
 static INSTANCE: OnceLock<Same> = OnceLock::new();
@@ -21,14 +17,11 @@ pub(crate) async fn get() -> Option<&'static Same> {
 }
 
 fn make(settings: Settings) -> Same {
-    let database = Arc::new(Database::new(&settings.service.database));
-    let cache = Arc::new(Cache::new(&settings.service.cache));
-    let verifier = Verifier::new(&settings.service.tokens);
-    let guard = Guard::new("documents", verifier, &settings.service.guard, Arc::clone(&cache), Arc::clone(&database));
+    let Base { database, cache, guard } = Base::new("documents", &settings.service);
     let services = Services {
         registry: Arc::new(Plugin::of),
         store: Store::new(database),
-        guard: Arc::new(guard),
+        guard,
         settings: settings.routes,
         now: runtime::now,
         new_id: runtime::new_id,

@@ -93,6 +93,20 @@ where
 {
     let started = Instant::now();
     let context = RequestContext::of(request.headers(), runtime::new_id);
+    scope::within(&context, answer(request, cors, handle, &context, started)).await
+}
+
+async fn answer<F, Fut>(
+    request: Request<Bytes>,
+    cors: Option<&Cors>,
+    handle: F,
+    context: &RequestContext,
+    started: Instant,
+) -> http::Response<Bytes>
+where
+    F: FnOnce(Request<Body>) -> Fut,
+    Fut: Future<Output = Response>,
+{
     let method = request.method().clone();
     let asked = cors.map(|cors| (cors, request.headers().clone()));
     let allowed = cors.and_then(|cors| cors.preflight(&method, request.headers()));
@@ -101,9 +115,9 @@ where
     } else {
         let mut request = request.map(|bytes| Body::new(Full::new(bytes)));
         request.extensions_mut().insert(context.clone());
-        scope::within(&context, handle(request)).await
+        handle(request).await
     };
-    let mut response = finish(answer, &context).await;
+    let mut response = finish(answer, context).await;
     if let Some((cors, asked)) = asked {
         cors.mark(&asked, response.headers_mut());
     }
@@ -111,7 +125,7 @@ where
     let told = Told { method: named(&method), route: route.as_ref().map_or("unmatched", MatchedPath::as_str) };
     let took = started.elapsed();
     metrics::time(&metrics::REQUESTS, &[told.route, told.method, response.status().as_str()], took);
-    log_request(&told, &response, &context, took);
+    log_request(&told, &response, took);
     response.map(|(_, bytes)| bytes)
 }
 
@@ -152,12 +166,7 @@ fn named(method: &Method) -> &'static str {
     known.into_iter().find(|name| *name == method.as_str()).unwrap_or("OTHER")
 }
 
-fn log_request(
-    told: &Told<'_>,
-    response: &http::Response<(Option<Subject>, Bytes)>,
-    context: &RequestContext,
-    took: Duration,
-) {
+fn log_request(told: &Told<'_>, response: &http::Response<(Option<Subject>, Bytes)>, took: Duration) {
     let status = response.status().as_u16();
     let level = if status >= 500 { Level::Warn } else { Level::Info };
     let subject = response.body().0.as_ref().map(|Subject(subject)| subject.as_str());
@@ -166,8 +175,6 @@ fn log_request(
         ("route", told.route.into()),
         ("status", status.into()),
         ("duration_ms", (took.as_secs_f64() * 1000.0).into()),
-        ("request_id", context.request_id.as_str().into()),
-        ("trace_id", context.trace_id().into()),
         ("subject", subject.into()),
     ];
     log::line(level, "request", &fields);

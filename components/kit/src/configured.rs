@@ -23,7 +23,7 @@ pub enum Settings {
     Right,
     /// It answers every call with 503.
     Wrong,
-    /// It could not be asked: not every host lets components call one another.
+    /// It did not answer, or not in time.
     Unknown,
 }
 

@@ -3,8 +3,11 @@
 use crate::answer;
 use crate::cache::Cache;
 use crate::cors::Cors;
+use crate::database::Database;
+use crate::guard::Guard;
 use crate::log::{self, Level};
-use crate::settings::Invalid;
+use crate::settings::{Invalid, ServiceSettings};
+use crate::token::Verifier;
 use axum::Router;
 use axum::body::Body;
 use http::Request;
@@ -21,6 +24,27 @@ pub trait Serving: Sync + 'static {
 
     /// The routes for one request, made by [`crate::answer::complete`].
     fn router(&self, request: &Request<Body>) -> Router;
+}
+
+/// What every component that lets callers in works with.
+pub struct Base {
+    /// Where its records are.
+    pub database: Arc<Database>,
+    /// What all instances share for a while.
+    pub cache: Arc<Cache>,
+    /// Who may pass.
+    pub guard: Arc<Guard>,
+}
+
+impl Base {
+    /// What the component of that name works with, as its settings say. Nothing is connected yet.
+    pub fn new(component: &'static str, settings: &ServiceSettings) -> Self {
+        let database = Arc::new(Database::new(&settings.database));
+        let cache = Arc::new(Cache::new(&settings.cache));
+        let verifier = Verifier::new(&settings.tokens);
+        let guard = Guard::new(component, verifier, &settings.guard, Arc::clone(&cache), Arc::clone(&database));
+        Self { database, cache, guard: Arc::new(guard) }
+    }
 }
 
 /// An instance whose routes are the same for every request.

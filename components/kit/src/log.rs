@@ -2,8 +2,9 @@
 //!
 //! Never an id, a token, a body or a query goes in: callers pass what they mean to be read.
 
+use crate::request::RequestContext;
 use crate::runtime;
-use crate::scope::{self, Scope};
+use crate::scope;
 use serde_json::{Map, Value};
 use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -57,20 +58,28 @@ pub fn line(level: Level, message: &str, fields: &[(&str, Value)]) {
     if level as u8 > THRESHOLD.load(Ordering::Relaxed) {
         return;
     }
-    let line = render(level, &runtime::now().to_rfc3339_micros(), message, fields, scope::current().as_deref()) + "\n";
+    let scope = scope::current();
+    let context = scope.as_deref().map(|scope| &scope.context);
+    let line = render(level, &runtime::now().to_rfc3339_micros(), message, fields, context) + "\n";
     // In one write: other instances write to the same place, and would come between a line and its end. If it cannot be
     // written, there is nowhere to say so.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-fn render(level: Level, time: &str, message: &str, fields: &[(&str, Value)], scope: Option<&Scope>) -> String {
+fn render(
+    level: Level,
+    time: &str,
+    message: &str,
+    fields: &[(&str, Value)],
+    context: Option<&RequestContext>,
+) -> String {
     let mut object = Map::new();
     object.insert("time".into(), time.into());
     object.insert("level".into(), level.name().into());
     object.insert("message".into(), message.into());
-    if let Some(Scope { request_id, trace_id, .. }) = scope {
-        object.insert("request_id".into(), request_id.as_str().into());
-        object.extend(trace_id.iter().map(|id| ("trace_id".to_owned(), id.as_str().into())));
+    if let Some(context) = context {
+        object.insert("request_id".into(), context.request_id.as_str().into());
+        object.extend(context.trace_id().map(|id| ("trace_id".to_owned(), id.into())));
     }
     for (name, value) in fields {
         if !value.is_null() {

@@ -16,8 +16,7 @@ thread_local! {
 
 /// What belongs to one request.
 pub(crate) struct Scope {
-    pub(crate) request_id: String,
-    pub(crate) trace_id: Option<String>,
+    pub(crate) context: RequestContext,
     pub(crate) alarm: Alarm,
 }
 
@@ -28,11 +27,7 @@ pub(crate) fn current() -> Option<Arc<Scope>> {
 
 /// Runs a request's work as that request's.
 pub async fn within<T>(context: &RequestContext, work: impl Future<Output = T>) -> T {
-    let scope = Arc::new(Scope {
-        request_id: context.request_id.clone(),
-        trace_id: context.trace_id().map(str::to_owned),
-        alarm: Alarm::default(),
-    });
+    let scope = Arc::new(Scope { context: context.clone(), alarm: Alarm::default() });
     let mut work = pin!(work);
     poll_fn(|task| {
         let _entered = Entered(CURRENT.replace(Some(Arc::clone(&scope))));
@@ -62,7 +57,7 @@ mod tests {
             let context = RequestContext::of(&HeaderMap::new(), || name.to_owned());
             within(&context, async {
                 for _ in 0..3 {
-                    assert_eq!(current().map(|scope| scope.request_id.clone()).as_deref(), Some(name));
+                    assert_eq!(current().map(|scope| scope.context.request_id.clone()).as_deref(), Some(name));
                     tokio::task::yield_now().await;
                 }
             })
