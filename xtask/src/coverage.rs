@@ -30,11 +30,15 @@ pub(crate) fn coverage(fail_under: u8) -> Result<(), Failure> {
 
 /// The environment says where: without it another folder is cleaned, which is not there.
 fn clean(environment: &[(String, String)]) -> Result<(), Failure> {
-    run(cargo(&["llvm-cov", "clean", "--workspace"]).envs(environment.iter().map(|(name, value)| (name, value))))
+    run_in(environment, cargo(&["llvm-cov", "clean", "--workspace"]))
+}
+
+fn run_in(environment: &[(String, String)], mut command: Command) -> Result<(), Failure> {
+    run(command.envs(environment.iter().map(|(name, value)| (name, value))))
 }
 
 fn measure(environment: &[(String, String)], fail_under: u8) -> Result<(), Failure> {
-    let with = |mut command: Command| run(command.envs(environment.iter().map(|(name, value)| (name, value))));
+    let with = |command| run_in(environment, command);
     announce("tests, instrumented");
     // The scenarios start these programs, so these are instrumented too.
     with(native("build", &["--bins"]))?;

@@ -100,13 +100,13 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
     let bridge = Arc::new(Mutex::new(Vec::new()));
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         println!("{line}");
-        if line.starts_with("Serving ") {
+        if let Some(address) = line.strip_prefix("Serving http://") {
             if options.services {
-                *lock(&bridge) = start_bridge(options)?;
+                *lock(&bridge) = start_bridge(address)?;
                 watch(&bridge);
             }
-            expect_ready(&options.listen);
-            explain(options, simulator.is_some())?;
+            expect_ready(address);
+            explain(address, options.services, simulator.is_some())?;
         }
     }
     lock(&bridge).clear();
@@ -129,15 +129,12 @@ pub(crate) fn simulate(command: &mut Command) -> Result<Running, Failure> {
 }
 
 /// Starts the bridge, and somebody who waits for its results.
-fn start_bridge(options: &Options) -> Result<Vec<Running>, Failure> {
+fn start_bridge(address: &str) -> Result<Vec<Running>, Failure> {
     let url = rabbitmq::url(&services::known()?.rabbitmq);
     let secret = token::secret()?;
     let start = |arguments: &[&str]| {
         let mut command = program(&target().join("release/connectivity-bridge").display().to_string(), arguments);
-        command
-            .env("RABBITMQ_URL", &url)
-            .env("COMPONENTS_URL", format!("http://{}", options.listen))
-            .env("JWT_SECRET", &secret);
+        command.env("RABBITMQ_URL", &url).env("COMPONENTS_URL", format!("http://{address}")).env("JWT_SECRET", &secret);
         // Where they listen is not what is waited for here.
         command.stdout(Stdio::inherit()).spawn().map(Running).map_err(failed("the bridge"))
     };
@@ -145,16 +142,16 @@ fn start_bridge(options: &Options) -> Result<Vec<Running>, Failure> {
 }
 
 /// Asks whether the settings are right and the servers there, so that it is told now and not with the first call.
-fn expect_ready(listen: &str) {
+fn expect_ready(address: &str) {
     let mut answer = String::new();
-    let asked = TcpStream::connect(listen).and_then(|mut stream| {
+    let asked = TcpStream::connect(address).and_then(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(stream, "GET /health/ready HTTP/1.1\r\nhost: {listen}\r\nconnection: close\r\n\r\n")?;
+        write!(stream, "GET /health/ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
         stream.read_to_string(&mut answer)
     });
     if asked.is_err() || !answer.starts_with("HTTP/1.1 200") {
         let body = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
-        eprintln!("xtask: the application runs, but is not ready: {body}\nIts log above says what is wrong.");
+        eprintln!("xtask: the application runs, but is not ready: {body}\nIts log says what is wrong.");
     }
 }
 
@@ -211,9 +208,9 @@ fn check_spin() -> Result<(), Failure> {
     Err(Failure("--spin needs Spin 4.1 or later on PATH; without --spin the local host of this project runs".into()))
 }
 
-fn explain(options: &Options, simulated: bool) -> Result<(), Failure> {
+fn explain(address: &str, services: bool, simulated: bool) -> Result<(), Failure> {
     let token = token::development("affiliation documents", 60)?;
-    let url = format!("http://{}/api/v1/affiliation", options.listen);
+    let url = format!("http://{address}/api/v1/affiliation");
     if simulated {
         announce(
             "The registry is SIMULATED: even ids are nobody's, odd ids are affiliated. --registry-url asks a real one.",
@@ -231,22 +228,21 @@ fn explain(options: &Options, simulated: bool) -> Result<(), Failure> {
     check("already affiliated", bearer, "1128456231");
     check("not a citizen id", bearer, "12");
     check("without a token", "", "1128456232");
-    let documents = format!("http://{}/api/v1/documents", options.listen);
+    let documents = format!("http://{address}/api/v1/documents");
     println!(
         "# is a document authentic?\ncurl -i {documents}/authenticate/ {bearer}-H 'content-type: application/json' -d '{DOCUMENT}'\n"
     );
-    if options.services {
+    if services {
         let url = "$(cargo xtask rabbitmq-url)";
         println!(
             "# the same through RabbitMQ: its result is printed here\necho '{DOCUMENT}' | RABBITMQ_URL={url} target/release/connectivity-bridge publish\n"
         );
     }
-    if !options.services {
+    if !services {
         println!("# the queue (Prefer: respond-async, RabbitMQ) needs the bridge: cargo xtask up --services\n");
     }
     println!(
-        "# an account of its own for a client; its secret is shown once\nCOMPONENTS_URL=http://{} JWT_SECRET={} target/release/connectivity-bridge service-account create NAME --scope affiliation\n",
-        options.listen,
+        "# an account of its own for a client; its secret is shown once\nCOMPONENTS_URL=http://{address} JWT_SECRET={} target/release/connectivity-bridge service-account create NAME --scope affiliation\n",
         token::secret()?
     );
     println!("# what was checked\ncurl -i {bearer}'{url}/history/?citizen_id=1128456232'\n\nCtrl-C ends it.");
