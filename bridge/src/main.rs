@@ -189,7 +189,12 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     // One is there already if a library was faster, and it will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match perform(Arguments::parse().command).await {
+    let command = Arguments::parse().command;
+    if !matches!(command, Command::Run) {
+        // `dlq list | head` ends quietly. `run` must not end because somebody no longer reads its log.
+        sigpipe::reset();
+    }
+    match perform(command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("connectivity-bridge: {error}");

@@ -129,7 +129,7 @@ impl ProblemKind {
             Self::InvalidDocument => "This is not a document request",
             Self::InvalidCitizenId => "This is not a citizen id",
             Self::Unauthenticated => "An access token is needed",
-            Self::InvalidToken => "The access token does not hold",
+            Self::InvalidToken => "The token does not hold",
             Self::InvalidCredentials => "Name and secret do not belong together",
             Self::AccountExists => "The name is taken",
             Self::Forbidden => "The access token is not for this",

@@ -23,7 +23,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// How long a client may take over its request's head.
 const HEAD: Duration = Duration::from_secs(30);
 
-/// Serves until SIGTERM or SIGINT, then finishes what is in work.
+/// Serves until SIGTERM or SIGINT, then finishes what is in work, until a second SIGINT at the latest.
 pub(crate) async fn run(application: Application, options: &Options) -> std::io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
@@ -38,6 +38,10 @@ pub(crate) async fn run(application: Application, options: &Options) -> std::io:
     let connections = GracefulShutdown::new();
     loop {
         tokio::select! {
+            // `up` hands on as SIGTERM what the terminal has sent to both as SIGINT: the SIGINT counts, and not as a second.
+            biased;
+            _ = interrupted.recv() => break,
+            _ = terminated.recv() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, client)) => serve(stream, client, address, &application, &connections),
                 // Out of file descriptors, say: what is open may finish meanwhile.
@@ -46,13 +50,16 @@ pub(crate) async fn run(application: Application, options: &Options) -> std::io:
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
-            _ = terminated.recv() => break,
-            _ = interrupted.recv() => break,
         }
     }
     drop(listener);
-    if tokio::time::timeout(options.grace, connections.shutdown()).await.is_err() {
-        eprintln!("connectivity-host: requests were still in work after the grace time");
+    tokio::select! {
+        () = connections.shutdown() => {}
+        () = tokio::time::sleep(options.grace) => {
+            eprintln!("connectivity-host: requests were still in work after the grace time");
+        }
+        // A second Ctrl-C means now.
+        _ = interrupted.recv() => {}
     }
     Ok(())
 }

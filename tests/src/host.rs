@@ -2,8 +2,10 @@
 
 use crate::logs;
 use crate::servers::root;
-use std::io::{BufRead, BufReader};
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,10 +55,8 @@ impl Host {
     pub fn start_application(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let state = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir(&state).expect("a folder");
-        let mut command = Command::new(root().join("target/release/connectivity-host"));
-        // Compiling takes longer than most scenarios: once for all of them.
-        let shared = root().join("target");
-        command.current_dir(root()).arg("--state-dir").arg(&state).arg("--compiled-dir").arg(shared).args(arguments);
+        let mut command = program();
+        command.current_dir(root()).arg("--state-dir").arg(&state).args(arguments);
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
@@ -68,7 +68,7 @@ impl Host {
         host
     }
 
-    /// Runs a program that says on its first line which address it serves.
+    /// Runs a program that says first which address it serves.
     ///
     /// # Panics
     /// It does not: the message says what it printed.
@@ -79,9 +79,8 @@ impl Host {
         let stderr = child.stderr.take().expect("stderr");
         collect(BufReader::new(stderr), Arc::clone(&log));
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("Serving http://").and_then(|address| address.parse().ok());
+        // Spin begins with an empty line.
+        let address = stdout.by_ref().lines().find_map(|line| line.ok()?.strip_prefix("Serving http://")?.parse().ok());
         collect(stdout, Arc::clone(&log));
         let Some(address) = address else {
             // It has ended: all that it said is there soon.
@@ -126,6 +125,11 @@ impl Host {
 
     /// Kills it: no signal that it could hear.
     pub fn kill(&mut self) {
+        if spin().is_some() {
+            // What serves is a child of the one that was started, and would live on.
+            let group = format!("-{}", self.child.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        }
         // It may have ended already.
         let _ = (self.child.kill(), self.child.wait());
     }
@@ -144,10 +148,44 @@ impl Host {
     /// # Panics
     /// It cannot be asked.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(asked.expect("kill runs").success());
+        self.signal("TERM");
+        self.ended()
+    }
+
+    /// Waits for its end, and tells how it was.
+    ///
+    /// # Panics
+    /// It cannot be waited for.
+    pub fn ended(&mut self) -> std::process::ExitStatus {
         self.child.wait().expect("an end")
     }
+
+    /// Sends it a signal, by its name without SIG.
+    ///
+    /// # Panics
+    /// It cannot be sent.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+}
+
+/// Spin itself is to run the application: this variable names it.
+fn spin() -> Option<OsString> {
+    std::env::var_os("CONNECTIVITY_TEST_SPIN")
+}
+
+/// What runs the application: the local host, or Spin. They have the same options.
+fn program() -> Command {
+    if let Some(spin) = spin() {
+        let mut command = Command::new(spin);
+        command.arg("up").process_group(0);
+        return command;
+    }
+    let mut command = Command::new(root().join("target/release/connectivity-host"));
+    // Compiling takes longer than most scenarios: once for all of them.
+    command.arg("--compiled-dir").arg(root().join("target"));
+    command
 }
 
 fn collect(lines: impl BufRead + Send + 'static, log: Arc<Mutex<Vec<String>>>) {

@@ -83,6 +83,10 @@ async fn bad_messages_are_kept_with_a_reason_and_the_consumer_goes_on() {
         message[field] = value;
         body(&message)
     };
+    let twice = |field: &str| {
+        let message = request("wrong").to_string();
+        message.replacen('{', &format!("{{\"{field}\": 1128456233, "), 1).into_bytes()
+    };
     let cases = [
         (b"not json".to_vec(), "it is not a JSON object"),
         (Vec::new(), "it is not a JSON object"),
@@ -91,7 +95,8 @@ async fn bad_messages_are_kept_with_a_reason_and_the_consumer_goes_on() {
         (without("idCitizen"), "idCitizen is missing"),
         (without("UrlDocument"), "UrlDocument is missing"),
         (without("documentTitle"), "documentTitle is missing"),
-        (with("idCitizen", json!(true)), "idCitizen must be a whole number or a text"),
+        (with("idCitizen", json!(true)), "idCitizen must be a whole number of 6 to 12 digits or a text of them"),
+        (twice("idCitizen"), "one of its fields is there twice"),
         (with("UrlDocument", json!("https://me:secret@host/")), "UrlDocument must be without user and password"),
     ];
     for (bytes, _) in &cases {
@@ -99,7 +104,7 @@ async fn bad_messages_are_kept_with_a_reason_and_the_consumer_goes_on() {
     }
     pipeline.publish(&body(&request("right"))).await;
     assert_eq!(of(&pipeline.results(1).await, "right").len(), 1);
-    until("all are dead letters", async || pipeline.dead_letters().await == 9).await;
+    until("all are dead letters", async || usize::try_from(pipeline.dead_letters().await) == Ok(cases.len())).await;
     let letters = pipeline.broker.take_dead_letters().await.expect("dead letters");
     let found: BTreeSet<_> = letters.iter().map(|letter| letter.headers["x-reason"].as_str()).collect();
     assert_eq!(found, cases.iter().map(|(_, reason)| *reason).collect());

@@ -48,6 +48,8 @@ async fn a_component_whose_settings_are_wrong_makes_the_service_unready_and_its_
         ("affiliated_status", "201", &all[..1]),
         ("jwt_access_minutes", "never", &all[1..2]),
         ("jwt_secret", "too short", &all[..]),
+        // The plugin's, which these two ask.
+        ("registry_timeout_ms", "0", &["affiliation", "documents"]),
     ] {
         let host = Host::start(&[(setting, value)], &[]);
         let answer = Client::default().get(&host.url("/health/ready")).await;

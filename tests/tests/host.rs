@@ -2,8 +2,10 @@
 
 use connectivity_tests::client::Client;
 use connectivity_tests::host::Host;
-use connectivity_tests::simulator::Simulator;
+use connectivity_tests::simulator::{Behaviour, Simulator};
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 struct Scene {
     host: Host,
@@ -100,18 +102,37 @@ async fn the_host_tells_what_it_runs() {
     assert_eq!(scene.ask("/.well-known/spin/info").await, ok(r#"{"name":"probe","version":"0.1.0"}"#));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_work_is_finished_after_sigterm() {
-    let mut scene = Scene::new(&[]).await;
+/// A request that is in work for so long.
+async fn in_work(scene: &Scene, long: Duration) -> JoinHandle<u16> {
     let id = "1000002";
-    scene.simulator.behave(id, connectivity_tests::simulator::Behaviour::Slow(Duration::from_millis(500)));
+    scene.simulator.behave(id, Behaviour::Slow(long));
     let path = format!("/probe/call?{}/apis/validateCitizen/{id}", scene.simulator.url());
     let (client, url) = (scene.client.clone(), scene.host.url(&path));
     let asked = tokio::spawn(async move { client.get(&url).await.status.as_u16() });
     while scene.simulator.calls(id).is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    asked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_work_is_finished_after_sigterm() {
+    let mut scene = Scene::new(&[]).await;
+    let asked = in_work(&scene, Duration::from_millis(500)).await;
     let ended = tokio::task::block_in_place(|| scene.host.terminate());
     assert!(ended.success());
     assert_eq!(asked.await.expect("an answer"), 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_ctrl_c_ends_what_is_in_work() {
+    let mut scene = Scene::new(&["--grace", "60m"]).await;
+    let asked = in_work(&scene, Duration::from_hours(1)).await;
+    scene.host.signal("INT");
+    while TcpStream::connect(scene.host.address()).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    scene.host.signal("INT");
+    assert!(tokio::task::block_in_place(|| scene.host.ended()).success());
+    assert!(asked.await.is_err(), "there was no answer");
 }

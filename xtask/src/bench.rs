@@ -8,12 +8,7 @@ use std::path::PathBuf;
 /// Builds and starts what chaos needs, and lets it loose.
 pub(crate) fn chaos(options: &[&str]) -> Result<(), Failure> {
     build::build()?;
-    let started = services::start()?;
-    let result = unleash(options);
-    if started {
-        services::stop()?;
-    }
-    result
+    services::during(|| unleash(options))
 }
 
 /// Kills what a document passes, while documents pass. Everything is built, and the servers run.
@@ -30,13 +25,10 @@ pub(crate) fn bench(what: &[String]) -> Result<(), Failure> {
     if what.first().is_some_and(|what| what == "guard") {
         bench.env("UNGUARDED_AFFILIATION", unguarded()?);
     }
-    let started = services::start()?;
-    announce("measuring");
-    let result = run(bench.args(what));
-    if started {
-        services::stop()?;
-    }
-    result
+    services::during(|| {
+        announce("measuring");
+        run(bench.args(what))
+    })
 }
 
 /// Builds the affiliation component that looks at tokens alone, in a folder of its own: nothing that is shipped or

@@ -18,11 +18,7 @@ pub(crate) fn coverage(fail_under: u8) -> Result<(), Failure> {
     clean(&environment)?;
     // Before the environment says so: wasm has no profiler.
     build::components()?;
-    let started = services::start()?;
-    let result = measure(&environment, fail_under);
-    if started {
-        services::stop()?;
-    }
+    let result = services::during(|| measure(&environment, fail_under));
     // Nor that it no longer is.
     clean(&environment)?;
     result

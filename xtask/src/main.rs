@@ -33,7 +33,11 @@ enum Task {
     /// Builds the components (adding the wasm target if it is missing) and the local host.
     Build,
     /// Runs the whole suite: formatting, lints, unit tests, and scenarios on the embedded default and on real servers.
-    Test,
+    Test {
+        /// Runs the scenarios alone, on Spin itself (4.1 or later on PATH) in place of the local host.
+        #[arg(long)]
+        spin: bool,
+    },
     /// Writes the API's document, which `components/ops` serves, from what the components say of their routes.
     Schema,
     /// Checks formatting and lints; with `api`, the API's document; with `deploy`, what the system is deployed with.
@@ -94,7 +98,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Up(options) => up::up(&options),
         Task::Build => build::build(),
-        Task::Test => test::test(),
+        Task::Test { spin: false } => test::test(),
+        Task::Test { spin: true } => test::on_spin(),
         Task::Schema => api::write(),
         Task::Lint { part: None } => lint::lint(),
         Task::Lint { part: Some(part) } => lint::part(&part),
@@ -106,9 +111,14 @@ fn main() -> ExitCode {
         Task::Services { action } => services::act(&action),
         Task::Migrate { database_url } => migrate(&database_url),
         Task::RabbitmqUrl => {
+            sigpipe::reset();
             services::known().map(|services| println!("{}", services::rabbitmq::url(&services.rabbitmq)))
         }
-        Task::Token { scope, minutes } => token::development(&scope, minutes).map(|token| println!("{token}")),
+        Task::Token { scope, minutes } => {
+            // Whoever reads it may read no more than one line.
+            sigpipe::reset();
+            token::development(&scope, minutes).map(|token| println!("{token}"))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,9 +20,9 @@ pub(crate) fn root() -> PathBuf {
     xtask.parent().map_or_else(|| xtask.clone(), PathBuf::from)
 }
 
-/// Where cargo puts what it builds.
+/// Where everything is built, whatever the user's cargo is told: spin.toml and the tests name this folder.
 pub(crate) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    root().join("target")
 }
 
 /// A program to be run at the root.
@@ -38,6 +38,7 @@ pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
 /// built again each time cargo is called by hand and by this program in turn.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments);
+    command.env("CARGO_TARGET_DIR", target());
     for (name, _) in std::env::vars_os() {
         let about_us =
             name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));

@@ -110,6 +110,16 @@ pub(crate) fn known() -> Result<Services, Failure> {
     serde_json::from_str(&text).map_err(failed("services.json"))
 }
 
+/// Does something while the servers run. They go on if they ran before.
+pub(crate) fn during<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    let started = start()?;
+    let result = work();
+    if started {
+        stop()?;
+    }
+    result
+}
+
 /// Starts the servers that do not answer, and tells whether there were any.
 pub(crate) fn start() -> Result<bool, Failure> {
     let before = known().ok();

@@ -2,8 +2,8 @@
 
 use crate::build::native;
 use crate::debian::{self, there};
-use crate::run::{Failure, announce, cargo, failed, target};
-use crate::{api, bench, build, deploy, lint, services};
+use crate::run::{Failure, announce, cargo, failed, root, target};
+use crate::{api, bench, build, deploy, lint, services, up};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
@@ -18,18 +18,42 @@ pub(crate) fn test() -> Result<(), Failure> {
     check_sizes()?;
     api::check()?;
     prometheus()?;
-    let started = services::start()?;
-    announce("tests");
-    let result = count_tests(native("test", &["--no-fail-fast"])).and_then(|(passed, failures)| {
+    close(services::during(|| {
+        announce("tests");
+        let (passed, failures) = count_tests(native("test", &["--no-fail-fast"]))?;
         let (own, own_failures) = count_tests(cargo(&["test", "--release", "-p", "xtask"]))?;
         // Last: it kills the servers that the others use.
         bench::unleash(&["--requests", "300", "--rounds", "1"])?;
         Ok((passed + own, failures + own_failures))
-    });
-    if started {
-        services::stop()?;
+    })?)
+}
+
+/// Runs the scenarios on Spin, which is what the application is for.
+pub(crate) fn on_spin() -> Result<(), Failure> {
+    up::check_spin()?;
+    build::build()?;
+    prometheus()?;
+    let mut scenarios = native("test", &["--no-fail-fast"]);
+    scenarios.env("CONNECTIVITY_TEST_SPIN", "spin");
+    for name in scenarios_for_spin()? {
+        scenarios.args(["--test", &name]);
     }
-    let (passed, failures) = result?;
+    close(services::during(|| {
+        announce("scenarios, on Spin");
+        count_tests(scenarios)
+    })?)
+}
+
+/// All but those of the local host itself.
+fn scenarios_for_spin() -> Result<Vec<String>, Failure> {
+    let folder = root().join("tests/tests");
+    let files = std::fs::read_dir(&folder).map_err(failed(folder.display().to_string()))?;
+    let names = files.flatten().filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned()));
+    Ok(names.filter(|name| name != "host").collect())
+}
+
+/// The closing line.
+fn close((passed, failures): (u64, u64)) -> Result<(), Failure> {
     println!("{passed} passed, {failures} failed");
     if failures == 0 && passed > 0 { Ok(()) } else { Err(Failure("the suite failed".into())) }
 }

@@ -197,7 +197,8 @@ fn use_services(command: &mut Command) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_spin() -> Result<(), Failure> {
+/// Is Spin there, and new enough?
+pub(crate) fn check_spin() -> Result<(), Failure> {
     let output = Command::new("spin").arg("--version").current_dir(root()).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     let numbers = text.split_whitespace().nth(1).unwrap_or_default();

@@ -5,8 +5,9 @@ use crate::settings::Settings;
 use crate::store::{Memory, Store};
 use connectivity_kit::guard::Guard;
 use connectivity_kit::instance::{self, Base, Same};
-use connectivity_kit::registry::Plugin;
+use connectivity_kit::registry::{self, Plugin};
 use connectivity_kit::runtime;
+use connectivity_kit::settings::Invalid;
 use connectivity_kit::token::Verifier;
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +15,14 @@ static INSTANCE: OnceLock<Same> = OnceLock::new();
 
 /// The instance, made at its first request; none as long as its settings are wrong.
 pub(crate) async fn get() -> Option<&'static Same> {
-    instance::get(&INSTANCE, Settings::of_host(), make).await
+    instance::get(&INSTANCE, settings(), make).await
+}
+
+/// The component's own, once those of the plugin are right too: what cannot be asked shall be known before it is needed.
+async fn settings() -> Result<Settings, Invalid> {
+    let settings = Settings::of_host().await?;
+    registry::expect_citizens().await?;
+    Ok(settings)
 }
 
 fn make(settings: Settings) -> Same {

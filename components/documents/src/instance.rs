@@ -5,15 +5,23 @@ use crate::services::Services;
 use crate::settings::Settings;
 use crate::store::Store;
 use connectivity_kit::instance::{self, Base, Same};
-use connectivity_kit::registry::Plugin;
+use connectivity_kit::registry::{self, Plugin};
 use connectivity_kit::runtime;
+use connectivity_kit::settings::Invalid;
 use std::sync::{Arc, OnceLock};
 
 static INSTANCE: OnceLock<Same> = OnceLock::new();
 
 /// The instance, made at its first request; none as long as its settings are wrong.
 pub(crate) async fn get() -> Option<&'static Same> {
-    instance::get(&INSTANCE, Settings::of_host(), make).await
+    instance::get(&INSTANCE, settings(), make).await
+}
+
+/// The component's own, once those of the plugin are right too: what cannot be asked shall be known before it is needed.
+async fn settings() -> Result<Settings, Invalid> {
+    let settings = Settings::of_host().await?;
+    registry::expect_documents().await?;
+    Ok(settings)
 }
 
 fn make(settings: Settings) -> Same {

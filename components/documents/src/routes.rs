@@ -185,7 +185,9 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
     }
 
     async fn find(&self, id: &str) -> Result<Response, Problem> {
-        let found = self.store.find(id).await.map_err(|StoreError| Problem::storage_unavailable())?;
+        // Ids are written in lower case and read in either (RFC 9562 section 4).
+        let found =
+            self.store.find(&id.to_ascii_lowercase()).await.map_err(|StoreError| Problem::storage_unavailable())?;
         let none = || Problem::new(ProblemKind::NotFound, "there is no authentication with this id");
         Ok(wire::record(&found.ok_or_else(none)?))
     }

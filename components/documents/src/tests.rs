@@ -134,6 +134,7 @@ async fn a_document_is_authenticated_recorded_and_shown() {
     assert_eq!(record["external_api_response"], "El documento ha sido autenticado");
     let id = record["id"].as_str().expect("an id");
     assert_eq!(body(&given.get(&format!("/api/v1/documents/{id}/")).await), record);
+    assert_eq!(body(&given.get(&format!("/api/v1/documents/{}/", id.to_uppercase())).await), record);
     let page = body(&given.get("/api/v1/documents/history/?id_citizen=1128456232").await);
     assert_eq!((&page["count"], &page["results"][0]), (&json!(1), &record));
     for nobody in ["nobody", "%FF", "a%2Fb", "%00"] {

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::document::{
-    DocumentRecord, DocumentRequest, DocumentStatus, MessageId, RequestError, Submission,
+    DocumentRecord, DocumentRequest, DocumentStatus, Fields, MessageId, RequestError, Submission,
 };
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
@@ -15,7 +15,7 @@ use connectivity_kit::request::object;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The query of the history.
 #[derive(Deserialize)]
@@ -108,7 +108,7 @@ pub(crate) struct Delivery {
 #[derive(Deserialize)]
 struct RawDelivery {
     message_id: String,
-    message: Map<String, Value>,
+    message: Fields,
     last: bool,
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn read_delivery(headers: &HeaderMap, body: &[u8]) -> Result<Delivery
     let RawDelivery { message_id, message, last } = read(headers, body)?;
     let wrong = || Problem::new(ProblemKind::InvalidRequest, "message_id is none").field("message_id");
     let message_id = MessageId::known(&message_id).ok_or_else(wrong)?;
-    let request = Submission::of(&message).map_err(|error| invalid(&error))?.request;
+    let request = Submission::of(message).map_err(|error| invalid(&error))?.request;
     Ok(Delivery { message_id, request, last })
 }
 
@@ -150,6 +150,7 @@ fn invalid(error: &RequestError) -> Problem {
     match error {
         RequestError::Field { field, .. } => Problem::new(ProblemKind::InvalidDocument, error.to_string()).field(field),
         RequestError::TooLong => Problem::new(ProblemKind::PayloadTooLarge, error.to_string()),
+        RequestError::Repeated => Problem::new(ProblemKind::InvalidRequest, error.to_string()),
         RequestError::NotUtf8 | RequestError::NotAnObject => {
             let detail = "the body must be a JSON object with idCitizen, UrlDocument and documentTitle";
             Problem::new(ProblemKind::InvalidRequest, detail)

@@ -90,6 +90,11 @@ pub(crate) async fn authenticate(citizen_id: &str, url: &str, title: &str, trace
     ask(Question { method: Method::PUT, path: "/apis/authenticateDocument".into(), body: Some(body) }, trace).await
 }
 
+/// Are the settings right? The log says what is wrong with them.
+pub(crate) async fn is_configured() -> bool {
+    instance().await.is_some()
+}
+
 /// Settings and breaker of this instance. No request's data.
 struct Instance {
     settings: Settings,

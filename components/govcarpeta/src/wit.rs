@@ -29,6 +29,10 @@ use connectivity_domain::verdict::{Cause, Evidence};
 struct Plugin;
 
 impl citizens::Guest for Plugin {
+    async fn configured() -> bool {
+        call::is_configured().await
+    }
+
     async fn check(citizen_id: String, context: Context) -> Result<citizens::Affiliation, Error> {
         match call::check(&citizen_id, &trace(context)).await {
             Outcome::Final(CitizenAnswer::None(evidence)) => Ok(citizens::Affiliation::None(wit(evidence))),
@@ -47,6 +51,10 @@ impl citizens::Guest for Plugin {
 }
 
 impl documents::Guest for Plugin {
+    async fn configured() -> bool {
+        call::is_configured().await
+    }
+
     async fn authenticate(document: documents::Document, context: Context) -> Result<documents::Authenticity, Error> {
         let documents::Document { citizen_id, url, title } = document;
         match call::authenticate(&citizen_id, &url, &title, &trace(context)).await {

@@ -20,6 +20,7 @@ mod bindings {
 
 use crate::metrics;
 use crate::request::RequestContext;
+use crate::settings::Invalid;
 use bindings::connectivity::registry::types::{Cause as WitCause, Context, Error, Evidence as WitEvidence};
 use bindings::connectivity::registry::{citizens, documents};
 use connectivity_domain::check::{Affiliation, Registry};
@@ -34,6 +35,21 @@ use std::time::{Duration, Instant};
 pub struct Plugin {
     traceparent: Option<String>,
     tracestate: Option<String>,
+}
+
+/// Are the settings of the plugin right which is asked about citizens?
+pub async fn expect_citizens() -> Result<(), Invalid> {
+    configured(citizens::configured().await)
+}
+
+/// Are the settings of the plugin right which is asked about documents?
+pub async fn expect_documents() -> Result<(), Invalid> {
+    configured(documents::configured().await)
+}
+
+fn configured(is_configured: bool) -> Result<(), Invalid> {
+    let problem = || Invalid(vec!["the settings of the registry plugin are wrong: it says which".into()]);
+    if is_configured { Ok(()) } else { Err(problem()) }
 }
 
 impl Plugin {

@@ -1,7 +1,8 @@
 //! What is asked: a document, whose it is, and under which message.
 
 use crate::citizen::CitizenId;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 use std::fmt;
 
 /// Longest message that is read, in bytes. The longest one that is valid stays under 20 KiB.
@@ -54,6 +55,24 @@ pub struct Submission {
     pub request: DocumentRequest,
 }
 
+/// A request as it is written: known fields, of any kind. A field that is there twice is an error, for whoever reads the
+/// first one and whoever reads the last would see two requests (RFC 8259 section 4).
+#[derive(Deserialize)]
+pub struct Fields {
+    #[serde(rename = "messageId")]
+    message_id: Option<Value>,
+    #[serde(rename = "documentId")]
+    document_id: Option<Value>,
+    #[serde(rename = "idCitizen")]
+    citizen: Option<Value>,
+    #[serde(rename = "UrlDocument")]
+    url: Option<Value>,
+    #[serde(rename = "urlDocument")]
+    other_url: Option<Value>,
+    #[serde(rename = "documentTitle")]
+    title: Option<Value>,
+}
+
 /// Why something is no request. The messages say what to change and repeat nothing of what came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -66,6 +85,9 @@ pub enum RequestError {
     /// Not JSON, or an array, a text, a number.
     #[error("it is not a JSON object")]
     NotAnObject,
+    /// Which of them was meant?
+    #[error("one of its fields is there twice")]
+    Repeated,
     /// A field is missing or wrong.
     #[error("{field} {what}")]
     Field {
@@ -168,46 +190,51 @@ impl Submission {
             return Err(RequestError::TooLong);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| RequestError::NotUtf8)?;
-        match serde_json::from_str(text) {
-            Ok(Value::Object(object)) => Self::of(&object),
-            Ok(_) | Err(_) => Err(RequestError::NotAnObject),
+        if !text.trim_start().starts_with('{') {
+            return Err(RequestError::NotAnObject);
+        }
+        match serde_json::from_str::<Fields>(text) {
+            Ok(fields) => Self::of(fields),
+            // The fields may be of any kind: nothing else can be wrong with what is JSON.
+            Err(error) if error.is_data() => Err(RequestError::Repeated),
+            Err(_) => Err(RequestError::NotAnObject),
         }
     }
 
     /// Reads the fields of a request.
-    pub fn of(object: &Map<String, Value>) -> Result<Self, RequestError> {
-        let citizen = match object.get("idCitizen") {
+    pub fn of(fields: Fields) -> Result<Self, RequestError> {
+        let citizen = match fields.citizen {
             Some(Value::Number(number)) if number.is_u64() => number.to_string(),
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Null) | None => return Err(wrong("idCitizen", "is missing")),
-            Some(_) => return Err(wrong("idCitizen", "must be a whole number or a text")),
+            Some(Value::String(text)) => text,
+            None => return Err(wrong("idCitizen", "is missing")),
+            Some(_) => return Err(wrong("idCitizen", "must be a whole number of 6 to 12 digits or a text of them")),
         };
         let citizen = CitizenId::parse(&citizen).map_err(|error| wrong("idCitizen", error.to_string()))?;
-        let (url_field, url) = match object.get("UrlDocument") {
+        let (url_field, url) = match fields.url {
             Some(url) => ("UrlDocument", Some(url)),
-            None => ("UrlDocument", object.get("urlDocument")),
+            None => ("UrlDocument", fields.other_url),
         };
-        let url = DocumentUrl::parse(text(url_field, url)?).map_err(|what| wrong(url_field, what))?;
-        let title = bounded("documentTitle", text("documentTitle", object.get("documentTitle"))?.trim())?;
-        let document_id = match object.get("documentId") {
-            None | Some(Value::Null) => None,
+        let url = DocumentUrl::parse(&text(url_field, url)?).map_err(|what| wrong(url_field, what))?;
+        let title = bounded("documentTitle", text("documentTitle", fields.title)?.trim())?;
+        let document_id = match fields.document_id {
+            None => None,
             Some(Value::Number(number)) => Some(number.to_string()),
-            Some(Value::String(text)) => Some(bounded("documentId", text)?),
+            Some(Value::String(text)) => Some(bounded("documentId", &text)?),
             Some(_) => return Err(wrong("documentId", "must be a text or a number")),
         };
-        let message_id = match object.get("messageId") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(MessageId::parse(text).map_err(|what| wrong("messageId", what))?),
+        let message_id = match fields.message_id {
+            None => None,
+            Some(Value::String(text)) => Some(MessageId::parse(&text).map_err(|what| wrong("messageId", what))?),
             Some(_) => return Err(wrong("messageId", "must be a text")),
         };
         Ok(Self { message_id, request: DocumentRequest { citizen, url, title, document_id } })
     }
 }
 
-fn text<'a>(field: &'static str, value: Option<&'a Value>) -> Result<&'a str, RequestError> {
+fn text(field: &'static str, value: Option<Value>) -> Result<String, RequestError> {
     match value {
         Some(Value::String(text)) => Ok(text),
-        None | Some(Value::Null) => Err(wrong(field, "is missing")),
+        None => Err(wrong(field, "is missing")),
         Some(_) => Err(wrong(field, "must be a text")),
     }
 }
