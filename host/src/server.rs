@@ -148,12 +148,10 @@ fn prepare(
     };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     *request.uri_mut() = Uri::builder().scheme("http").authority(authority).path_and_query(path).build().ok()?;
-    for name in ["spin-matched-route", "spin-client-addr"] {
-        request.headers_mut().remove(name);
-    }
     request.headers_mut().remove(http::header::HOST);
-    request.headers_mut().insert("spin-matched-route", HeaderValue::from_str(route).ok()?);
-    request.headers_mut().insert("spin-client-addr", HeaderValue::from_str(&client.to_string()).ok()?);
+    // As Spin does it: after those of the same name that the caller sent, not in their place.
+    request.headers_mut().append("spin-matched-route", HeaderValue::from_str(route).ok()?);
+    request.headers_mut().append("spin-client-addr", HeaderValue::from_str(&client.to_string()).ok()?);
     Some(request)
 }
 

@@ -8,7 +8,6 @@ use connectivity_tests::client::{check_request, claims, now, sign, token};
 use connectivity_tests::host::SECRET;
 use connectivity_tests::pipeline::until;
 use connectivity_tests::servers::Servers;
-use connectivity_tests::simulator::Behaviour;
 use http::header;
 use http_body_util::Full;
 use jsonwebtoken::Algorithm;
@@ -153,21 +152,6 @@ async fn wrong_settings_are_told_by_name_and_answered_as_not_ready() {
     until("the log names both", async || scene.host.log().iter().any(told)).await;
     let log = scene.host.log().join("\n");
     assert!(!log.contains("too-short"), "{log}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_work_is_finished_before_the_host_stops() {
-    let mut scene = Scene::new(On::Embedded, &[("registry_timeout_ms", "5000")]).await;
-    // Two tries fail and are repeated: the check takes a while.
-    scene.simulator.behave("5000002", Behaviour::FailFirst { times: 2, status: 503 });
-    let (client, url) = (scene.client.clone(), scene.host.url(CHECK));
-    let check = tokio::spawn(async move { client.check(&url, "5000002").await.status.as_u16() });
-    while scene.simulator.calls("5000002").is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let ended = tokio::task::block_in_place(|| scene.host.terminate());
-    assert_eq!(check.await.expect("an answer"), 200);
-    assert!(ended.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

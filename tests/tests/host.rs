@@ -1,5 +1,7 @@
 //! The local host: what a component may do on it, and what it may not.
 
+use connectivity_tests::access::On;
+use connectivity_tests::check::{self, CHECK};
 use connectivity_tests::client::Client;
 use connectivity_tests::host::Host;
 use connectivity_tests::simulator::{Behaviour, Simulator};
@@ -122,6 +124,21 @@ async fn what_is_in_work_is_finished_after_sigterm() {
     let ended = tokio::task::block_in_place(|| scene.host.terminate());
     assert!(ended.success());
     assert_eq!(asked.await.expect("an answer"), 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_is_finished_after_sigterm_with_all_its_tries() {
+    let mut scene = check::Scene::new(On::Embedded, &[("registry_timeout_ms", "5000")]).await;
+    // Two tries fail and are repeated: the check takes a while.
+    scene.simulator.behave("5000002", Behaviour::FailFirst { times: 2, status: 503 });
+    let (client, url) = (scene.client.clone(), scene.host.url(CHECK));
+    let check = tokio::spawn(async move { client.check(&url, "5000002").await.status.as_u16() });
+    while scene.simulator.calls("5000002").is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let ended = tokio::task::block_in_place(|| scene.host.terminate());
+    assert_eq!(check.await.expect("an answer"), 200);
+    assert!(ended.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

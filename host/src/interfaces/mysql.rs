@@ -65,7 +65,8 @@ impl<T> HostConnectionWithStore<T> for HostData {
         let mut connection = connection.lock().await;
         let (columns, rows) = match select(&mut connection, statement, parameters).await {
             Ok(selected) => selected,
-            Err(error) => return Ok(Err(failed(&error))),
+            // Spin 4.1 loses why a query failed, whatever it was.
+            Err(_) => return Ok(Err(Error::Other("async error: channel closed".into()))),
         };
         accessor.with(|mut access| {
             let rows = StreamReader::new(&mut access, Rows(Some(rows)))?;

@@ -44,7 +44,9 @@ pub(crate) async fn database() -> Result<String, String> {
     report.expect("a key is taken once", &again, &Err(DatabaseError::Duplicate));
     let none = database.run(SELECT, vec![text("nobody")]).await;
     report.expect("no row is no error", &none, &Ok(Vec::new()));
-    let refused = database.run(Sql::same("SELECT nothing FROM nowhere"), Vec::new()).await;
+    let failed = database.run(Sql::same("SELECT nothing FROM nowhere"), Vec::new()).await;
+    report.expect("a wrong question has no answer", &failed.is_err(), &true);
+    let refused = database.run(Sql::same("UPDATE nowhere SET nothing = 1"), Vec::new()).await;
     report.expect("a wrong statement is refused", &matches!(refused, Err(DatabaseError::Refused(_))), &true);
     let after = database.run(SELECT, vec![text(&id)]).await.map(|rows| rows.len());
     report.expect("and the next one works", &after, &Ok(1));

@@ -26,11 +26,12 @@ impl Networks {
 
     /// The address that a request comes from.
     ///
-    /// The host says in `spin-client-addr` who its peer is, and takes that header away from callers. Only if the peer
-    /// is trusted, `X-Forwarded-For` is read, from its end: each proxy adds whom it heard from, so the last address
+    /// The host says in the last `spin-client-addr` who its peer is. It adds it to what the caller sent, so those before
+    /// it are the caller's own invention (seen on Spin 4.1). Only if the peer is trusted, `X-Forwarded-For` is read, from its end: each proxy adds whom it heard from, so the last address
     /// that is not a trusted proxy's is the client, and what stands before it is the client's own invention.
     pub fn client(&self, headers: &HeaderMap) -> Option<IpAddr> {
-        let mut client = headers.get("spin-client-addr").and_then(|value| address(value.to_str().ok()?))?;
+        let peer = headers.get_all("spin-client-addr").iter().next_back();
+        let mut client = peer.and_then(|value| address(value.to_str().ok()?))?;
         for value in headers.get_all("x-forwarded-for").iter().rev() {
             for hop in value.to_str().unwrap_or_default().rsplit(',') {
                 if !self.contain(client) {
@@ -128,6 +129,16 @@ mod tests {
             assert_eq!(client(trusted, peer, forwarded).as_deref(), Some(expected), "{trusted} {peer} {forwarded:?}");
         }
         assert_eq!(client(nets, "nobody", &["198.51.100.9"]), None);
+        let mut claimed = HeaderMap::new();
+        for value in ["203.0.113.66:1", "10.1.2.3:1", "192.0.2.1:5000"] {
+            claimed.append("spin-client-addr", HeaderValue::from_static(value));
+        }
+        let found = Networks::parse(nets).expect("networks").client(&claimed);
+        assert_eq!(
+            found.map(|address| address.to_string()).as_deref(),
+            Some("192.0.2.1"),
+            "the host's word is the last"
+        );
         assert_eq!(Networks::default().client(&HeaderMap::new()), None);
     }
 
