@@ -63,10 +63,9 @@ impl<T> HostConnectionWithStore<T> for HostData {
     ) -> Answer<Rowset> {
         let connection = held(accessor, &it)?;
         let mut connection = connection.lock().await;
-        let (columns, rows) = match select(&mut connection, statement, parameters).await {
-            Ok(selected) => selected,
+        let Ok((columns, rows)) = select(&mut connection, statement, parameters).await else {
             // Spin 4.1 loses why a query failed, whatever it was.
-            Err(_) => return Ok(Err(Error::Other("async error: channel closed".into()))),
+            return Ok(Err(Error::Other("async error: channel closed".into())));
         };
         accessor.with(|mut access| {
             let rows = StreamReader::new(&mut access, Rows(Some(rows)))?;
