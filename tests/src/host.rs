@@ -2,10 +2,9 @@
 
 use crate::logs;
 use crate::servers::root;
-use std::ffi::OsString;
+use crate::spin;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -95,9 +94,9 @@ impl Host {
         self.address
     }
 
-    /// Its process.
+    /// The process that serves.
     pub fn process(&self) -> u32 {
-        self.child.id()
+        spin::serving(self.child.id())
     }
 
     /// The address of a path.
@@ -125,11 +124,7 @@ impl Host {
 
     /// Kills it: no signal that it could hear.
     pub fn kill(&mut self) {
-        if spin().is_some() {
-            // What serves is a child of the one that was started, and would live on.
-            let group = format!("-{}", self.child.id());
-            let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
-        }
+        spin::kill_group(self.child.id());
         // It may have ended already.
         let _ = (self.child.kill(), self.child.wait());
     }
@@ -170,22 +165,14 @@ impl Host {
     }
 }
 
-/// Spin itself is to run the application: this variable names it.
-fn spin() -> Option<OsString> {
-    std::env::var_os("CONNECTIVITY_TEST_SPIN")
-}
-
 /// What runs the application: the local host, or Spin. They have the same options.
 fn program() -> Command {
-    if let Some(spin) = spin() {
-        let mut command = Command::new(spin);
-        command.arg("up").process_group(0);
-        return command;
-    }
-    let mut command = Command::new(root().join("target/release/connectivity-host"));
-    // Compiling takes longer than most scenarios: once for all of them.
-    command.arg("--compiled-dir").arg(root().join("target"));
-    command
+    spin::up().unwrap_or_else(|| {
+        let mut command = Command::new(root().join("target/release/connectivity-host"));
+        // Compiling takes longer than most scenarios: once for all of them.
+        command.arg("--compiled-dir").arg(root().join("target"));
+        command
+    })
 }
 
 fn collect(lines: impl BufRead + Send + 'static, log: Arc<Mutex<Vec<String>>>) {

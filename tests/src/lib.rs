@@ -14,3 +14,4 @@ pub mod prometheus;
 pub mod proxy;
 pub mod servers;
 pub mod simulator;
+mod spin;

@@ -1,14 +1,19 @@
 //! The application on this machine, from one command.
 
-use crate::run::{Failure, announce, block_on, failed, program, root, target};
+mod explain;
+mod running;
+
+pub(crate) use running::Running;
+
+use crate::run::{Failure, block_on, failed, program, root, target};
 use crate::services::{self, mariadb, rabbitmq};
 use crate::{build, token};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use explain::{expect_ready, explain};
+use running::end_with_us;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -37,37 +42,6 @@ pub(crate) const INSTANCES: [&str; 6] = [
     "--idle-instance-timeout",
     "30s",
 ];
-
-/// A request to authenticate a document.
-const DOCUMENT: &str =
-    r#"{"idCitizen": 1128456232, "UrlDocument": "https://bucket.example/diploma.pdf", "documentTitle": "Diploma"}"#;
-
-/// Ends its process with it.
-pub(crate) struct Running(pub(crate) Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already, by the same Ctrl-C.
-        let _ = (self.0.kill(), self.0.wait());
-    }
-}
-
-/// Has the application end when this program is asked to, however that is asked. It finishes what is in work; then this
-/// program's loop over its output ends, and with it everything else that was started.
-fn end_with_us(application: &Child) {
-    let process = application.id().to_string();
-    std::thread::spawn(move || {
-        let asked = block_on(async {
-            let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            std::io::Result::Ok(())
-        });
-        if matches!(asked, Ok(Ok(()))) {
-            // It may have ended already.
-            let _ = Command::new("kill").args(["-TERM", &process]).status();
-        }
-    });
-}
 
 pub(crate) fn up(options: &Options) -> Result<(), Failure> {
     if options.spin {
@@ -141,20 +115,6 @@ fn start_bridge(address: &str) -> Result<Vec<Running>, Failure> {
     Ok(vec![start(&["results"])?, start(&["run"])?])
 }
 
-/// Asks whether the settings are right and the servers there, so that it is told now and not with the first call.
-fn expect_ready(address: &str) {
-    let mut answer = String::new();
-    let asked = TcpStream::connect(address).and_then(|mut stream| {
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(stream, "GET /health/ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-        stream.read_to_string(&mut answer)
-    });
-    if asked.is_err() || !answer.starts_with("HTTP/1.1 200") {
-        let body = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
-        eprintln!("xtask: the application runs, but is not ready: {body}\nIts log says what is wrong.");
-    }
-}
-
 fn lock(bridge: &Mutex<Vec<Running>>) -> MutexGuard<'_, Vec<Running>> {
     bridge.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -207,45 +167,4 @@ pub(crate) fn check_spin() -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure("--spin needs Spin 4.1 or later on PATH; without --spin the local host of this project runs".into()))
-}
-
-fn explain(address: &str, services: bool, simulated: bool) -> Result<(), Failure> {
-    let token = token::development("affiliation documents", 60)?;
-    let url = format!("http://{address}/api/v1/affiliation");
-    if simulated {
-        announce(
-            "The registry is SIMULATED: even ids are nobody's, odd ids are affiliated. --registry-url asks a real one.",
-        );
-    }
-    println!("\nA secret for development signs the tokens: {}", token::secret()?);
-    println!("A token for the next hour (another: cargo xtask token):\n\n  TOKEN={token}\n");
-    let check = |what: &str, header: &str, id: &str| {
-        println!(
-            "# {what}\ncurl -i {url}/check/ {header}-H 'content-type: application/json' -d '{{\"citizen_id\": \"{id}\"}}'\n"
-        );
-    };
-    let bearer = "-H \"authorization: Bearer $TOKEN\" ";
-    check("eligible", bearer, "1128456232");
-    check("already affiliated", bearer, "1128456231");
-    check("not a citizen id", bearer, "12");
-    check("without a token", "", "1128456232");
-    let documents = format!("http://{address}/api/v1/documents");
-    println!(
-        "# is a document authentic?\ncurl -i {documents}/authenticate/ {bearer}-H 'content-type: application/json' -d '{DOCUMENT}'\n"
-    );
-    if services {
-        let url = "$(cargo xtask rabbitmq-url)";
-        println!(
-            "# the same through RabbitMQ: its result is printed here\necho '{DOCUMENT}' | RABBITMQ_URL={url} target/release/connectivity-bridge publish\n"
-        );
-    }
-    if !services {
-        println!("# the queue (Prefer: respond-async, RabbitMQ) needs the bridge: cargo xtask up --services\n");
-    }
-    println!(
-        "# an account of its own for a client; its secret is shown once\nCOMPONENTS_URL=http://{address} JWT_SECRET={} target/release/connectivity-bridge service-account create NAME --scope affiliation\n",
-        token::secret()?
-    );
-    println!("# what was checked\ncurl -i {bearer}'{url}/history/?citizen_id=1128456232'\n\nCtrl-C ends it.");
-    Ok(())
 }
