@@ -11,8 +11,9 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libcap2-bin \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 65532 --create-home spin \
-    # The operator names this file to Spin even where there is none to mount.
-    && touch /runtime-config.toml
+    # The operator names this file to Spin even where there is none to mount. What components log goes to the container's
+    # output: a second copy in files would only grow.
+    && echo 'log_dir = ""' > /runtime-config.toml
 COPY --from=upstream /usr/local/bin/spin /usr/local/bin/spin
 # SpinKube has it listen on port 80, which not every container runtime lets an ordinary user do.
 RUN setcap cap_net_bind_service=+ep /usr/local/bin/spin
@@ -39,4 +40,6 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM spin AS application
 COPY --from=build /application /application
 EXPOSE 3000
-CMD ["up", "--from", "/application/spin.toml", "--listen", "0.0.0.0:3000"]
+# State where the user may write: Spin makes the folder, whether the application needs it or not.
+CMD ["up", "--from", "/application/spin.toml", "--listen", "0.0.0.0:3000", \
+    "--runtime-config-file", "/runtime-config.toml", "--state-dir", "/home/spin/state"]
