@@ -37,11 +37,6 @@ impl Limits {
             max_busy: options.max_busy,
         }
     }
-
-    /// The limit on busy components in epochs of that length, at least one whole.
-    pub(crate) fn busy_epochs(self, epoch: Duration) -> u64 {
-        u64::try_from(self.max_busy.as_millis() / epoch.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-    }
 }
 
 /// Everything that runs.

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use wasmtime::component::{Component, GuestTaskId, Linker, ResourceTable};
-use wasmtime::{Cache, CacheConfig, Config, Engine, Result, Store, StoreContextMut};
+use wasmtime::{Cache, CacheConfig, Config, Engine, Result, Store, StoreContextMut, Trap, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
@@ -21,8 +21,11 @@ use wasmtime_wasi_http::handler::{
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-/// How often the epoch advances: the grain of the limit on busy components.
-const EPOCH: Duration = Duration::from_millis(100);
+/// How often the epoch advances: how often a component that computes is looked at.
+const EPOCH: Duration = Duration::from_millis(20);
+
+/// A component that was not seen computing for so long has paused: it waited for something.
+const PAUSE: Duration = Duration::from_millis(60);
 
 /// How long an instance may go on after a request of its took too long.
 const AFTERMATH: Duration = Duration::from_secs(1);
@@ -45,6 +48,28 @@ pub(crate) struct State {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: OutboundHttp,
+    busy: Busy,
+}
+
+/// How long an instance has been computing. It is looked at in each epoch in which it computes.
+struct Busy {
+    since: Instant,
+    seen: Instant,
+}
+
+impl Busy {
+    fn new(now: Instant) -> Self {
+        Self { since: now, seen: now }
+    }
+
+    /// It is computing now: for how long without a pause?
+    fn seen(&mut self, now: Instant) -> Duration {
+        if now.duration_since(self.seen) > PAUSE {
+            self.since = now;
+        }
+        self.seen = now;
+        now.duration_since(self.since)
+    }
 }
 
 impl WasiView for State {
@@ -110,11 +135,15 @@ impl HandlerState for Instances {
             wasi: WasiCtx::builder().inherit_stdout().inherit_stderr().build(),
             http: WasiHttpCtx::new(),
             outbound: self.grant.http.clone(),
+            busy: Busy::new(Instant::now()),
         };
         let mut store = Store::new(&self.engine, state);
-        let busy = self.limits.busy_epochs(EPOCH);
-        store.set_epoch_deadline(busy);
-        store.epoch_deadline_trap();
+        let most = self.limits.max_busy;
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |mut store| {
+            let is_busy = store.data_mut().busy.seen(Instant::now()) > most;
+            if is_busy { Err(Trap::Interrupt.into()) } else { Ok(UpdateDeadline::Continue(1)) }
+        });
         let Proxy::P3(service) = self.pre.instantiate_async(&mut store).await?;
         let expiration = Expiration { limits: self.limits, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)) };
         let state = Reuse { limits: self.limits, id: self.grant.id.clone() };
@@ -170,7 +199,8 @@ impl WorkerState for Reuse {
         (): (),
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
-        store.set_epoch_deadline(self.limits.busy_epochs(EPOCH));
+        // One request after the other is no endless one.
+        store.data_mut().busy = Busy::new(Instant::now());
         Box::pin(tokio::time::sleep(self.limits.request_timeout))
     }
 
@@ -179,5 +209,21 @@ impl WorkerState for Reuse {
             eprintln!("connectivity-host: an instance of {} failed: {error:#}", self.id);
         }
         drop(store);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_computing_without_a_pause_is_busy() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut busy = Busy::new(start);
+        assert_eq!(busy.seen(at(50)), Duration::from_millis(50));
+        assert_eq!(busy.seen(at(100)), Duration::from_millis(100));
+        assert_eq!(busy.seen(at(10_000)), Duration::ZERO, "it waited");
+        assert_eq!(busy.seen(at(10_020)), Duration::from_millis(20));
     }
 }

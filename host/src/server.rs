@@ -118,6 +118,10 @@ async fn answer(
     let Some(handler) = application.handlers.get(component) else {
         return plain(StatusCode::NOT_FOUND, "");
     };
+    if request.headers().values().any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
+        // So does Spin, before any component hears of it.
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "");
+    }
     let component = component.to_owned();
     let Some(request) = prepare(request, route, client, address) else {
         return plain(StatusCode::BAD_REQUEST, "");

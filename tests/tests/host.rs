@@ -5,6 +5,8 @@ use connectivity_tests::check::{self, CHECK};
 use connectivity_tests::client::Client;
 use connectivity_tests::host::Host;
 use connectivity_tests::simulator::{Behaviour, Simulator};
+use http::Request;
+use http_body_util::Full;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -98,6 +100,16 @@ async fn stores_hold_what_they_are_given_and_only_their_own_are_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_header_that_is_no_text_is_a_500_as_on_spin() {
+    let scene = Scene::new(&[]).await;
+    let ask = async |value: &[u8]| {
+        let request = Request::get(scene.host.url("/probe/hello")).header("user-agent", value);
+        scene.client.send(request.body(Full::default()).expect("a request")).await.status.as_u16()
+    };
+    assert_eq!((ask("café".as_bytes()).await, ask(b"caf\xe9").await), (200, 500));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_host_tells_what_it_runs() {
     let scene = Scene::new(&[]).await;
     assert_eq!(scene.ask("/.well-known/spin/health").await, ok("OK"));
@@ -139,6 +151,13 @@ async fn a_check_is_finished_after_sigterm_with_all_its_tries() {
     let ended = tokio::task::block_in_place(|| scene.host.terminate());
     assert_eq!(check.await.expect("an answer"), 200);
     assert!(ended.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_waits_is_not_busy() {
+    let scene = Scene::new(&["--max-busy", "300ms"]).await;
+    let asked = in_work(&scene, Duration::from_secs(1)).await;
+    assert_eq!(asked.await.expect("an answer"), 204);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,9 @@ use connectivity_tests::host::SECRET;
 use http::header;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_no_check_is_a_400_or_413() {
@@ -21,6 +24,41 @@ async fn a_body_that_is_no_check_is_a_400_or_413() {
         assert_eq!(answer.status.as_u16(), if long { 413 } else { 400 }, "{shown}");
     }
     assert_eq!(scene.simulator.count(), 0, "nobody was asked");
+}
+
+/// What is answered to a request of which nothing more comes than this.
+async fn answer_to_the_beginning(scene: &Scene, path: &str, headers: &str, begun: &str) -> String {
+    let mut stream = TcpStream::connect(scene.host.address()).await.expect("a connection");
+    let request = format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}\r\n\r\n{begun}");
+    stream.write_all(request.as_bytes()).await.expect("written");
+    let mut read = vec![0; 4096];
+    let answered = tokio::time::timeout(Duration::from_secs(40), stream.read(&mut read)).await;
+    let length = answered.expect("an answer in time").expect("an answer");
+    String::from_utf8_lossy(&read[..length]).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
+    let scene = Scene::new(On::Embedded, &[]).await;
+    for path in [CHECK, "/oauth/token"] {
+        let late = answer_to_the_beginning(&scene, path, "content-length: 30", "{").await;
+        assert!(late.starts_with("HTTP/1.1 400") && late.contains("within 10 seconds"), "{path}: {late}");
+        let announced = answer_to_the_beginning(&scene, path, "content-length: 100000000", "").await;
+        assert!(announced.starts_with("HTTP/1.1 413"), "{path}: {announced}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoded_body_is_told_so() {
+    let scene = Scene::new(On::Embedded, &[]).await;
+    for (encoding, expected) in [("gzip", 415), ("gzip, identity", 415), ("identity", 200)] {
+        let mut request =
+            check_request(&scene.host.url(CHECK), &token(), Bytes::from_static(br#"{"citizen_id": "1128456232"}"#));
+        request.headers_mut().insert(header::CONTENT_ENCODING, encoding.parse().expect("a value"));
+        let answer = scene.client.send(request).await;
+        assert_eq!(answer.status.as_u16(), expected, "{encoding}");
+        assert_eq!(answer.header("accept-encoding"), (expected == 415).then_some("identity"));
+    }
 }
 
 /// Bodies that are not a check, each in its own way.

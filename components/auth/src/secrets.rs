@@ -13,32 +13,30 @@ const MEMORY_KIB: u32 = 7 * 1024;
 const PASSES: u32 = 5;
 const LANES: u32 = 1;
 
+/// What a secret is compared with when there is no account: under the same parameters, so it takes as long. It was made of
+/// no secret at all. Making one for each instance would cost each of them the memory of a hash, whether anybody logs in or not.
+const NOBODY: &str = "$argon2id$v=19$m=7168,t=5,p=1$bm9ib2R5IGF0IGFsbCA6KQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// Argon2id under these parameters.
-pub(crate) struct Argon {
-    argon: Argon2<'static>,
-    /// What a secret is compared with when there is no account. Nobody has the secret that it was made of.
-    nobody: String,
-}
+pub(crate) struct Argon(Argon2<'static>);
 
 impl Argon {
     pub(crate) fn new() -> Self {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).unwrap_or_default();
-        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = hash(&argon, &new_secret());
-        Self { argon, nobody }
+        Self(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
     }
 
     /// What is kept of a secret: a PHC string with a salt of its own.
     pub(crate) fn hash(&self, secret: &str) -> String {
-        hash(&self.argon, secret)
+        hash(&self.0, secret)
     }
 }
 
 impl Secrets for Argon {
     fn is(&self, stored: Option<&str>, secret: &str) -> bool {
-        let Ok(parsed) = PasswordHash::new(stored.unwrap_or(&self.nobody)) else { return false };
+        let Ok(parsed) = PasswordHash::new(stored.unwrap_or(NOBODY)) else { return false };
         // Compares in constant time.
-        self.argon.verify_password(secret.as_bytes(), &parsed).is_ok() && stored.is_some()
+        self.0.verify_password(secret.as_bytes(), &parsed).is_ok() && stored.is_some()
     }
 }
 
@@ -74,6 +72,21 @@ mod tests {
         {
             assert!(!argon.is(stored, secret), "{secret}");
         }
+    }
+
+    #[test]
+    fn nobody_is_checked_as_everybody_is() {
+        let nobody = PasswordHash::new(NOBODY).expect("a hash");
+        let argon = Argon::new();
+        let somebody = argon.hash("a secret");
+        let somebody = PasswordHash::new(&somebody).expect("a hash");
+        assert_eq!(
+            (nobody.algorithm, nobody.version, &nobody.params),
+            (somebody.algorithm, somebody.version, &somebody.params)
+        );
+        let length = |hash: &PasswordHash| hash.hash.as_ref().map(|output| output.as_bytes().len());
+        assert_eq!(length(&nobody), length(&somebody));
+        assert!(nobody.salt.is_some() && argon.0.verify_password(b"", &nobody).is_err());
     }
 
     #[test]

@@ -124,6 +124,25 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(20);
     const LONG: Duration = Duration::from_millis(80);
 
+    #[tokio::test]
+    async fn one_deadline_after_the_other_rests_between_them() {
+        let mut polls = 0;
+        let waited = within(async {
+            for _ in 0..3 {
+                timeout(
+                    SHORT,
+                    std::future::poll_fn(|_| {
+                        polls += 1;
+                        std::task::Poll::<()>::Pending
+                    }),
+                )
+                .await;
+            }
+        });
+        assert!(tokio::time::timeout(Duration::from_secs(5), waited).await.is_ok());
+        assert!(polls < 20, "{polls}");
+    }
+
     async fn within<T>(work: impl Future<Output = T>) -> T {
         scope::within(&RequestContext::of(&HeaderMap::new(), || "one".into()), work).await
     }

@@ -6,7 +6,7 @@ use crate::instance::Serving;
 use crate::log::{self, Level};
 use crate::metrics;
 use crate::problem::{Pending, Problem};
-use crate::request::{BodyError, MAX_BODY, RequestContext, read_body};
+use crate::request::{BodyError, PATIENCE, RequestContext, receive};
 use crate::runtime;
 use crate::scope;
 use axum::Router;
@@ -48,15 +48,19 @@ where
     F: FnOnce(Request<Body>) -> Fut,
     Fut: Future<Output = Response>,
 {
+    let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let answer = match read_body(body, MAX_BODY).await {
-        Ok(bytes) => exchange(Request::from_parts(parts, bytes), cors, handle).await,
-        Err(error) => {
-            let refused = refuse(&error);
-            exchange(Request::from_parts(parts, Bytes::new()), cors, |_| async { refused.into_response() }).await
+    let context = RequestContext::of(&parts.headers, runtime::new_id);
+    let work = async {
+        match receive(&parts.headers, body, PATIENCE).await {
+            Ok(bytes) => answer(Request::from_parts(parts, bytes), cors, handle, &context, started).await,
+            Err(error) => {
+                let refused = async |_| refuse(&error).into_response();
+                answer(Request::from_parts(parts, Bytes::new()), cors, refused, &context, started).await
+            }
         }
     };
-    write(answer).await
+    write(scope::within(&context, work).await).await
 }
 
 /// Answers one request with the routes of an instance; without one the settings are wrong.
@@ -80,7 +84,7 @@ pub async fn serve_instance<I: Serving>(
 fn refuse(error: &BodyError) -> Problem {
     let kind = match error {
         BodyError::TooLarge => ProblemKind::PayloadTooLarge,
-        BodyError::Incomplete => ProblemKind::InvalidRequest,
+        BodyError::Incomplete | BodyError::Slow => ProblemKind::InvalidRequest,
     };
     Problem::new(kind, error.to_string())
 }

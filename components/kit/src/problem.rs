@@ -11,8 +11,13 @@ use std::time::Duration;
 /// When to come back while the database is down.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Refuses a body that is not said to be JSON.
+/// Refuses a body that is not said to be JSON, or that is encoded (RFC 9110 sections 8.4 and 12.5.3).
 pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
+        let problem = Problem::new(ProblemKind::UnsupportedMediaType, "send the body without Content-Encoding");
+        return Err(problem.header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    }
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = value.split(';').next().unwrap_or_default().trim();
     if media_type.eq_ignore_ascii_case("application/json") {

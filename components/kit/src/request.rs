@@ -1,13 +1,16 @@
 //! What arrives: the body, read to a bound; the request id; the trace context.
 
+use crate::runtime;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Longest body that is read. A check is 30 bytes; the longest document request stays under 8 KiB.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -21,6 +24,37 @@ pub enum BodyError {
     /// The caller stopped sending.
     #[error("the body ended before its end")]
     Incomplete,
+    /// It did not arrive within [`PATIENCE`].
+    #[error("the body did not arrive within {} seconds", PATIENCE.as_secs())]
+    Slow,
+}
+
+/// How long a body may take to arrive. Until it is there nobody knows who calls: whoever sends slowly would hold an instance,
+/// and none of the throttles would count it.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often the time is looked at meanwhile. Short, for the sake of what comes after it: it rings before any later deadline
+/// of the request, which therefore needs no timer of its own (see [`crate::alarm`]).
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Reads the body of a request with these headers, at most [`MAX_BODY`] of it, and for at most so long.
+pub(crate) async fn receive<B>(headers: &HeaderMap, body: B, patience: Duration) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin + Send,
+    B::Error: Send,
+{
+    let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if said.is_some_and(|length| length > MAX_BODY as u64) {
+        return Err(BodyError::TooLarge);
+    }
+    let begun = Instant::now();
+    let mut reading = pin!(read_body(body, MAX_BODY));
+    while begun.elapsed() < patience {
+        if let Some(read) = runtime::timeout(LOOK.min(patience), reading.as_mut()).await {
+            return read;
+        }
+    }
+    Err(BodyError::Slow)
 }
 
 /// Reads a body, at most `limit` bytes of it.
@@ -165,5 +199,30 @@ mod tests {
         let body = |length: usize| Full::new(Bytes::from(vec![b'x'; length]));
         assert_eq!(read_body(body(10), 10).await.map(|bytes| bytes.len()), Ok(10));
         assert_eq!(read_body(body(11), 10).await, Err(BodyError::TooLarge));
+    }
+
+    /// A body that does not come.
+    struct Never;
+
+    impl Body for Never {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
+        let patience = Duration::from_millis(20);
+        assert_eq!(receive(&HeaderMap::new(), Never, patience).await, Err(BodyError::Slow));
+        assert_eq!(receive(&HeaderMap::new(), Full::new(Bytes::from_static(b"x")), patience).await, Ok("x".into()));
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(MAX_BODY + 1));
+        assert_eq!(receive(&headers, Never, patience).await, Err(BodyError::TooLarge));
     }
 }

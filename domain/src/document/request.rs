@@ -210,9 +210,10 @@ impl Submission {
             Some(_) => return Err(wrong("idCitizen", "must be a whole number of 6 to 12 digits or a text of them")),
         };
         let citizen = CitizenId::parse(&citizen).map_err(|error| wrong("idCitizen", error.to_string()))?;
-        let (url_field, url) = match fields.url {
-            Some(url) => ("UrlDocument", Some(url)),
-            None => ("UrlDocument", fields.other_url),
+        let (url_field, url) = match (fields.url, fields.other_url) {
+            (Some(one), Some(other)) if one != other => return Err(RequestError::Repeated),
+            (Some(url), _) => ("UrlDocument", Some(url)),
+            (None, other) => ("UrlDocument", other),
         };
         let url = DocumentUrl::parse(&text(url_field, url)?).map_err(|what| wrong(url_field, what))?;
         let title = bounded("documentTitle", text("documentTitle", fields.title)?.trim())?;

@@ -104,6 +104,15 @@ fn what_is_wrong_with_a_message_is_told_by_field() {
 }
 
 #[test]
+fn two_spellings_of_one_field_must_say_the_same() {
+    let mut both = message();
+    both["urlDocument"] = both["UrlDocument"].clone();
+    assert_eq!(parse(&both), parse(&message()));
+    both["urlDocument"] = "https://bucket.example/another.pdf".into();
+    assert_eq!(parse(&both), Err(RequestError::Repeated));
+}
+
+#[test]
 fn what_is_debugged_shows_no_credential() {
     let shown = format!("{:?}", parse(&message()).expect("a request"));
     assert!(!shown.contains("secret") && !shown.contains("1128456232"), "{shown}");
