@@ -7,7 +7,7 @@ mod request;
 pub mod settlement;
 
 pub use record::{DocumentRecord, DocumentStatus, Outcome};
-pub use request::{DocumentRequest, DocumentUrl, Fields, MAX_MESSAGE, MessageId, RequestError, Submission};
+pub use request::{DocumentRequest, DocumentUrl, MAX_MESSAGE, MessageId, RequestError, Submission};
 
 use crate::citizen::CitizenId;
 use crate::page::Page;

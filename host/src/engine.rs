@@ -9,6 +9,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::time::Sleep;
@@ -23,9 +24,6 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// How often the epoch advances: how often a component that computes is looked at.
 const EPOCH: Duration = Duration::from_millis(20);
-
-/// A component that was not seen computing for so long has paused: it waited for something.
-const PAUSE: Duration = Duration::from_millis(60);
 
 /// How long an instance may go on after a request of its took too long.
 const AFTERMATH: Duration = Duration::from_secs(1);
@@ -51,23 +49,19 @@ pub(crate) struct State {
     busy: Busy,
 }
 
-/// How long an instance has been computing. It is looked at in each epoch in which it computes.
+/// Since when an instance has been computing.
 struct Busy {
     since: Instant,
-    seen: Instant,
+    /// It has waited for something since it was last looked at.
+    paused: Arc<AtomicBool>,
 }
 
 impl Busy {
-    fn new(now: Instant) -> Self {
-        Self { since: now, seen: now }
-    }
-
     /// It is computing now: for how long without a pause?
     fn seen(&mut self, now: Instant) -> Duration {
-        if now.duration_since(self.seen) > PAUSE {
+        if self.paused.swap(false, Ordering::Relaxed) {
             self.since = now;
         }
-        self.seen = now;
         now.duration_since(self.since)
     }
 }
@@ -129,13 +123,14 @@ impl HandlerState for Instances {
     type WorkerState = Reuse;
 
     async fn instantiate(&self) -> Result<Instance<State, Expiration, Reuse>> {
+        let paused = Arc::new(AtomicBool::new(true));
         let state = State {
             grant: Arc::clone(&self.grant),
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().inherit_stdout().inherit_stderr().build(),
             http: WasiHttpCtx::new(),
             outbound: self.grant.http.clone(),
-            busy: Busy::new(Instant::now()),
+            busy: Busy { since: Instant::now(), paused: Arc::clone(&paused) },
         };
         let mut store = Store::new(&self.engine, state);
         let most = self.limits.max_busy;
@@ -145,7 +140,8 @@ impl HandlerState for Instances {
             if is_busy { Err(Trap::Interrupt.into()) } else { Ok(UpdateDeadline::Continue(1)) }
         });
         let Proxy::P3(service) = self.pre.instantiate_async(&mut store).await?;
-        let expiration = Expiration { limits: self.limits, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)) };
+        let expiration =
+            Expiration { limits: self.limits, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), paused };
         let state = Reuse { limits: self.limits, id: self.grant.id.clone() };
         Ok(Instance { store, proxy: Proxy::P3(service), view: State::http, expiration, state })
     }
@@ -155,11 +151,14 @@ impl HandlerState for Instances {
 pub(crate) struct Expiration {
     limits: Limits,
     sleep: Pin<Box<Sleep>>,
+    paused: Arc<AtomicBool>,
 }
 
 impl WorkerExpiration for Expiration {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
         let this = self.get_mut();
+        // It is asked only when nothing of the instance can go on.
+        this.paused.store(true, Ordering::Relaxed);
         let limit = match status {
             WorkerStatus::Idle => this.limits.idle_timeout,
             // By then the request's own limit has told its caller.
@@ -200,7 +199,7 @@ impl WorkerState for Reuse {
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
         // One request after the other is no endless one.
-        store.data_mut().busy = Busy::new(Instant::now());
+        store.data_mut().busy.since = Instant::now();
         Box::pin(tokio::time::sleep(self.limits.request_timeout))
     }
 
@@ -220,10 +219,12 @@ mod tests {
     fn only_computing_without_a_pause_is_busy() {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        let mut busy = Busy::new(start);
+        let paused = Arc::new(AtomicBool::new(false));
+        let mut busy = Busy { since: start, paused: Arc::clone(&paused) };
         assert_eq!(busy.seen(at(50)), Duration::from_millis(50));
-        assert_eq!(busy.seen(at(100)), Duration::from_millis(100));
-        assert_eq!(busy.seen(at(10_000)), Duration::ZERO, "it waited");
-        assert_eq!(busy.seen(at(10_020)), Duration::from_millis(20));
+        assert_eq!(busy.seen(at(4_000)), Duration::from_secs(4), "however seldom it is looked at");
+        paused.store(true, Ordering::Relaxed);
+        assert_eq!(busy.seen(at(4_010)), Duration::ZERO, "it waited");
+        assert_eq!(busy.seen(at(4_030)), Duration::from_millis(20));
     }
 }

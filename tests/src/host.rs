@@ -1,4 +1,4 @@
-//! The application, running on the local host as a child process.
+//! The application, running on the local host, or on Spin, as a child process.
 
 use crate::logs;
 use crate::servers::root;
@@ -67,19 +67,23 @@ impl Host {
         host
     }
 
-    /// Runs a program that says first which address it serves.
+    /// Runs a program that says which address it serves.
     ///
     /// # Panics
     /// It does not: the message says what it printed.
     pub fn run(mut command: Command) -> Self {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run `cargo xtask build` first");
-        let log = Arc::default();
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let stderr = child.stderr.take().expect("stderr");
         collect(BufReader::new(stderr), Arc::clone(&log));
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
-        // Spin begins with an empty line.
-        let address = stdout.by_ref().lines().find_map(|line| line.ok()?.strip_prefix("Serving http://")?.parse().ok());
+        // Spin says other things before.
+        let address = stdout.by_ref().lines().map_while(Result::ok).find_map(|line| {
+            let address = line.strip_prefix("Serving http://").and_then(|address| address.parse().ok());
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            address
+        });
         collect(stdout, Arc::clone(&log));
         let Some(address) = address else {
             // It has ended: all that it said is there soon.
@@ -124,7 +128,7 @@ impl Host {
 
     /// Kills it: no signal that it could hear.
     pub fn kill(&mut self) {
-        spin::kill_group(self.child.id());
+        spin::kill_child_of(self.child.id());
         // It may have ended already.
         let _ = (self.child.kill(), self.child.wait());
     }

@@ -1,28 +1,27 @@
 //! Spin itself in place of the local host, where `CONNECTIVITY_TEST_SPIN` names it (`cargo xtask test --spin`).
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 fn named() -> Option<OsString> {
     std::env::var_os("CONNECTIVITY_TEST_SPIN")
 }
 
-/// `spin up`, in a process group of its own: what serves is a child of it, and would outlive it.
+/// `spin up`.
 pub(crate) fn up() -> Option<Command> {
     named().map(|spin| {
         let mut command = Command::new(spin);
-        command.arg("up").process_group(0);
+        command.arg("up");
         command
     })
 }
 
-/// Kills the group that was started with this process.
-pub(crate) fn kill_group(process: u32) {
-    if named().is_some() {
-        // What is no Spin has no group, and what has ended is none.
-        let group = format!("-{process}");
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+/// Kills what serves for this process: a child of Spin, which would outlive it.
+pub(crate) fn kill_child_of(process: u32) {
+    let serving = serving(process);
+    if serving != process {
+        // It may have ended already.
+        let _ = Command::new("kill").args(["-KILL", &serving.to_string()]).stderr(Stdio::null()).status();
     }
 }
 

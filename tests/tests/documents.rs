@@ -96,7 +96,7 @@ async fn bad_messages_are_kept_with_a_reason_and_the_consumer_goes_on() {
         (without("UrlDocument"), "UrlDocument is missing"),
         (without("documentTitle"), "documentTitle is missing"),
         (with("idCitizen", json!(true)), "idCitizen must be a whole number of 6 to 12 digits or a text of them"),
-        (twice("idCitizen"), "one of its fields is there twice"),
+        (twice("idCitizen"), "one of its fields is there twice, or UrlDocument and urlDocument differ"),
         (with("UrlDocument", json!("https://me:secret@host/")), "UrlDocument must be without user and password"),
     ];
     for (bytes, _) in &cases {

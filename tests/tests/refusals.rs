@@ -26,24 +26,46 @@ async fn a_body_that_is_no_check_is_a_400_or_413() {
     assert_eq!(scene.simulator.count(), 0, "nobody was asked");
 }
 
-/// What is answered to a request of which nothing more comes than this.
-async fn answer_to_the_beginning(scene: &Scene, path: &str, headers: &str, begun: &str) -> String {
-    let mut stream = TcpStream::connect(scene.host.address()).await.expect("a connection");
-    let request = format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}\r\n\r\n{begun}");
-    stream.write_all(request.as_bytes()).await.expect("written");
-    let mut read = vec![0; 4096];
-    let answered = tokio::time::timeout(Duration::from_secs(40), stream.read(&mut read)).await;
-    let length = answered.expect("an answer in time").expect("an answer");
-    String::from_utf8_lossy(&read[..length]).into_owned()
+/// What is answered to a request whose body comes in small pieces, one each 40 ms, and never ends.
+async fn answer_to_the_beginning(scene: &Scene, path: &str, length: u32, piece: &[u8]) -> String {
+    let stream = TcpStream::connect(scene.host.address()).await.expect("a connection");
+    let (mut answer, mut request) = stream.into_split();
+    let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    request.write_all(head.as_bytes()).await.expect("written");
+    let sending = async {
+        // Until the other end wants no more.
+        while request.write_all(piece).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    };
+    let mut read = Vec::new();
+    let reading = async {
+        let mut buffer = [0; 4096];
+        // The end, or a reset because of what was sent and not read.
+        while let Ok(length @ 1..) = answer.read(&mut buffer).await {
+            read.extend_from_slice(&buffer[..length]);
+        }
+    };
+    let answered = tokio::time::timeout(Duration::from_secs(40), async {
+        tokio::select! { () = reading => {}, () = async { sending.await; std::future::pending().await } => {} }
+    });
+    answered.await.expect("an answer in time");
+    String::from_utf8_lossy(&read).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
     let scene = Scene::new(On::Embedded, &[]).await;
+    let (silent, dripping, silent_auth) = tokio::join!(
+        answer_to_the_beginning(&scene, CHECK, 30, b""),
+        answer_to_the_beginning(&scene, CHECK, 30_000, b" "),
+        answer_to_the_beginning(&scene, "/oauth/token", 30, b""),
+    );
+    for late in [silent, dripping, silent_auth] {
+        assert!(late.starts_with("HTTP/1.1 400") && late.contains("within 10 seconds"), "{late}");
+    }
     for path in [CHECK, "/oauth/token"] {
-        let late = answer_to_the_beginning(&scene, path, "content-length: 30", "{").await;
-        assert!(late.starts_with("HTTP/1.1 400") && late.contains("within 10 seconds"), "{path}: {late}");
-        let announced = answer_to_the_beginning(&scene, path, "content-length: 100000000", "").await;
+        let announced = answer_to_the_beginning(&scene, path, 100_000_000, b"").await;
         assert!(announced.starts_with("HTTP/1.1 413"), "{path}: {announced}");
     }
 }

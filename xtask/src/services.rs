@@ -114,10 +114,9 @@ pub(crate) fn known() -> Result<Services, Failure> {
 pub(crate) fn during<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     let started = start()?;
     let result = work();
-    if started {
-        stop()?;
-    }
-    result
+    let stopped = if started { stop() } else { Ok(()) };
+    // Why the work failed is what matters more.
+    result.and_then(|done| stopped.map(|()| done))
 }
 
 /// Starts the servers that do not answer, and tells whether there were any.

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::document::{
-    DocumentRecord, DocumentRequest, DocumentStatus, Fields, MessageId, RequestError, Submission,
+    DocumentRecord, DocumentRequest, DocumentStatus, MessageId, RequestError, Submission,
 };
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
@@ -15,7 +15,7 @@ use connectivity_kit::request::object;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The query of the history.
 #[derive(Deserialize)]
@@ -108,7 +108,7 @@ pub(crate) struct Delivery {
 #[derive(Deserialize)]
 struct RawDelivery {
     message_id: String,
-    message: Fields,
+    message: Map<String, Value>,
     last: bool,
 }
 
@@ -136,7 +136,8 @@ pub(crate) fn read_delivery(headers: &HeaderMap, body: &[u8]) -> Result<Delivery
     let RawDelivery { message_id, message, last } = read(headers, body)?;
     let wrong = || Problem::new(ProblemKind::InvalidRequest, "message_id is none").field("message_id");
     let message_id = MessageId::known(&message_id).ok_or_else(wrong)?;
-    let request = Submission::of(message).map_err(|error| invalid(&error))?.request;
+    let message = Value::Object(message).to_string();
+    let request = Submission::parse(message.as_bytes()).map_err(|error| invalid(&error))?.request;
     Ok(Delivery { message_id, request, last })
 }
 

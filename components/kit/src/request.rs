@@ -33,8 +33,8 @@ pub enum BodyError {
 /// and none of the throttles would count it.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often the time is looked at meanwhile. Short, for the sake of what comes after it: it rings before any later deadline
-/// of the request, which therefore needs no timer of its own (see [`crate::alarm`]).
+/// How often the time is looked at meanwhile. Shorter than every deadline that follows (the shortest: the cache's 500 ms), which
+/// can then do with the timer that this one has set (see [`crate::alarm`]).
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Reads the body of a request with these headers, at most [`MAX_BODY`] of it, and for at most so long.
@@ -50,7 +50,7 @@ where
     let begun = Instant::now();
     let mut reading = pin!(read_body(body, MAX_BODY));
     while begun.elapsed() < patience {
-        if let Some(read) = runtime::timeout(LOOK.min(patience), reading.as_mut()).await {
+        if let Some(read) = runtime::timeout(LOOK, reading.as_mut()).await {
             return read;
         }
     }
@@ -148,7 +148,10 @@ fn is_traceparent(value: &str) -> bool {
 mod tests {
     use super::*;
     use http::HeaderValue;
+    use http_body::Frame;
     use http_body_util::Full;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
 
     fn of(name: &'static str, value: &str) -> RequestContext {
         let mut headers = HeaderMap::new();
@@ -201,28 +204,38 @@ mod tests {
         assert_eq!(read_body(body(11), 10).await, Err(BodyError::TooLarge));
     }
 
-    /// A body that does not come.
-    struct Never;
+    /// A body that comes a byte each few milliseconds, and never ends.
+    struct Dripping(Pin<Box<tokio::time::Sleep>>);
 
-    impl Body for Never {
+    const DRIP: Duration = Duration::from_millis(5);
+
+    impl Dripping {
+        fn new() -> Self {
+            Self(Box::pin(tokio::time::sleep(DRIP)))
+        }
+    }
+
+    impl Body for Dripping {
         type Data = Bytes;
         type Error = std::convert::Infallible;
 
         fn poll_frame(
-            self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-            std::task::Poll::Pending
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            ready!(self.0.as_mut().poll(context));
+            self.0 = Box::pin(tokio::time::sleep(DRIP));
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
         }
     }
 
     #[tokio::test]
     async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
-        let patience = Duration::from_millis(20);
-        assert_eq!(receive(&HeaderMap::new(), Never, patience).await, Err(BodyError::Slow));
+        let patience = LOOK * 2;
+        assert_eq!(receive(&HeaderMap::new(), Dripping::new(), patience).await, Err(BodyError::Slow));
         assert_eq!(receive(&HeaderMap::new(), Full::new(Bytes::from_static(b"x")), patience).await, Ok("x".into()));
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(MAX_BODY + 1));
-        assert_eq!(receive(&headers, Never, patience).await, Err(BodyError::TooLarge));
+        assert_eq!(receive(&headers, Dripping::new(), Duration::MAX).await, Err(BodyError::TooLarge));
     }
 }

@@ -55,10 +55,10 @@ pub struct Submission {
     pub request: DocumentRequest,
 }
 
-/// A request as it is written: known fields, of any kind. A field that is there twice is an error, for whoever reads the
-/// first one and whoever reads the last would see two requests (RFC 8259 section 4).
+/// A request as it is written: the known fields, of any kind. One that is there twice is an error, for whoever reads the first
+/// and whoever reads the last would see two requests (RFC 8259 section 4).
 #[derive(Deserialize)]
-pub struct Fields {
+struct Fields {
     #[serde(rename = "messageId")]
     message_id: Option<Value>,
     #[serde(rename = "documentId")]
@@ -86,7 +86,7 @@ pub enum RequestError {
     #[error("it is not a JSON object")]
     NotAnObject,
     /// Which of them was meant?
-    #[error("one of its fields is there twice")]
+    #[error("one of its fields is there twice, or UrlDocument and urlDocument differ")]
     Repeated,
     /// A field is missing or wrong.
     #[error("{field} {what}")]
@@ -201,8 +201,7 @@ impl Submission {
         }
     }
 
-    /// Reads the fields of a request.
-    pub fn of(fields: Fields) -> Result<Self, RequestError> {
+    fn of(fields: Fields) -> Result<Self, RequestError> {
         let citizen = match fields.citizen {
             Some(Value::Number(number)) if number.is_u64() => number.to_string(),
             Some(Value::String(text)) => text,

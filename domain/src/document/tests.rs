@@ -95,7 +95,10 @@ fn what_is_wrong_with_a_message_is_told_by_field() {
         (&b""[..], "it is not a JSON object"),
         (b"[]", "it is not a JSON object"),
         (b"{\"idCitizen\": ", "it is not a JSON object"),
-        (b"{\"idCitizen\": 1128456232, \"idCitizen\": 1128456233}", "one of its fields is there twice"),
+        (
+            b"{\"idCitizen\": 1128456232, \"idCitizen\": 1128456233}",
+            "one of its fields is there twice, or UrlDocument and urlDocument differ",
+        ),
         (b"\xff\xfe", "it is not UTF-8"),
         (&vec![b'x'; 1024 * 1024], "it is longer than 65536 bytes"),
     ] {

@@ -64,7 +64,7 @@ impl<T> HostConnectionWithStore<T> for HostData {
         let connection = held(accessor, &it)?;
         let mut connection = connection.lock().await;
         let Ok((columns, rows)) = select(&mut connection, statement, parameters).await else {
-            // Spin 4.1 loses why a query failed, whatever it was.
+            // So that nothing works here that fails there: Spin 4.1 loses why a query failed.
             return Ok(Err(Error::Other("async error: channel closed".into())));
         };
         accessor.with(|mut access| {
