@@ -5,7 +5,7 @@ use crate::client::{Answer, Client};
 use crate::host::Host;
 use crate::proxy::Proxy;
 use crate::servers::Servers;
-use crate::simulator::Simulator;
+use govcarpeta_simulator::Simulator;
 use serde_json::Value;
 
 /// Where a check is asked for.

@@ -13,5 +13,4 @@ pub mod pipeline;
 pub mod prometheus;
 pub mod proxy;
 pub mod servers;
-pub mod simulator;
 mod spin;

@@ -5,7 +5,7 @@ use crate::broker::{self, Broker, Names, REQUESTED};
 use crate::client::Client;
 use crate::host::{Host, SECRET};
 use crate::servers::{Servers, root};
-use crate::simulator::Simulator;
+use govcarpeta_simulator::Simulator;
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::{Duration, Instant};

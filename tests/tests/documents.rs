@@ -4,7 +4,7 @@ use connectivity_tests::broker::Arrived;
 use connectivity_tests::client::{Client, token};
 use connectivity_tests::host::Host;
 use connectivity_tests::pipeline::{Pipeline, request, until};
-use connectivity_tests::simulator::{Behaviour, Simulator};
+use govcarpeta_simulator::{Behaviour, Simulator};
 use http::Request;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -7,7 +7,7 @@ use connectivity_tests::host::{Host, SECRET};
 use connectivity_tests::pipeline::until;
 use connectivity_tests::proxy::Proxy;
 use connectivity_tests::servers::Servers;
-use connectivity_tests::simulator::Simulator;
+use govcarpeta_simulator::Simulator;
 use http::{Request, header};
 use http_body_util::Full;
 use jsonwebtoken::Algorithm;

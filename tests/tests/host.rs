@@ -4,7 +4,7 @@ use connectivity_tests::access::On;
 use connectivity_tests::check::{self, CHECK};
 use connectivity_tests::client::Client;
 use connectivity_tests::host::Host;
-use connectivity_tests::simulator::{Behaviour, Simulator};
+use govcarpeta_simulator::{Behaviour, Simulator};
 use http::Request;
 use http_body_util::Full;
 use std::time::{Duration, Instant};

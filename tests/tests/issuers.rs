@@ -4,7 +4,7 @@ use bytes::Bytes;
 use connectivity_tests::client::{Answer, Client, check_request, sign, token};
 use connectivity_tests::host::Host;
 use connectivity_tests::issuer::{ISSUER, Issuer, Key, claims, variables};
-use connectivity_tests::simulator::Simulator;
+use govcarpeta_simulator::Simulator;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use connectivity_tests::access::On;
 use connectivity_tests::check::{CHECK, Scene, expect_problem};
 use connectivity_tests::client::{check_request, token};
-use connectivity_tests::simulator::{Behaviour, Simulator};
+use govcarpeta_simulator::{Behaviour, Simulator};
 use http::header;
 use serde_json::{Value, json};
 use std::time::Duration;

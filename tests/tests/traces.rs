@@ -4,7 +4,7 @@ use connectivity_tests::broker::Arrived;
 use connectivity_tests::client::{Client, token};
 use connectivity_tests::otlp::{Collector, Recorded};
 use connectivity_tests::pipeline::{Pipeline, request, until};
-use connectivity_tests::simulator::Behaviour;
+use govcarpeta_simulator::Behaviour;
 use http::Request;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::Value;

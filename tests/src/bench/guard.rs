@@ -4,7 +4,7 @@
 use super::load;
 use crate::host::Host;
 use crate::servers::{Servers, root};
-use crate::simulator::Simulator;
+use govcarpeta_simulator::Simulator;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;

@@ -1,20 +1,21 @@
 //! The GovCarpeta simulator as a program.
 
 use clap::Parser;
-use connectivity_tests::simulator::Simulator;
+use govcarpeta_simulator::Simulator;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Simulates the GovCarpeta registry over HTTP. It is NOT the registry: what it says is made up.
+/// Simulates the GovCarpeta registry over HTTP. It is NOT the registry: its answers are made up.
 ///
-/// An id that ends in an even digit is nobody's (204), one that ends in an odd digit is affiliated (200).
+/// A citizen id that ends in an even digit belongs to no operator (204), one that ends in an odd
+/// digit is affiliated (200). Every document is authentic.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
-    /// Where to listen. Port 0 takes a free one.
+    /// The address to listen on. Port 0 takes a free port.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// How long every answer takes, in milliseconds.
+    /// The delay before every answer, in milliseconds.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
 }
