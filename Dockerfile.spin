@@ -1,21 +1,23 @@
 # syntax=docker/dockerfile:1
-# Spin, in two images: `spin` runs any application (SpinKube's executor "spintainer"); `application` has ours in it.
+# Two images: `spin` runs any Spin application (for SpinKube's executor "spintainer"), and
+# `application` also contains this one.
 
-# Static: it runs on any base.
+# The binary is linked statically and runs on any base image.
 FROM ghcr.io/spinframework/spin:v4.1.0-distroless AS upstream
 
 FROM debian:12-slim AS spin
-# Debian keeps one version of a package at a time: a pinned one is gone after the next fix.
+# Debian serves only the newest version of a package, so a pinned version disappears with the next
+# update.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libcap2-bin \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 65532 --create-home spin \
-    # The operator names this file to Spin even where there is none to mount. What components log goes to the container's
-    # output: a second copy in files would only grow.
+    # The operator passes this file to Spin even if none is mounted. The components' logs go to the
+    # container's output only: a second copy in files would grow without bound.
     && echo 'log_dir = ""' > /runtime-config.toml
 COPY --from=upstream /usr/local/bin/spin /usr/local/bin/spin
-# SpinKube has it listen on port 80, which not every container runtime lets an ordinary user do.
+# SpinKube makes Spin listen on port 80, which some container runtimes forbid to unprivileged users.
 RUN setcap cap_net_bind_service=+ep /usr/local/bin/spin
 COPY docker/spin-entrypoint.sh /usr/local/bin/spin-entrypoint
 USER 65532:65532
@@ -29,7 +31,8 @@ RUN rustup target add wasm32-wasip2
 COPY --from=upstream /usr/local/bin/spin /usr/local/bin/spin
 WORKDIR /source
 COPY . .
-# What spin.toml says, and no other list of components. The manifest names them under target/, which is a cache here.
+# `spin build` builds the components that spin.toml lists. target/ is a build cache here, so the
+# files that the manifest names are copied out of it.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
     spin build \
@@ -40,6 +43,6 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM spin AS application
 COPY --from=build /application /application
 EXPOSE 3000
-# State where the user may write: Spin makes the folder, whether the application needs it or not.
+# Spin always creates its state directory, so it must be one that the user may write.
 CMD ["up", "--from", "/application/spin.toml", "--listen", "0.0.0.0:3000", \
     "--runtime-config-file", "/runtime-config.toml", "--state-dir", "/home/spin/state"]

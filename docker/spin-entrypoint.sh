@@ -1,9 +1,10 @@
 #!/bin/sh
-# Runs Spin with the options that were measured to be best (docs/performance.md), and lets it finish what is in work.
+# Runs Spin with the options that performed best (docs/performance.md), and delays its shutdown.
 #
-# SpinKube's operator gives the arguments (`up --listen … -f …`) and has no field for options of our own. Spin ends at once
-# at SIGTERM; Kubernetes sends that while requests still arrive. So it is passed on only after SPIN_DRAIN_SECONDS, which
-# must be less than the pod's grace time (30 s).
+# SpinKube's operator sets the arguments (`up --listen … -f …`) and has no field for further
+# options. Spin exits immediately on SIGTERM, which Kubernetes sends while requests still arrive.
+# The signal is therefore forwarded after SPIN_DRAIN_SECONDS, which must be less than the pod's
+# termination grace period (30 s).
 set -u
 
 if [ "${1:-}" != up ]; then
@@ -17,7 +18,7 @@ spin "$@" \
 spin=$!
 pause=
 
-# shellcheck disable=SC2329 # the trap calls it
+# shellcheck disable=SC2329 # called by the trap
 drain() {
   trap '' TERM INT
   sleep "${SPIN_DRAIN_SECONDS:-15}" &
@@ -27,12 +28,12 @@ drain() {
 }
 trap drain TERM INT
 
-# A signal ends `wait`; the second one waits for Spin itself.
+# A signal interrupts `wait`; the second `wait` waits for Spin itself.
 wait "$spin"
 status=$?
 if [ -n "$pause" ]; then
   wait "$spin"
-  # Ended because it was asked to.
+  # Spin exited because it was asked to.
   exit 0
 fi
 exit "$status"

@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
-# Sets the variables and secrets that the pipelines need, by `gh`, in the repository of the current folder.
+# Sets the variables and secrets of the pipelines in the repository of the current folder, with
+# `gh`.
 #
-#   docs/setup-cicd.sh           asks, and shows what it would do
-#   docs/setup-cicd.sh --apply   asks, and does it
+#   docs/setup-cicd.sh           asks for the values and shows what it would set
+#   docs/setup-cicd.sh --apply   asks for the values and sets them
 #
-# Secrets are read without being shown and given to gh by its standard input: they are in no argument and no file.
+# Secrets are read without echo and passed to gh through standard input: never as an argument or a
+# file.
 set -euo pipefail
 
 apply=
 case "${1:-}" in
   --apply) apply=yes ;;
   "") ;;
-  *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 64 ;;
+  *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 64 ;;
 esac
 if [ -n "$apply" ]; then
-  command -v gh > /dev/null || { echo "setup-cicd: needs gh (https://cli.github.com)" >&2; exit 69; }
+  command -v gh > /dev/null || { echo "setup-cicd: gh is not installed (https://cli.github.com)" >&2; exit 69; }
   gh auth status > /dev/null
 fi
 
@@ -26,7 +28,7 @@ ask() {
 
 ask_secret() {
   local answer
-  read -r -s -p "$1 (not shown; empty: leave as it is): " answer
+  read -r -s -p "$1 (not shown; leave empty to keep the current one): " answer
   echo >&2
   printf '%s' "$answer"
 }
@@ -34,7 +36,7 @@ ask_secret() {
 # variable NAME VALUE
 variable() {
   if [ -z "$2" ]; then
-    echo "  variable $1: left as it is"
+    echo "  variable $1: unchanged"
   elif [ -n "$apply" ]; then
     gh variable set "$1" --body "$2"
   else
@@ -47,7 +49,7 @@ secret() {
   local where=()
   [ -z "${3:-}" ] || where=(--env "$3")
   if [ -z "$2" ]; then
-    echo "  secret $1${3:+ of $3}: left as it is"
+    echo "  secret $1${3:+ of $3}: unchanged"
   elif [ -n "$apply" ]; then
     printf '%s' "$2" | gh secret set "$1" "${where[@]}"
   else
@@ -56,9 +58,9 @@ secret() {
 }
 
 registry=$(ask "Image registry, host and path, such as registry.example/team")
-username=$(ask "An account that may push there")
-password=$(ask_secret "Its password or token")
-organization=$(ask "SonarCloud organization (empty: no Sonar)")
+username=$(ask "Account that may push to the image registry")
+password=$(ask_secret "Password or token of that account")
+organization=$(ask "SonarCloud organization (leave empty to disable SonarCloud)")
 project=${organization:+$(ask "SonarCloud project key" "${organization}_connectivity")}
 sonar=${organization:+$(ask_secret "SonarCloud token")}
 
@@ -70,7 +72,7 @@ variable SONAR_PROJECT_KEY "$project"
 secret SONAR_TOKEN "$sonar"
 
 for environment in development staging production; do
-  file=$(ask "A kubeconfig for $environment (a file; empty: leave as it is)")
+  file=$(ask "Path of a kubeconfig file for $environment (leave empty to keep the current one)")
   content=
   if [ -n "$file" ]; then content=$(cat "$file"); fi
   if [ -n "$content" ] && [ -n "$apply" ]; then
@@ -79,5 +81,5 @@ for environment in development staging production; do
   secret KUBE_CONFIG "$content" "$environment"
 done
 
-[ -n "$apply" ] || echo "Nothing was changed: --apply does it."
-echo "Then protect the environment production in the repository's settings."
+[ -n "$apply" ] || echo "Nothing was changed. Run it with --apply to set the values."
+echo "Next, protect the environment production in the repository's settings: rollouts then need an approval."

@@ -1,31 +1,37 @@
 #!/usr/bin/env bash
-# Rolls a release out, sees whether it is healthy, and goes back to the last one that was if it is not.
+# Rolls out a release, checks its health, and rolls back to the last healthy release if the check
+# fails.
 #
 #   REGISTRY=registry.example/team k8s/deploy.sh development|staging|production TAG
 #
-# TAG is that of one commit (k8s/publish.sh pushes it). A release is what the overlay renders to with that tag. The last
-# healthy one is kept in the config map `connectivity-release`: going back is applying it again. `kubectl rollout undo`
-# would not do: SpinKube's operator makes the Deployment of the components, and would make it again as it was.
+# TAG is the tag of one commit, which k8s/publish.sh pushed. A release is the overlay rendered with
+# that tag. The config map `connectivity-release` keeps the last healthy release, and a rollback
+# applies it again. `kubectl rollout undo` does not work here: SpinKube's operator owns the
+# components' Deployment and would revert it.
 #
-# With RENDER_ONLY set it prints the release and does nothing.
+# With RENDER_ONLY set, the script prints the release and changes nothing.
 #
-# Ends with 0: rolled out. 1: not healthy, and gone back (or there was nothing to go back to). 2: could not go back either.
+# Exit codes: 0 rolled out; 1 not healthy, and rolled back if there was a release to roll back to;
+# 2 the rollback failed as well; 64 unknown environment.
 set -euo pipefail
 
 environment=${1:?"usage: deploy.sh development|staging|production TAG"}
 tag=${2:?"usage: deploy.sh development|staging|production TAG"}
-registry=${REGISTRY:?"set REGISTRY to where the images are, such as registry.example/team"}
+registry=${REGISTRY:?"set REGISTRY to the image registry, such as registry.example/team"}
 timeout=${TIMEOUT_SECONDS:-300}
 
 here=$(cd "$(dirname "$0")" && pwd)
-[ -f "$here/overlays/$environment/kustomization.yaml" ] || { echo "deploy: no environment $environment" >&2; exit 64; }
-# Beside the overlays: kustomize takes no absolute paths.
+[ -f "$here/overlays/$environment/kustomization.yaml" ] || {
+  echo "deploy: unknown environment $environment: use development, staging or production" >&2
+  exit 64
+}
+# Created beside the overlays, because kustomize accepts relative paths only.
 work=$(mktemp -d "$here/overlays/.release.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 say() { echo "==> $*"; }
 
-# The overlay, with the images of this release.
+# Renders the overlay with the images of this release.
 render() {
   cp "$here/base/spin.kustomize.yaml" "$work/"
   {
@@ -35,7 +41,8 @@ render() {
     done
   } > "$work/kustomization.yaml"
   kubectl kustomize "$work" > "$work/unnamed.yaml"
-  # Named after its content, and the name is on the pods: so it can be told when the operator has seen it.
+  # The release is named by a digest of its content. The pods carry the name in an annotation, by
+  # which wait_for_operator recognises the release.
   digest=$(sha256sum < "$work/unnamed.yaml" | cut -c1-16)
   cat >> "$work/kustomization.yaml" <<PATCH
 patches:
@@ -48,14 +55,14 @@ PATCH
   kubectl kustomize "$work" > "$work/release.yaml"
 }
 
-# Polls until the operator has made this release the Deployment's.
-seen() {
+# Waits until the operator has updated the Deployment to this release.
+wait_for_operator() {
   local name deadline
   name=$(sed -n 's|^ *connectivity/release: *||p' "$1" | head -n 1)
   deadline=$((SECONDS + timeout))
   until [ "$(in_namespace get deployment connectivity --ignore-not-found \
     -o 'jsonpath={.spec.template.metadata.annotations.connectivity/release}')" = "$name" ]; do
-    [ "$SECONDS" -lt "$deadline" ] || { echo "deploy: the operator has not taken up $name" >&2; return 1; }
+    [ "$SECONDS" -lt "$deadline" ] || { echo "deploy: the SpinKube operator has not applied release $name" >&2; return 1; }
     sleep 1
   done
 }
@@ -63,28 +70,30 @@ seen() {
 in_namespace() { kubectl --namespace "$namespace" "$@"; }
 
 migrate() {
-  say "bringing the schema up to date"
+  say "migrating the database schema"
   in_namespace delete job connectivity-migration --ignore-not-found --wait || return
   kubectl apply -f "$work/release.yaml" -l 'app.kubernetes.io/component notin (web, bridge)' || return
   in_namespace wait job/connectivity-migration --for=condition=complete --timeout="${timeout}s"
 }
 
-# Applies a manifest, without its migration, and waits until all of it runs and answers.
+# Applies a release without its migration, and waits until it is rolled out and healthy.
 roll_out() {
   local rest='app.kubernetes.io/component notin (migration)'
-  # Twice, for the first time ever: the operator may refuse a SpinApp whose executor it has not seen yet.
+  # Tried twice: in a first rollout the operator may reject a SpinApp whose executor it does not
+  # know.
   kubectl apply -f "$1" -l "$rest" || { sleep 2 && kubectl apply -f "$1" -l "$rest"; } || return
-  seen "$1" || return
+  wait_for_operator "$1" || return
   for deployment in connectivity connectivity-bridge; do
     in_namespace rollout status "deployment/$deployment" --timeout="${timeout}s" || return
   done
   healthy connectivity 80 && healthy connectivity-bridge 9100
 }
 
-# Asks a Service from here, through a tunnel: its network policy lets nobody else in.
+# Requests /health/ready of a Service through a port-forward, because its network policy blocks
+# other access.
 healthy() {
   local tunnel address="" status=1 deadline=$((SECONDS + timeout))
-  say "asking $1 how it is"
+  say "checking the health of $1"
   in_namespace port-forward "service/$1" ":$2" > "$work/tunnel" 2>&1 &
   tunnel=$!
   until [ "$SECONDS" -ge "$deadline" ]; do
@@ -100,6 +109,7 @@ healthy() {
   return "$status"
 }
 
+# Stores this release as the last healthy one.
 remember() {
   in_namespace create configmap connectivity-release --from-file=release.yaml="$work/release.yaml" --dry-run=client -o yaml |
     in_namespace apply --server-side --force-conflicts -f -
@@ -120,13 +130,13 @@ if migrate && say "rolling out" && roll_out "$work/release.yaml"; then
   exit 0
 fi
 if [ ! -s "$work/previous.yaml" ]; then
-  echo "deploy: $tag is not healthy, and nothing was healthy before it: left as it is, to be looked at" >&2
+  echo "deploy: $tag is not healthy, and there is no earlier release: inspect the namespace $namespace" >&2
   exit 1
 fi
-say "$tag is not healthy: going back"
+say "$tag is not healthy: rolling back"
 if roll_out "$work/previous.yaml"; then
-  echo "deploy: $tag was not healthy; the release before it runs again" >&2
+  echo "deploy: $tag was not healthy and was rolled back to the last healthy release" >&2
   exit 1
 fi
-echo "deploy: neither $tag nor the release before it is healthy" >&2
+echo "deploy: neither $tag nor the last healthy release is healthy: inspect the namespace $namespace" >&2
 exit 2
