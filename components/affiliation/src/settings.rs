@@ -26,7 +26,7 @@ impl Settings {
         let seconds = reader.number("affiliation_cache_seconds", 0..=LONGEST_MEMORY);
         let affiliated_status = reader.text("affiliated_status");
         if !["200", "204"].contains(&affiliated_status.as_str()) {
-            reader.wrong("affiliated_status", "must be 200 or 204");
+            reader.problem("affiliated_status", "must be 200 or 204");
         }
         let settings = Self {
             service: ServiceSettings::read(&mut reader),

@@ -33,19 +33,20 @@ impl Settings {
         let signer = Signer::new(&service.tokens, reader.secret("jwt_signing_key").trim(), lifetimes);
         let signer = signer.map_err(|error| match error {
             KeyError::NotAKey => {
-                reader.wrong("jwt_signing_key", "must be a private key in PEM (PKCS #8) of Ed25519 or P-256");
+                reader.problem("jwt_signing_key", "must be a private key in PEM (PKCS #8) of Ed25519 or P-256");
             }
             KeyError::NotPublished => {
-                reader.wrong("jwt_public_keys", "must hold the public key of jwt_signing_key: nobody could verify it");
+                reader
+                    .problem("jwt_public_keys", "must hold the public key of jwt_signing_key: nobody could verify it");
             }
         });
         let seeds = Seed::read(&reader.secret("service_accounts"), &service.tokens.secret).unwrap_or_else(|what| {
-            reader.wrong("service_accounts", &what);
+            reader.problem("service_accounts", &what);
             Vec::new()
         });
         let public_url = reader.text("public_url").trim_end_matches('/').to_owned();
         if !public_url.is_empty() && !public_url.starts_with("https://") && !public_url.starts_with("http://") {
-            reader.wrong("public_url", "must look like https://host");
+            reader.problem("public_url", "must look like https://host");
         }
         let Ok(signer) = signer else { return Err(reader.into_problems()) };
         let key_set = key_set(&reader.text("jwt_public_keys"));

@@ -48,7 +48,7 @@ impl Settings {
 fn routing_key(reader: &mut Reader, name: &str) -> String {
     let key = reader.text(name);
     if key.is_empty() || key.len() > 255 {
-        reader.wrong(name, "must have 1 to 255 characters");
+        reader.problem(name, "must have 1 to 255 characters");
     }
     key
 }

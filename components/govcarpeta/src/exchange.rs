@@ -26,7 +26,7 @@ pub(crate) struct Question {
 
 /// Asks once, within the time for one try or what is left of the call.
 pub(crate) async fn ask(settings: &Settings, question: &Question, trace: &Trace, limit: Duration) -> Exchange {
-    let answered = runtime::timeout(limit, async {
+    let answered = runtime::deadline::timeout(limit, async {
         let response = match send(request(settings, question, trace)?).await {
             Ok(response) => response,
             Err(error) => return Err(transport(&error)),

@@ -23,7 +23,7 @@ const NAMES: [&str; 5] = ["registry_url", "registry_api_key", "registry_timeout_
 impl Settings {
     pub(crate) async fn of_host() -> Result<Self, Invalid> {
         let names: Vec<_> = NAMES.into_iter().chain(CacheSettings::NAMES).collect();
-        Self::read(Reader::of_host(&names).await)
+        Self::read(Reader::from_host(&names).await)
     }
 
     /// How long a whole call may take: a registry that fails at once gets all its tries, one that hangs gets two.
@@ -36,11 +36,11 @@ impl Settings {
         let url = url.strip_suffix('/').unwrap_or(&url).to_owned();
         let authority = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
         if authority.is_empty() || authority.contains(['/', '@', '?', '#', ' ']) {
-            reader.wrong("registry_url", "must look like https://host or https://host:port, without user or path");
+            reader.problem("registry_url", "must look like https://host or https://host:port, without user or path");
         }
         let api_key = Some(reader.secret("registry_api_key")).filter(|key| !key.is_empty());
         if api_key.as_deref().is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
-            reader.wrong("registry_api_key", "must be of visible ASCII characters");
+            reader.problem("registry_api_key", "must be of visible ASCII characters");
         }
         let settings = Self {
             url,
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn read(url: &str, key: &str, timeout: &str) -> Result<Settings, Invalid> {
-        Settings::read(Reader::of_values(&[
+        Settings::read(Reader::from_values(&[
             ("registry_url", url),
             ("registry_api_key", key),
             ("registry_timeout_ms", timeout),

@@ -8,7 +8,7 @@ use crate::metrics;
 use crate::problem::{Pending, Problem};
 use crate::request::{BodyError, PATIENCE, RequestContext, receive};
 use crate::runtime;
-use crate::scope;
+use crate::runtime::request_scope;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
@@ -50,7 +50,7 @@ where
 {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let context = RequestContext::of(&parts.headers, runtime::new_id);
+    let context = RequestContext::from_headers(&parts.headers, runtime::new_id);
     let work = async {
         match receive(&parts.headers, body, PATIENCE).await {
             Ok(bytes) => answer(Request::from_parts(parts, bytes), cors, handle, &context, started).await,
@@ -60,7 +60,7 @@ where
             }
         }
     };
-    write(scope::within(&context, work).await).await
+    write(request_scope::enter(&context, work).await).await
 }
 
 /// Answers one request with the routes of an instance; without one the settings are wrong.
@@ -96,8 +96,8 @@ where
     Fut: Future<Output = Response>,
 {
     let started = Instant::now();
-    let context = RequestContext::of(request.headers(), runtime::new_id);
-    scope::within(&context, answer(request, cors, handle, &context, started)).await
+    let context = RequestContext::from_headers(request.headers(), runtime::new_id);
+    request_scope::enter(&context, answer(request, cors, handle, &context, started)).await
 }
 
 async fn answer<F, Fut>(

@@ -170,7 +170,7 @@ impl Cache {
         if now.as_micros() < self.paused_until.load(Ordering::Relaxed) {
             return Err(CacheDown("left alone after a failure".into()));
         }
-        let answer = runtime::timeout(DEADLINE, question).await;
+        let answer = runtime::deadline::timeout(DEADLINE, question).await;
         let answer = answer.unwrap_or_else(|| Err(CacheDown("no answer in time".into())));
         if let Err(CacheDown(cause)) = &answer {
             self.paused_until.store(now.plus(PAUSE).as_micros(), Ordering::Relaxed);

@@ -136,12 +136,18 @@ impl Database {
         let work = match self {
             Self::MySql(pool) => {
                 let pool = Arc::clone(pool);
-                runtime::timeout_detached(DEADLINE, async move { mysql::run(&pool, sql.mysql, parameters).await }).await
+                runtime::deadline::timeout_detached(
+                    DEADLINE,
+                    async move { mysql::run(&pool, sql.mysql, parameters).await },
+                )
+                .await
             }
             Self::Sqlite(pool) => {
                 let pool = Arc::clone(pool);
-                runtime::timeout_detached(DEADLINE, async move { sqlite::run(&pool, sql.sqlite, parameters).await })
-                    .await
+                runtime::deadline::timeout_detached(DEADLINE, async move {
+                    sqlite::run(&pool, sql.sqlite, parameters).await
+                })
+                .await
             }
         };
         let result = work.unwrap_or_else(|| Err(DatabaseError::Unavailable("no answer in time".into())));

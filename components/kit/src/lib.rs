@@ -2,7 +2,6 @@
 //!
 //! Statics live in the components; what this library keeps between requests is said on each type.
 
-mod alarm;
 pub mod answer;
 pub mod cache;
 pub mod configured;
@@ -10,7 +9,6 @@ pub mod cors;
 pub mod database;
 pub mod guard;
 pub mod instance;
-pub mod log;
 pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod openapi;
@@ -19,9 +17,9 @@ pub mod problem;
 #[cfg(target_family = "wasm")]
 pub mod registry;
 pub mod request;
-pub mod runtime;
-pub mod scope;
 pub mod settings;
 pub mod throttle;
 pub mod token;
-pub mod turns;
+
+pub use connectivity_runtime as runtime;
+pub use connectivity_runtime::log;

@@ -1,72 +1,51 @@
-//! What the components count, and how the instances' counts come together.
+//! Sending metrics: the counts of an instance go to the shared cache a moment after they were recorded.
 //!
-//! An instance adds up what it counts and tells the shared cache a moment later, at most four times a second however many
-//! requests it serves: no request waits for it, and no instance keeps numbers for itself. A batch that may or may not have
-//! arrived is sent again under its old number, and the cache takes each number once. So nothing is lost with an instance
-//! that is replaced, and nothing is counted twice. What is lost is what a killed host had not sent yet, a quarter of a
-//! second of it, and what an instance holds that ends while the cache is away for longer than all [`TRIES`].
+//! An instance flushes its counts at most four times a second, however many requests it serves, and
+//! no request waits for it. A batch that may or may not have arrived is sent again under its old
+//! number, and the cache adds each number once. So replacing an instance loses nothing, and nothing
+//! is counted twice. Lost are the counts of the last 250 ms before a host is killed, and those of an
+//! instance that ends while the cache has been down for all [`ATTEMPTS`].
 
-mod family;
-mod meter;
-
-pub use family::{ALL, BUCKETS, CHECKS, DOCUMENTS, Family, GUARD, REGISTRY, REQUESTS, Reading, Timing, UNCOUNTED};
-pub use meter::Batch;
+pub use connectivity_runtime::metrics::*;
 
 use crate::cache::Cache;
 use crate::runtime;
-use meter::Meter;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an instance adds up before it tells. Short beside a scrape, long beside a request.
-const PAUSE: Duration = Duration::from_millis(250);
+/// How long counts are buffered before they are sent. Short beside a scrape, long beside a request.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long it leaves a cache alone that did not take a batch.
-const LATER: Duration = Duration::from_secs(1);
+/// The pause after a failed attempt.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often it tries to be rid of a batch: for less than the minute that a host gives to what goes on after an answer.
-/// After that the next request begins again.
-const TRIES: u32 = 25;
+/// How many times in a row sending may fail before the task ends. The host gives a task about a
+/// minute after the last response. The next request starts another task.
+const ATTEMPTS: u32 = 25;
 
-/// The instance's own counts: sums of closed sets of labels, never a request's data.
-static METER: Meter = Meter::new();
-
-/// One more.
-pub fn count(family: &Family, labels: &[&str]) {
-    METER.add(family.counter(labels), 1);
-}
-
-/// One more, which took so long.
-pub fn time(family: &Family, labels: &[&str], took: Duration) {
-    METER.add(family.bucket(labels, took), 1);
-    METER.add(family.sum(labels), u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-}
-
-/// Has what was counted told to the cache soon, by a task that no request waits for.
-///
-/// There is one at a time; it goes on until there is nothing left to tell.
+/// Starts a task that sends the buffered counts, unless one is running or there are none.
 pub fn send_soon(cache: &Arc<Cache>) {
-    if METER.begin() {
+    if BUFFER.begin() {
         let cache = Arc::clone(cache);
-        runtime::detach(Box::pin(async move { send(&METER, &cache).await }));
+        runtime::spawn(async move { send(&BUFFER, &cache).await });
     }
 }
 
-async fn send(meter: &Meter, cache: &Cache) {
+async fn send(buffer: &Buffer, cache: &Cache) {
     let mut failures = 0;
     loop {
-        runtime::sleep(if failures == 0 { PAUSE } else { LATER }).await;
-        let Some(batch) = meter.seal(runtime::random) else { return };
-        // The cache has logged what went wrong.
+        runtime::sleep(if failures == 0 { FLUSH_INTERVAL } else { RETRY_INTERVAL }).await;
+        let Some(batch) = buffer.seal(runtime::random) else { return };
+        // The cache logs its failures itself.
         match cache.add_counts(&batch, runtime::now()).await {
             Ok(()) => {
-                meter.sent(&batch);
+                buffer.sent(&batch);
                 failures = 0;
             }
             Err(_) => failures += 1,
         }
-        if failures == TRIES {
-            return meter.end();
+        if failures == ATTEMPTS {
+            return buffer.end();
         }
     }
 }

@@ -4,7 +4,7 @@
 //! when one is dropped: doing both at once in one instance hangs it, and every request sent to it, for ever. A broken
 //! handle is therefore set aside with `mem::forget`; the host takes it back with the instance.
 
-use crate::turns::{Place, Turns};
+use crate::runtime::semaphore::{Permit, Semaphore};
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ pub trait Connect: Send + Sync + 'static {
 /// The pool. It lives in a static of the component and holds connections, never a request's data.
 pub struct Pool<C: Connect> {
     connect: C,
-    places: Arc<Turns>,
+    permits: Arc<Semaphore>,
     idle: Mutex<Vec<C::Connection>>,
     set_aside: AtomicUsize,
 }
@@ -32,7 +32,7 @@ pub struct Lease<C: Connect> {
     pool: Arc<Pool<C>>,
     connection: Option<C::Connection>,
     kept: bool,
-    _place: Place,
+    _permit: Permit,
 }
 
 impl<C: Connect> Pool<C> {
@@ -40,7 +40,7 @@ impl<C: Connect> Pool<C> {
     pub fn new(connect: C, size: usize) -> Arc<Self> {
         Arc::new(Self {
             connect,
-            places: Turns::new(size),
+            permits: Semaphore::new(size),
             idle: Mutex::new(Vec::with_capacity(size)),
             set_aside: AtomicUsize::new(0),
         })
@@ -52,14 +52,14 @@ impl<C: Connect> Pool<C> {
     ///
     /// Of opening a new one.
     pub async fn lease(self: &Arc<Self>) -> Result<Lease<C>, C::Error> {
-        let place = self.places.take().await;
+        let permit = self.permits.acquire().await;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let kept = idle.is_some();
         let connection = match idle {
             Some(connection) => connection,
             None => self.connect.open().await?,
         };
-        Ok(Lease { pool: Arc::clone(self), connection: Some(connection), kept, _place: place })
+        Ok(Lease { pool: Arc::clone(self), connection: Some(connection), kept, _permit: permit })
     }
 
     /// How many handles were set aside in this instance so far.

@@ -1,9 +1,10 @@
 //! What arrives: the body, read to a bound; the request id; the trace context.
 
-use crate::runtime;
+use crate::runtime::deadline::timeout;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use bytes::{Bytes, BytesMut};
+pub use connectivity_runtime::request_context::RequestContext;
 use http::{HeaderMap, Request, header};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -34,7 +35,7 @@ pub enum BodyError {
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often the time is looked at meanwhile. Shorter than every deadline that follows (the shortest: the cache's 500 ms), which
-/// can then do with the timer that this one has set (see [`crate::alarm`]).
+/// can then do with the timer that this one has set (see [`connectivity_runtime::deadline`]).
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Reads the body of a request with these headers, at most [`MAX_BODY`] of it, and for at most so long.
@@ -50,7 +51,7 @@ where
     let begun = Instant::now();
     let mut reading = pin!(read_body(body, MAX_BODY));
     while begun.elapsed() < patience {
-        if let Some(read) = runtime::timeout(LOOK, reading.as_mut()).await {
+        if let Some(read) = timeout(LOOK, reading.as_mut()).await {
             return read;
         }
     }
@@ -81,34 +82,6 @@ where
 /// Makes the registry that one request asks: its trace goes with the question.
 pub type Asking<R> = Arc<dyn Fn(&RequestContext) -> R + Send + Sync>;
 
-/// What identifies one request in answers, logs and traces.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestContext {
-    /// From `X-Request-Id` where that is sane, else the caller of [`RequestContext::of`] made it.
-    pub request_id: String,
-    /// W3C Trace Context `traceparent`, if it has the right form.
-    pub traceparent: Option<String>,
-    /// W3C Trace Context `tracestate`, only together with a `traceparent`.
-    pub tracestate: Option<String>,
-}
-
-impl RequestContext {
-    /// Reads the context from the headers; `new_id` names the request if nobody else did.
-    pub fn of(headers: &HeaderMap, new_id: impl FnOnce() -> String) -> Self {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let traceparent = text("traceparent").filter(|value| is_traceparent(value)).map(str::to_owned);
-        let tracestate =
-            text("tracestate").filter(|value| traceparent.is_some() && value.len() <= 512).map(str::to_owned);
-        let request_id = text("x-request-id").filter(|id| is_request_id(id)).map_or_else(new_id, str::to_owned);
-        Self { request_id, traceparent, tracestate }
-    }
-
-    /// The trace id inside `traceparent`.
-    pub fn trace_id(&self) -> Option<&str> {
-        self.traceparent.as_deref().and_then(|value| value.get(3..35))
-    }
-}
-
 /// The context of a request that went through [`crate::answer::exchange`].
 pub fn context<B>(request: &Request<B>) -> Option<&RequestContext> {
     request.extensions().get()
@@ -128,22 +101,6 @@ pub fn in_path(text: Result<Path<String>, PathRejection>) -> String {
     text.map(|Path(text)| text).unwrap_or_default()
 }
 
-/// A caller's id is copied into logs and headers: short, and of characters that mean nothing anywhere.
-fn is_request_id(id: &str) -> bool {
-    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
-}
-
-/// `version-traceid-parentid-flags` in lower-case hex (W3C Trace Context section 3.2.2).
-fn is_traceparent(value: &str) -> bool {
-    let parts: Vec<&str> = value.split('-').collect();
-    let hex = |part: &str, length: usize| {
-        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let zero = |part: &str| part.bytes().all(|byte| byte == b'0');
-    matches!(parts[..], [version, trace, parent, flags]
-        if hex(version, 2) && version != "ff" && hex(trace, 32) && !zero(trace) && hex(parent, 16) && !zero(parent) && hex(flags, 2))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,37 +109,6 @@ mod tests {
     use http_body_util::Full;
     use std::pin::Pin;
     use std::task::{Context, Poll, ready};
-
-    fn of(name: &'static str, value: &str) -> RequestContext {
-        let mut headers = HeaderMap::new();
-        headers.insert(name, HeaderValue::from_str(value).expect("a header"));
-        RequestContext::of(&headers, || "made".into())
-    }
-
-    #[test]
-    fn a_request_id_is_taken_only_if_it_is_harmless() {
-        assert_eq!(of("x-request-id", "abc-1.2:3_4").request_id, "abc-1.2:3_4");
-        for bad in ["", "a b", "a\"b", "é", &"x".repeat(129)] {
-            assert_eq!(of("x-request-id", bad).request_id, "made", "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_traceparent_is_taken_only_in_its_form() {
-        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let context = of("traceparent", good);
-        assert_eq!(context.traceparent.as_deref(), Some(good));
-        assert_eq!(context.trace_id(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
-        for bad in [
-            "",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-        ] {
-            assert_eq!(of("traceparent", bad).traceparent, None, "{bad}");
-        }
-    }
 
     #[test]
     fn an_object_is_read_and_no_array_of_its_fields() {

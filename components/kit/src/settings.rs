@@ -6,86 +6,9 @@ mod service;
 pub use guard::GuardSettings;
 pub use service::ServiceSettings;
 
-use crate::log::Level;
+pub use connectivity_runtime::settings::{Invalid, Reader, log_level};
+
 use crate::token::jwks::KeySet;
-use spin_sdk::variables;
-use std::collections::BTreeMap;
-use std::fmt;
-
-/// Everything that is wrong with the settings, a sentence each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid(pub Vec<String>);
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join("; "))
-    }
-}
-
-/// The values of the variables as they were read, and what was found wrong with them so far.
-#[derive(Debug, Default)]
-pub struct Reader {
-    values: BTreeMap<&'static str, String>,
-    problems: Vec<String>,
-}
-
-impl Reader {
-    /// Reads the named variables from the host.
-    pub async fn of_host(names: &[&'static str]) -> Self {
-        let mut reader = Self::default();
-        for name in names {
-            match variables::get(name).await {
-                Ok(value) => {
-                    reader.values.insert(name, value);
-                }
-                Err(_) => reader.problems.push(format!("{name} cannot be read: is it in spin.toml?")),
-            }
-        }
-        reader
-    }
-
-    /// The variables from a table, for tests.
-    pub fn of_values(values: &[(&'static str, &str)]) -> Self {
-        let values = values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Self { values, problems: Vec::new() }
-    }
-
-    /// The value, without surrounding blanks; empty where it is not set.
-    pub fn text(&self, name: &str) -> String {
-        self.values.get(name).map(|value| value.trim().to_owned()).unwrap_or_default()
-    }
-
-    /// The value, exactly as given.
-    pub fn secret(&self, name: &str) -> String {
-        self.values.get(name).cloned().unwrap_or_default()
-    }
-
-    /// A whole number within bounds.
-    pub fn number(&mut self, name: &str, bounds: std::ops::RangeInclusive<u64>) -> u64 {
-        match self.text(name).parse::<u64>() {
-            Ok(number) if bounds.contains(&number) => number,
-            _ => {
-                self.wrong(name, &format!("must be a whole number from {} to {}", bounds.start(), bounds.end()));
-                *bounds.start()
-            }
-        }
-    }
-
-    /// Notes that a variable's value will not do.
-    pub fn wrong(&mut self, name: &str, what: &str) {
-        self.problems.push(format!("{name} {what}"));
-    }
-
-    /// What was wrong, for settings that cannot even be put together.
-    pub fn into_problems(self) -> Invalid {
-        Invalid(self.problems)
-    }
-
-    /// The settings, if nothing was wrong with them.
-    pub fn finish<T>(self, settings: T) -> Result<T, Invalid> {
-        if self.problems.is_empty() { Ok(settings) } else { Err(Invalid(self.problems)) }
-    }
-}
 
 /// Which database holds the records.
 #[derive(Clone, PartialEq, Eq)]
@@ -112,7 +35,7 @@ impl DatabaseSettings {
         let (user, database) = (reader.text("mysql_user"), reader.text("mysql_database"));
         for (name, value) in [("mysql_user", &user), ("mysql_database", &database)] {
             if value.is_empty() {
-                reader.wrong(name, "must be set when mysql_address is");
+                reader.problem(name, "must be set when mysql_address is");
             }
         }
         let server = server(reader, "mysql_address", "mysql", &address);
@@ -191,18 +114,18 @@ impl TokenSettings {
     pub fn read(reader: &mut Reader) -> Self {
         let secret = reader.secret("jwt_secret");
         if secret.len() < 32 {
-            reader.wrong("jwt_secret", "must have at least 32 bytes");
+            reader.problem("jwt_secret", "must have at least 32 bytes");
         }
         let (issuer, audience) = (reader.text("jwt_issuer"), reader.text("jwt_audience"));
         for (name, value) in [("jwt_issuer", &issuer), ("jwt_audience", &audience)] {
             if value.is_empty() {
-                reader.wrong(name, "must not be empty");
+                reader.problem(name, "must not be empty");
             }
         }
         let keys = reader.text("jwt_public_keys");
         let public_keys = (!keys.is_empty()).then(|| KeySet::parse(keys.as_bytes()).ok()).flatten();
         if !keys.is_empty() && public_keys.is_none() {
-            reader.wrong("jwt_public_keys", "must be a JSON Web Key Set: {\"keys\":[…]}");
+            reader.problem("jwt_public_keys", "must be a JSON Web Key Set: {\"keys\":[…]}");
         }
         Self { secret, issuer, audience, public_keys, other: OtherIssuer::read(reader) }
     }
@@ -224,24 +147,16 @@ impl OtherIssuer {
         match of {
             Some(of) if http && !of.contains('@') => {
                 if origin.strip_suffix('/').unwrap_or(&origin) != of {
-                    reader.wrong("jwt_jwks_origin", "must be the beginning of jwt_jwks_url: scheme, host and port");
+                    reader.problem("jwt_jwks_origin", "must be the beginning of jwt_jwks_url: scheme, host and port");
                 }
             }
-            _ => reader.wrong("jwt_jwks_url", "must look like https://host/path"),
+            _ => reader.problem("jwt_jwks_url", "must look like https://host/path"),
         }
         if issuer.is_empty() {
-            reader.wrong("jwt_jwks_issuer", "must be set when jwt_jwks_url is");
+            reader.problem("jwt_jwks_issuer", "must be set when jwt_jwks_url is");
         }
         Some(Self { jwks_url, issuer })
     }
-}
-
-/// Reads `log_level`: the lowest level that is written.
-pub fn log_level(reader: &mut Reader) -> Level {
-    Level::parse(&reader.text("log_level")).unwrap_or_else(|| {
-        reader.wrong("log_level", "must be error, warn, info or debug");
-        Level::Info
-    })
 }
 
 /// The `host:port` of an address like `scheme://host:port`, the only form that a manifest's allowed hosts can hold.
@@ -249,7 +164,7 @@ fn server(reader: &mut Reader, name: &str, scheme: &str, address: &str) -> Strin
     let server = address.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")).unwrap_or_default();
     let port = server.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
     if port.is_none() || server.contains(['/', '@', '?', '#']) {
-        reader.wrong(name, &format!("must look like {scheme}://host:port, without user, password or path"));
+        reader.problem(name, &format!("must look like {scheme}://host:port, without user, password or path"));
     }
     server.to_owned()
 }
@@ -274,7 +189,7 @@ mod tests {
 
     #[test]
     fn addresses_carry_encoded_credentials() {
-        let mut reader = Reader::of_values(&[
+        let mut reader = Reader::from_values(&[
             ("mysql_address", "mysql://db:3306"),
             ("mysql_user", "me"),
             ("mysql_password", "p@ss:/?"),
@@ -292,7 +207,7 @@ mod tests {
 
     #[test]
     fn nothing_set_is_the_embedded_default() {
-        let mut reader = Reader::of_values(&[]);
+        let mut reader = Reader::from_values(&[]);
         assert!(DatabaseSettings::read(&mut reader) == DatabaseSettings::Embedded);
         assert!(CacheSettings::read(&mut reader) == CacheSettings::Embedded);
     }
@@ -301,7 +216,7 @@ mod tests {
     fn another_issuer_needs_its_name_and_an_origin_that_agrees() {
         let read = |url: &'static str, origin: &'static str, issuer: &'static str| {
             let mut reader =
-                Reader::of_values(&[("jwt_jwks_url", url), ("jwt_jwks_origin", origin), ("jwt_jwks_issuer", issuer)]);
+                Reader::from_values(&[("jwt_jwks_url", url), ("jwt_jwks_origin", origin), ("jwt_jwks_issuer", issuer)]);
             let other = OtherIssuer::read(&mut reader);
             reader.finish(other)
         };
@@ -322,7 +237,7 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_together_and_none_by_value() {
-        let mut reader = Reader::of_values(&[
+        let mut reader = Reader::from_values(&[
             ("mysql_address", "mysql://user:hunter2@db/records"),
             ("jwt_secret", "short-secret"),
             ("log_level", "loud"),

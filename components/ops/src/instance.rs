@@ -42,7 +42,7 @@ impl Instance {
 
 async fn settings() -> Result<(DatabaseSettings, CacheSettings), Invalid> {
     let names: Vec<_> = ["log_level"].into_iter().chain(DatabaseSettings::NAMES).chain(CacheSettings::NAMES).collect();
-    let mut reader = Reader::of_host(&names).await;
+    let mut reader = Reader::from_host(&names).await;
     let settings = (DatabaseSettings::read(&mut reader), CacheSettings::read(&mut reader));
     log::set_threshold(log_level(&mut reader));
     reader.finish(settings)
@@ -71,7 +71,7 @@ impl Lookout for &'static Instance {
     }
 
     async fn settings(&self, component: &'static str) -> Settings {
-        runtime::timeout(PATIENCE, configured::ask(component)).await.unwrap_or(Settings::Unknown)
+        runtime::deadline::timeout(PATIENCE, configured::ask(component)).await.unwrap_or(Settings::Unknown)
     }
 
     async fn counts(&self) -> Option<Vec<(String, u64)>> {

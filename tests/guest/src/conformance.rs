@@ -23,7 +23,7 @@ impl Report {
 
 /// Tries the database that the variables name.
 pub(crate) async fn database() -> Result<String, String> {
-    let mut reader = Reader::of_host(&DatabaseSettings::NAMES).await;
+    let mut reader = Reader::from_host(&DatabaseSettings::NAMES).await;
     let settings = DatabaseSettings::read(&mut reader);
     let database = Database::new(&reader.finish(settings).map_err(|problems| problems.to_string())?);
     let mut report = Report::default();
@@ -57,7 +57,7 @@ pub(crate) async fn database() -> Result<String, String> {
 
 /// Tries the cache that the variables name.
 pub(crate) async fn cache() -> Result<String, String> {
-    let mut reader = Reader::of_host(&CacheSettings::NAMES).await;
+    let mut reader = Reader::from_host(&CacheSettings::NAMES).await;
     let settings = CacheSettings::read(&mut reader);
     let cache = Cache::new(&reader.finish(settings).map_err(|problems| problems.to_string())?);
     let mut report = Report::default();

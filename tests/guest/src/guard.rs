@@ -40,10 +40,10 @@ struct Scene {
 
 /// Tries the guard on the servers that the variables name, all of them new.
 pub(crate) async fn guard() -> Result<String, String> {
-    let mut reader = Reader::of_host(&[&CacheSettings::NAMES[..], &DatabaseSettings::NAMES[..]].concat()).await;
+    let mut reader = Reader::from_host(&[&CacheSettings::NAMES[..], &DatabaseSettings::NAMES[..]].concat()).await;
     let (cache, database) = (CacheSettings::read(&mut reader), DatabaseSettings::read(&mut reader));
     let (cache, database) = reader.finish((cache, database)).map_err(|problems| problems.to_string())?;
-    let mut reader = Reader::of_values(&[
+    let mut reader = Reader::from_values(&[
         ("throttle_user", "50/day"),
         ("throttle_anon", "50/day"),
         ("jwt_secret", SECRET),

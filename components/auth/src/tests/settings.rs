@@ -57,7 +57,7 @@ fn settings_are_read_together() {
             ("log_level", "info"),
         ];
         values.extend(more);
-        Settings::read(Reader::of_values(&values))
+        Settings::read(Reader::from_values(&values))
     };
     assert!(read(&[]).is_ok());
     let wrong = [
@@ -88,6 +88,6 @@ fn only_what_is_public_is_published() {
             "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"s\",\"k\":\"AAAA\"},{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"private\"}]}",
         ),
     ];
-    let set = Settings::read(Reader::of_values(&values)).map(|settings| settings.key_set).expect("settings");
+    let set = Settings::read(Reader::from_values(&values)).map(|settings| settings.key_set).expect("settings");
     assert!(set.contains("11qYAY") && !set.contains("private") && !set.contains("AAAA"), "{set}");
 }

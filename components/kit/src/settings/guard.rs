@@ -29,12 +29,12 @@ impl GuardSettings {
             throttle_user: rate(reader, "throttle_user"),
             throttle_anon: rate(reader, "throttle_anon"),
             trusted_proxies: Networks::parse(&reader.text("trusted_proxies")).unwrap_or_else(|| {
-                reader.wrong("trusted_proxies", "must be addresses or blocks like 10.0.0.0/8, separated by commas");
+                reader.problem("trusted_proxies", "must be addresses or blocks like 10.0.0.0/8, separated by commas");
                 Networks::default()
             }),
             cors: Cors::parse(&reader.text("cors_allowed_origins")).unwrap_or_else(|| {
                 let form = "must be * or origins like https://app.example.org (no path), separated by commas";
-                reader.wrong("cors_allowed_origins", form);
+                reader.problem("cors_allowed_origins", form);
                 None
             }),
         }
@@ -43,7 +43,7 @@ impl GuardSettings {
 
 fn rate(reader: &mut Reader, name: &str) -> Rate {
     Rate::parse(&reader.text(name)).unwrap_or_else(|| {
-        reader.wrong(name, "must look like 1000/hour (second, minute, hour or day)");
+        reader.problem(name, "must look like 1000/hour (second, minute, hour or day)");
         Rate { calls: 1, window: Duration::from_secs(1) }
     })
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     fn read(values: &[(&'static str, &str)]) -> Result<GuardSettings, String> {
-        let mut reader = Reader::of_values(values);
+        let mut reader = Reader::from_values(values);
         let settings = GuardSettings::read(&mut reader);
         reader.finish(settings).map_err(|problems| problems.to_string())
     }

@@ -19,7 +19,7 @@ impl ServiceSettings {
     /// Reads the variables that [`ServiceSettings::read`] reads, and the component's own.
     pub async fn reader(own: &[&'static str]) -> Reader {
         let all = [&["log_level"], &DatabaseSettings::NAMES[..], &CacheSettings::NAMES, &TokenSettings::NAMES];
-        Reader::of_host(&[&all.concat()[..], &GuardSettings::NAMES, own].concat()).await
+        Reader::from_host(&[&all.concat()[..], &GuardSettings::NAMES, own].concat()).await
     }
 
     /// Reads all of them, and sets the level of the log.

@@ -19,7 +19,7 @@ pub(super) fn from(url: String) -> Fetch {
     Box::new(move || {
         let url = url.clone();
         Box::pin(async move {
-            let answer = runtime::timeout(PATIENCE, get(&url)).await;
+            let answer = runtime::deadline::timeout(PATIENCE, get(&url)).await;
             answer.unwrap_or_else(|| Err(FetchError("the issuer took too long".into())))
         })
     })

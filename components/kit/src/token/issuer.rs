@@ -3,7 +3,7 @@
 use super::TokenError;
 use super::jwks::{KeySet, PublicKey};
 use crate::log::{self, Level};
-use crate::turns::Turns;
+use crate::runtime::semaphore::Semaphore;
 use connectivity_domain::time::Timestamp;
 use futures_util::future::BoxFuture;
 use jsonwebtoken::Algorithm;
@@ -34,7 +34,7 @@ pub struct Issuer {
     fetch: Fetch,
     held: Mutex<Held>,
     /// One fetch at a time: whoever comes meanwhile waits for what it brings.
-    turns: Arc<Turns>,
+    fetching: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -61,7 +61,7 @@ impl Held {
 impl Issuer {
     /// An issuer of that name, whose keys `fetch` brings.
     pub fn new(name: String, fetch: Fetch) -> Self {
-        Self { name, fetch, held: Mutex::default(), turns: Turns::new(1) }
+        Self { name, fetch, held: Mutex::default(), fetching: Semaphore::new(1) }
     }
 
     /// The key of that id and algorithm. Kept keys go on while the issuer is down.
@@ -74,7 +74,7 @@ impl Issuer {
         if !self.held().is_due(found.is_some(), now) {
             return self.outcome(found);
         }
-        let _turn = self.turns.take().await;
+        let _permit = self.fetching.acquire().await;
         let found = self.held().find(id, algorithm);
         // The one before may have fetched it.
         if self.held().is_due(found.is_some(), now) {

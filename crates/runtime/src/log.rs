@@ -1,30 +1,38 @@
-//! Log lines: one JSON object a line on standard error, which every host collects.
+//! Log lines: one JSON object per line on standard error, which every host collects.
 //!
-//! Never an id, a token, a body or a query goes in: callers pass what they mean to be read.
+//! A line holds the fields that its caller names and nothing else. Callers never pass a whole citizen
+//! id, a token, a body or a query string.
 
-use crate::request::RequestContext;
-use crate::runtime;
-use crate::scope;
+use crate::host::now;
+use crate::request_context::RequestContext;
+use crate::request_scope;
 use serde_json::{Map, Value};
 use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// How much a line matters.
+/// The severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
-    /// Somebody has to act.
+    /// An operator has to act.
     Error = 0,
     /// Something works worse than it should.
     Warn = 1,
-    /// What happened.
+    /// Normal events.
     Info = 2,
-    /// What a developer wants to know.
+    /// Details for developers.
     Debug = 3,
 }
 
 impl Level {
-    /// The level of that name.
+    /// Parses a level's name in lower case.
+    ///
+    /// ```
+    /// use connectivity_runtime::log::Level;
+    ///
+    /// assert_eq!(Level::parse("warn"), Some(Level::Warn));
+    /// assert_eq!(Level::parse("WARN"), None);
+    /// ```
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "error" => Self::Error,
@@ -45,24 +53,27 @@ impl Level {
     }
 }
 
-/// The instance's threshold. A setting, not a request's data.
+/// The least severe level that is written. A setting of the instance, not a request's data.
 static THRESHOLD: AtomicU8 = AtomicU8::new(Level::Info as u8);
 
-/// Lines below this level are not written from now on.
+/// Sets the least severe level that is written from now on.
 pub fn set_threshold(level: Level) {
     THRESHOLD.store(level as u8, Ordering::Relaxed);
 }
 
-/// Writes one line, if the level is high enough. One that is written for a request says for which.
+/// Writes a line if its level is severe enough. Fields that are null are left out.
+///
+/// A line written while a request is served carries `request_id`, and `trace_id` if the request has
+/// a trace.
 pub fn line(level: Level, message: &str, fields: &[(&str, Value)]) {
     if level as u8 > THRESHOLD.load(Ordering::Relaxed) {
         return;
     }
-    let scope = scope::current();
+    let scope = request_scope::current();
     let context = scope.as_deref().map(|scope| &scope.context);
-    let line = render(level, &runtime::now().to_rfc3339_micros(), message, fields, context) + "\n";
-    // In one write: other instances write to the same place, and would come between a line and its end. If it cannot be
-    // written, there is nowhere to say so.
+    let line = render(level, &now().to_rfc3339_micros(), message, fields, context) + "\n";
+    // One write, because other instances write to the same stream and would come between a line and
+    // its end. A failed write cannot be reported anywhere.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
@@ -94,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_one_json_object_without_its_empty_fields() {
+    fn line_is_one_json_object_without_null_fields() {
         let line = render(Level::Warn, "t", "a\nb", &[("status", 503.into()), ("subject", Value::Null)], None);
         assert!(!line.contains('\n'));
         let read: Value = serde_json::from_str(&line).expect("JSON");

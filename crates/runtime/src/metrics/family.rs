@@ -1,41 +1,44 @@
-//! The families of counts: what they are called where they are kept, and in the text that Prometheus reads.
+//! The metric families: the names of their counters in the shared cache and for Prometheus.
 //!
-//! A counter's name in the cache is its family and its labels, `requests|/api/v1/affiliation/check|POST|200`. Labels are of
-//! closed sets: routes as the source writes them, methods, statuses. Durations are counted by bucket, one label more.
+//! A counter's name in the cache is its family's key and its labels, separated by `|`, for example
+//! `requests|/api/v1/affiliation/check|POST|200`. Labels come from closed sets: routes as the source
+//! writes them, methods, statuses. Durations are counted by bucket, with the bucket's number as one
+//! more label.
 
 use std::time::Duration;
 
-/// The upper bounds of the buckets of durations, in milliseconds. Beyond the last one there is one without a bound.
+/// The upper bounds of the duration buckets, in milliseconds. One more bucket without a bound follows.
 ///
-/// From a check that the cache answers to one that waits through all tries of the registry.
+/// They range from a check that is answered from the cache to one that waits for all attempts at the
+/// registry.
 pub const BUCKETS: [u64; 12] = [2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 30_000];
 
-/// Counts that belong together.
+/// A metric family: counters that differ only in their labels.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Family {
     key: &'static str,
-    /// The counter's name for Prometheus.
+    /// The counter's name in Prometheus.
     pub name: &'static str,
-    /// What it counts.
+    /// The counter's help text in Prometheus.
     pub help: &'static str,
     /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// Durations that are counted with it.
+    /// The histogram of durations that are recorded with the counter, if there is one.
     pub timing: Option<Timing>,
 }
 
-/// Durations of what a family counts.
+/// The duration histogram of a family.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// The histogram's name for Prometheus, in seconds.
+    /// The histogram's name in Prometheus; its unit is seconds.
     pub name: &'static str,
-    /// What it shows.
+    /// The histogram's help text in Prometheus.
     pub help: &'static str,
-    /// How many of the family's labels it has: the first ones.
+    /// How many of the family's labels the histogram has, counted from the first.
     pub labels: usize,
 }
 
-/// Requests that were answered.
+/// HTTP requests that were answered.
 pub const REQUESTS: Family = Family {
     key: "requests",
     name: "connectivity_http_requests_total",
@@ -48,7 +51,7 @@ pub const REQUESTS: Family = Family {
     }),
 };
 
-/// Checks that were recorded.
+/// Affiliation checks that were recorded.
 pub const CHECKS: Family = Family {
     key: "checks",
     name: "connectivity_affiliation_checks_total",
@@ -57,7 +60,7 @@ pub const CHECKS: Family = Family {
     timing: None,
 };
 
-/// Documents that were finished.
+/// Document authentications that were finished.
 pub const DOCUMENTS: Family = Family {
     key: "documents",
     name: "connectivity_document_authentications_total",
@@ -66,7 +69,7 @@ pub const DOCUMENTS: Family = Family {
     timing: None,
 };
 
-/// Questions to the registry, each with all its tries.
+/// Calls of the registry plugin, each with all its attempts.
 pub const REGISTRY: Family = Family {
     key: "registry",
     name: "connectivity_registry_calls_total",
@@ -79,7 +82,7 @@ pub const REGISTRY: Family = Family {
     }),
 };
 
-/// What the guard decided about those whose token held, and about callers without one.
+/// Decisions of the guard.
 pub const GUARD: Family = Family {
     key: "guard",
     name: "connectivity_guard_decisions_total",
@@ -88,7 +91,7 @@ pub const GUARD: Family = Family {
     timing: None,
 };
 
-/// Callers that passed without being counted or throttled.
+/// Requests that passed the guard without a rate limit because the cache was down.
 pub const UNCOUNTED: Family = Family {
     key: "uncounted",
     name: "connectivity_guard_uncounted_total",
@@ -97,44 +100,52 @@ pub const UNCOUNTED: Family = Family {
     timing: None,
 };
 
-/// All of them.
+/// All families.
 pub const ALL: [&Family; 6] = [&REQUESTS, &CHECKS, &DOCUMENTS, &REGISTRY, &GUARD, &UNCOUNTED];
 
-/// A counter's name, read.
+/// A parsed counter name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading<'a> {
-    /// A plain count of these labels.
+    /// A counter with these labels.
     Count(Vec<&'a str>),
-    /// A count of these labels in the bucket of that number.
+    /// The count of durations in the bucket of this number, with these labels.
     Bucket(Vec<&'a str>, usize),
-    /// The microseconds of all with these labels.
+    /// The sum of durations in microseconds, with these labels.
     Sum(Vec<&'a str>),
 }
 
 impl Family {
-    /// The name of a plain counter.
+    /// Returns the name of the counter with these labels.
     pub fn counter(&self, labels: &[&str]) -> String {
         debug_assert_eq!(labels.len(), self.labels.len(), "{}", self.name);
         self.stem(labels)
     }
 
-    /// What the names of the counters with these first labels begin with.
+    /// Returns the beginning of the names of all counters whose first labels are these.
     pub fn stem(&self, labels: &[&str]) -> String {
         format!("{}|{}", self.key, labels.join("|"))
     }
 
-    /// The name of the counter of the bucket that a duration is in.
-    pub(super) fn bucket(&self, labels: &[&str], took: Duration) -> String {
+    /// Returns the name of the bucket counter for a duration.
+    pub(crate) fn bucket(&self, labels: &[&str], took: Duration) -> String {
         let bucket = BUCKETS.iter().position(|bound| took <= Duration::from_millis(*bound)).unwrap_or(BUCKETS.len());
         format!("{}|{bucket}", self.counter(labels))
     }
 
-    /// The name of the counter of microseconds.
-    pub(super) fn sum(&self, labels: &[&str]) -> String {
+    /// Returns the name of the counter that sums up durations in microseconds.
+    pub(crate) fn sum(&self, labels: &[&str]) -> String {
         format!("{}|us", self.counter(labels))
     }
 
-    /// Reads a counter's name, if it is of this family.
+    /// Parses a counter's name. Returns `None` if it is not a name of this family.
+    ///
+    /// ```
+    /// use connectivity_runtime::metrics::{CHECKS, Reading};
+    ///
+    /// let name = CHECKS.counter(&["ELIGIBLE"]);
+    /// assert_eq!(name, "checks|ELIGIBLE");
+    /// assert_eq!(CHECKS.read(&name), Some(Reading::Count(vec!["ELIGIBLE"])));
+    /// ```
     pub fn read<'a>(&self, name: &'a str) -> Option<Reading<'a>> {
         let mut parts: Vec<_> = name.strip_prefix(self.key)?.strip_prefix('|')?.split('|').collect();
         if self.timing.is_none() {
@@ -155,7 +166,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn names_are_read_as_they_were_made() {
+    fn written_names_are_parsed_back() {
         let labels = ["/a", "GET", "200"];
         let of = |name: &str| REQUESTS.read(name).map(|reading| format!("{reading:?}"));
         let bucket = |milliseconds| REQUESTS.bucket(&labels, Duration::from_millis(milliseconds));
@@ -169,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_of_no_family() {
+    fn foreign_names_are_rejected() {
         for name in
             ["", "requests", "requests|", "requests|/a|GET|200", "requests|/a|GET|200|13", "requestsX|/a|GET|1|1"]
         {
@@ -179,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn families_are_told_apart() {
+    fn keys_and_names_are_distinct() {
         let distinct =
             |of: fn(&Family) -> &'static str| ALL.iter().map(|family| of(family)).collect::<HashSet<_>>().len();
         assert_eq!((distinct(|family| family.key), distinct(|family| family.name)), (ALL.len(), ALL.len()));
