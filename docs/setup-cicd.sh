@@ -1,19 +1,17 @@
 #!/usr/bin/env bash
-# Sets the variables and secrets of the pipelines in the repository of the current folder, with
-# `gh`.
+# Sets the pipelines' variables and secrets in the current folder's repository, with `gh`.
 #
 #   docs/setup-cicd.sh           asks for the values and shows what it would set
 #   docs/setup-cicd.sh --apply   asks for the values and sets them
 #
-# Secrets are read without echo and passed to gh through standard input: never as an argument or a
-# file.
+# Secrets are read without echo and passed to gh through standard input.
 set -euo pipefail
 
 apply=
 case "${1:-}" in
   --apply) apply=yes ;;
   "") ;;
-  *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 64 ;;
+  *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 64 ;;
 esac
 if [ -n "$apply" ]; then
   command -v gh > /dev/null || { echo "setup-cicd: gh is not installed (https://cli.github.com)" >&2; exit 69; }
