@@ -4,7 +4,7 @@ use crate::amqp::Session;
 use crate::components::{Components, Event, EventKind};
 use crate::status::{Counters, Status};
 use crate::trace::{Fault, Tracer};
-use connectivity_domain::document::settlement::told;
+use connectivity_domain::document::settlement::describe;
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub(crate) async fn relay(
             let events = match components.lease(LIMIT).await {
                 Ok(events) => events,
                 Err(reply) => {
-                    tracing::debug!(cause = told(&reply), "the outbox cannot be read");
+                    tracing::debug!(cause = describe(&reply), "the outbox cannot be read");
                     break;
                 }
             };
@@ -105,7 +105,7 @@ pub(crate) async fn mark(components: Arc<Components>, mut published: mpsc::Unbou
         let (results, requests) = (ids(EventKind::Result), ids(EventKind::Request));
         for attempt in 1..=TRIES {
             let Err(reply) = components.published(&results, &requests).await else { break };
-            tracing::warn!(cause = told(&reply), events = marks.len(), attempt, "published events were not marked");
+            tracing::warn!(cause = describe(&reply), events = marks.len(), attempt, "published events were not marked");
             if attempt < TRIES {
                 tokio::time::sleep(AGAIN).await;
             }

@@ -5,7 +5,7 @@ use crate::components::{Components, Event, EventKind};
 use crate::message::{ATTEMPTS, Message, Request, TROUBLES};
 use crate::status::{Counters, Status};
 use crate::trace::{Fault, Span, Tracer};
-use connectivity_domain::document::settlement::{Reply, Settlement, Why, settle, told};
+use connectivity_domain::document::settlement::{Reply, RetryReason, Settlement, describe, settle};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -78,7 +78,9 @@ impl Worker {
             let (reply, event) = self.deliver(message, &request, last, span).await?;
             let settlement = settle(&reply, message.number(TROUBLES));
             // The components are down for everybody: the message waits here, and does not go round.
-            if matches!(settlement, Settlement::Retry { why: Why::Trouble, .. }) && !self.status.valve.is_open() {
+            if matches!(settlement, Settlement::Retry { reason: RetryReason::ComponentsUnavailable, .. })
+                && !self.status.valve.is_open()
+            {
                 continue;
             }
             match settlement {
@@ -89,12 +91,12 @@ impl Worker {
                     self.bury(message, &reason, true).await?;
                 }
                 Settlement::DeadLetter(reason) => self.bury(message, &reason, false).await?,
-                Settlement::Retry { after, why } => {
-                    let error = told(&reply);
-                    let (next, step) = match why {
-                        Why::NoVerdict => (message.after(ATTEMPTS, &error), message.number(ATTEMPTS)),
-                        Why::Trouble => (message.after(TROUBLES, &error), 0),
-                        Why::InWork => (message.clone(), 0),
+                Settlement::Retry { after, reason } => {
+                    let error = describe(&reply);
+                    let (next, step) = match reason {
+                        RetryReason::NoVerdict => (message.after(ATTEMPTS, &error), message.number(ATTEMPTS)),
+                        RetryReason::ComponentsUnavailable => (message.after(TROUBLES, &error), 0),
+                        RetryReason::InProgress => (message.clone(), 0),
                     };
                     self.park(&next, after, step).await?;
                 }
@@ -122,10 +124,10 @@ impl Worker {
             }
         }
         let (reply, event) = self.components.deliver(message, request, last, span).await;
-        let trouble = matches!(settle(&reply, 0), Settlement::Retry { why: Why::Trouble, .. });
+        let trouble = matches!(settle(&reply, 0), Settlement::Retry { reason: RetryReason::ComponentsUnavailable, .. });
         if trouble {
             Counters::count(&self.status.counters.troubles);
-            tracing::warn!(cause = told(&reply), "the components are in trouble");
+            tracing::warn!(cause = describe(&reply), "the components are in trouble");
         }
         self.status.valve.report(trouble, Instant::now());
         Ok((reply, event))

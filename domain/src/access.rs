@@ -4,13 +4,13 @@ mod account;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 mod login;
-mod patience;
+mod login_throttle;
 mod scope;
 mod session;
 
 pub use account::{Account, AccountChange, AccountName, NameError, NewSecret, Stored};
-pub use login::{Login, LoginError, Visitor, log_in};
-pub use patience::{Attempts, PATIENCE, Patience};
+pub use login::{Login, LoginError, LoginOrigin, log_in};
+pub use login_throttle::{Attempts, LoginThrottle};
 pub use scope::{Scope, ScopeError, Scopes};
 pub use session::{Refused, Rotation, Session, end, refresh};
 
@@ -125,7 +125,7 @@ pub trait Audit: Send + Sync {
         &self,
         event: Event,
         subject: &str,
-        visitor: &Visitor,
+        origin: &LoginOrigin,
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
@@ -139,10 +139,14 @@ pub trait Secrets: Send + Sync {
 /// Counts the logins that failed, for all instances.
 pub trait FailedLogins: Send + Sync {
     /// Counts one more attempt under each of the keys, unless one of them has to wait: then, how long.
-    fn attempt(&self, keys: &[(String, Patience)], now: Timestamp) -> impl Future<Output = Option<Duration>> + Send;
+    fn attempt(
+        &self,
+        keys: &[(String, LoginThrottle)],
+        now: Timestamp,
+    ) -> impl Future<Output = Option<Duration>> + Send;
 
     /// Forgets the attempts under these keys.
-    fn forget(&self, keys: &[(String, Patience)], now: Timestamp) -> impl Future<Output = ()> + Send;
+    fn forget(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> impl Future<Output = ()> + Send;
 }
 
 #[cfg(test)]

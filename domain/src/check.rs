@@ -65,7 +65,7 @@ pub enum CheckError {
     /// The registry refused the question.
     Refused,
     /// The registry's answer cannot be understood.
-    Nonsense,
+    UnexpectedResponse,
     /// The check could not be recorded, so it is not answered.
     NotRecorded,
 }
@@ -87,7 +87,7 @@ pub async fn check_affiliation<R: Registry, S: CheckStore, M: AffiliatedMemory>(
         Some(evidence) => Ok(Affiliation::Affiliated(evidence)),
         None => registry.check(citizen).await,
     };
-    let record = CheckRecord::of(id, now(), citizen.clone(), &outcome);
+    let record = CheckRecord::from_answer(id, now(), citizen.clone(), &outcome);
     store.record(&record).await.map_err(|StoreError| CheckError::NotRecorded)?;
     match outcome {
         Ok(Affiliation::None(_)) => Ok(record),
@@ -101,7 +101,7 @@ pub async fn check_affiliation<R: Registry, S: CheckStore, M: AffiliatedMemory>(
             Err(CheckError::NoVerdict { cause, retry_after })
         }
         Err(RegistryError::Refused(_)) => Err(CheckError::Refused),
-        Err(RegistryError::Nonsense(_)) => Err(CheckError::Nonsense),
+        Err(RegistryError::UnexpectedResponse(_)) => Err(CheckError::UnexpectedResponse),
     }
 }
 

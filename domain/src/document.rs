@@ -75,7 +75,7 @@ pub enum Claimed {
     /// It is finished.
     Finished(Box<DocumentRecord>),
     /// Somebody else works on it, for that long at most.
-    InWork(Duration),
+    InProgress(Duration),
     /// This message id is that of another request.
     Different,
 }
@@ -141,7 +141,7 @@ pub trait Outbox: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfinished {
     /// Somebody else works on it, for that long at most.
-    InWork(Duration),
+    InProgress(Duration),
     /// This message id is that of another request.
     Different,
     /// The registry gave no verdict. The request is pending, and free.
@@ -169,22 +169,22 @@ pub async fn authenticate<R: DocumentRegistry, S: DocumentStore>(
     match store.claim(claim).await.map_err(not_recorded)? {
         Claimed::Mine(_) => {}
         Claimed::Finished(record) => return Ok(*record),
-        Claimed::InWork(left) => return Err(Unfinished::InWork(left)),
+        Claimed::InProgress(left) => return Err(Unfinished::InProgress(left)),
         Claimed::Different => return Err(Unfinished::Different),
     }
     let answer = registry.authenticate(&claim.request).await;
     let no_verdict = match &answer {
         Ok(_) => None,
         Err(RegistryError::Unavailable(none)) => Some((Some(none.cause), none.retry_after)),
-        Err(RegistryError::Refused(_) | RegistryError::Nonsense(_)) => Some((None, AFTER_NONSENSE)),
+        Err(RegistryError::Refused(_) | RegistryError::UnexpectedResponse(_)) => Some((None, AFTER_NONSENSE)),
     };
     if let Some((cause, retry_after)) = no_verdict.filter(|_| !last) {
         // If that fails, the claim runs out by itself.
         let _ = store.release(claim, now()).await;
         return Err(Unfinished::NoVerdict { cause, retry_after });
     }
-    let record = store.finish(claim, &Outcome::of(&answer), now()).await.map_err(not_recorded)?;
-    if record.status.is_final() { Ok(record) } else { Err(Unfinished::InWork(TAKEN_OVER)) }
+    let record = store.finish(claim, &Outcome::from_answer(&answer), now()).await.map_err(not_recorded)?;
+    if record.status.is_final() { Ok(record) } else { Err(Unfinished::InProgress(TAKEN_OVER)) }
 }
 
 #[cfg(test)]

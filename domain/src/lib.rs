@@ -11,4 +11,5 @@ pub mod page;
 pub mod problem;
 pub mod registry;
 pub mod time;
+pub mod trace;
 pub mod verdict;

@@ -22,7 +22,7 @@ pub enum ProblemKind {
     /// Not with this method.
     MethodNotAllowed,
     /// Somebody else works on this request.
-    InWork,
+    InProgress,
     /// There is an account of this name.
     AccountExists,
     /// The body is too long.
@@ -40,7 +40,7 @@ pub enum ProblemKind {
     /// The registry refused the question.
     RegistryRefused,
     /// The registry's answer is not in its contract.
-    RegistryNonsense,
+    RegistryUnexpectedResponse,
     /// The answer could not be recorded, so it is not given.
     StorageUnavailable,
     /// The service is not configured yet.
@@ -59,7 +59,7 @@ impl ProblemKind {
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
-        Self::InWork,
+        Self::InProgress,
         Self::AccountExists,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
@@ -68,7 +68,7 @@ impl ProblemKind {
         Self::Internal,
         Self::RegistryUnavailable,
         Self::RegistryRefused,
-        Self::RegistryNonsense,
+        Self::RegistryUnexpectedResponse,
         Self::StorageUnavailable,
         Self::NotReady,
     ];
@@ -81,7 +81,7 @@ impl ProblemKind {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::InWork | Self::AccountExists => 409,
+            Self::InProgress | Self::AccountExists => 409,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::MessageIdReused => 422,
@@ -89,7 +89,7 @@ impl ProblemKind {
             Self::Internal => 500,
             Self::RegistryUnavailable
             | Self::RegistryRefused
-            | Self::RegistryNonsense
+            | Self::RegistryUnexpectedResponse
             | Self::StorageUnavailable
             | Self::NotReady => 503,
         }
@@ -107,7 +107,7 @@ impl ProblemKind {
             Self::AccountExists => "account-exists",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
-            Self::InWork => "in-work",
+            Self::InProgress => "in-progress",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::PayloadTooLarge => "payload-too-large",
             Self::MessageIdReused => "message-id-reused",
@@ -116,7 +116,7 @@ impl ProblemKind {
             Self::Internal => "internal",
             Self::RegistryUnavailable => "registry-unavailable",
             Self::RegistryRefused => "registry-refused",
-            Self::RegistryNonsense => "registry-nonsense",
+            Self::RegistryUnexpectedResponse => "registry-unexpected-response",
             Self::StorageUnavailable => "storage-unavailable",
             Self::NotReady => "not-ready",
         }
@@ -134,7 +134,7 @@ impl ProblemKind {
             Self::AccountExists => "The name is taken",
             Self::Forbidden => "The access token is not for this",
             Self::NotFound => "Nothing is here",
-            Self::InWork => "The request is in work",
+            Self::InProgress => "The request is in work",
             Self::MethodNotAllowed => "Not with this method",
             Self::PayloadTooLarge => "The body is too long",
             Self::MessageIdReused => "The id is that of another request",
@@ -143,7 +143,7 @@ impl ProblemKind {
             Self::Internal => "Something went wrong here",
             Self::RegistryUnavailable => "The registry gave no verdict",
             Self::RegistryRefused => "The registry refused the question",
-            Self::RegistryNonsense => "The registry's answer cannot be understood",
+            Self::RegistryUnexpectedResponse => "The registry's answer cannot be understood",
             Self::StorageUnavailable => "The answer could not be recorded",
             Self::NotReady => "The service is not ready",
         }
@@ -167,7 +167,7 @@ mod tests {
             ("forbidden", 403),
             ("not-found", 404),
             ("method-not-allowed", 405),
-            ("in-work", 409),
+            ("in-progress", 409),
             ("account-exists", 409),
             ("payload-too-large", 413),
             ("unsupported-media-type", 415),
@@ -176,7 +176,7 @@ mod tests {
             ("internal", 500),
             ("registry-unavailable", 503),
             ("registry-refused", 503),
-            ("registry-nonsense", 503),
+            ("registry-unexpected-response", 503),
             ("storage-unavailable", 503),
             ("not-ready", 503),
         ];

@@ -24,7 +24,7 @@ pub enum RegistryError {
     /// It refused the question.
     Refused(Evidence),
     /// It answered outside its contract.
-    Nonsense(Evidence),
+    UnexpectedResponse(Evidence),
 }
 
 /// Why a record could not be written or read. The cause is logged where it happened.

@@ -20,8 +20,8 @@ async fn registry_failures(on: On) {
         ("1000008", ten_megabytes, "registry-unavailable"),
         ("1000010", Behaviour::text(501, "\"Parametros incorrectos \""), "registry-refused"),
         ("1000012", Behaviour::text(404, ""), "registry-refused"),
-        ("1000014", Behaviour::text(302, ""), "registry-nonsense"),
-        ("1000016", Behaviour::text(201, "true"), "registry-nonsense"),
+        ("1000014", Behaviour::text(302, ""), "registry-unexpected-response"),
+        ("1000016", Behaviour::text(201, "true"), "registry-unexpected-response"),
     ];
     for (id, behaviour, slug) in cases {
         scene.simulator.behave(id, behaviour);

@@ -1,6 +1,6 @@
 //! Why a span failed.
 
-use connectivity_domain::document::settlement::{Reply, Settlement, Why, settle};
+use connectivity_domain::document::settlement::{Reply, RetryReason, Settlement, settle};
 
 /// Closed: nothing that others have written gets into a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +28,14 @@ impl Fault {
     pub(crate) fn of(reply: &Reply) -> Option<Self> {
         match settle(reply, 0) {
             Settlement::Done => None,
-            Settlement::DoneWithoutVerdict | Settlement::Retry { why: Why::NoVerdict, .. } => Some(Self::NoVerdict),
-            Settlement::Retry { why: Why::InWork, .. } => Some(Self::InWork),
-            Settlement::Retry { why: Why::Trouble, .. } if matches!(reply, Reply::None) => Some(Self::NoAnswer),
-            Settlement::Retry { why: Why::Trouble, .. } => Some(Self::Trouble),
+            Settlement::DoneWithoutVerdict | Settlement::Retry { reason: RetryReason::NoVerdict, .. } => {
+                Some(Self::NoVerdict)
+            }
+            Settlement::Retry { reason: RetryReason::InProgress, .. } => Some(Self::InWork),
+            Settlement::Retry { reason: RetryReason::ComponentsUnavailable, .. } if matches!(reply, Reply::None) => {
+                Some(Self::NoAnswer)
+            }
+            Settlement::Retry { reason: RetryReason::ComponentsUnavailable, .. } => Some(Self::Trouble),
             Settlement::DeadLetter(_) => Some(Self::Refused),
         }
     }
@@ -70,7 +74,7 @@ mod tests {
             (Reply::Finished(DocumentStatus::Error), Some(Fault::NoVerdict)),
             (problem(503, "registry-unavailable"), Some(Fault::NoVerdict)),
             (problem(503, "storage-unavailable"), Some(Fault::Trouble)),
-            (problem(409, "in-work"), Some(Fault::InWork)),
+            (problem(409, "in-progress"), Some(Fault::InWork)),
             (problem(422, "message-id-reused"), Some(Fault::Refused)),
             (Reply::None, Some(Fault::NoAnswer)),
         ] {

@@ -32,7 +32,7 @@ impl Problems for Check {
         Kind::UnsupportedMediaType,
         Kind::RegistryUnavailable,
         Kind::RegistryRefused,
-        Kind::RegistryNonsense,
+        Kind::RegistryUnexpectedResponse,
     ];
 }
 

@@ -141,9 +141,9 @@ fn no_answer(error: &CheckError) -> Problem {
             let detail = "the registry refused the question: nothing is known about the citizen";
             Problem::new(ProblemKind::RegistryRefused, detail).retry_after(LATER)
         }
-        CheckError::Nonsense => {
+        CheckError::UnexpectedResponse => {
             let detail = "the registry gave an answer that is not in its contract: nothing is known about the citizen";
-            Problem::new(ProblemKind::RegistryNonsense, detail).retry_after(LATER)
+            Problem::new(ProblemKind::RegistryUnexpectedResponse, detail).retry_after(LATER)
         }
         CheckError::NotRecorded => Problem::storage_unavailable(),
     }

@@ -135,7 +135,7 @@ async fn no_verdict_is_a_503_with_a_record() {
     for (error, slug, wait) in [
         (RegistryError::Unavailable(none), "registry-unavailable", "3"),
         (RegistryError::Refused(evidence()), "registry-refused", "60"),
-        (RegistryError::Nonsense(evidence()), "registry-nonsense", "60"),
+        (RegistryError::UnexpectedResponse(evidence()), "registry-unexpected-response", "60"),
     ] {
         let given = given(Err(error));
         let response = given.post(r#"{"citizen_id": "1128456232"}"#).await;

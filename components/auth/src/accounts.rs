@@ -11,7 +11,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Event, FailedLogins, NewSecret, Stored, Visitor,
+    Account, AccountChange, AccountName, Event, FailedLogins, LoginOrigin, NewSecret, Stored,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
@@ -174,10 +174,10 @@ fn down(StoreError: StoreError) -> Problem {
 
 impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
     /// Lets an administrator in, and says in whose name the audit is to note what follows.
-    async fn administer(&self, headers: &HeaderMap) -> Result<(Admitted, Visitor), Problem> {
+    async fn administer(&self, headers: &HeaderMap) -> Result<(Admitted, LoginOrigin), Problem> {
         let admitted = self.guard.admit(ROUTE, headers, (self.now)()).await?;
         let actor = Some(admitted.caller.subject.clone());
-        Ok((admitted, Visitor { actor, ..self.visitor.clone() }))
+        Ok((admitted, LoginOrigin { actor, ..self.origin.clone() }))
     }
 
     async fn account(&self, name: &str) -> Result<Account, Problem> {
@@ -195,7 +195,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         Ok(Json(wire::account(&self.account(name).await?)).into_response())
     }
 
-    async fn create(&self, by: &Visitor, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+    async fn create(&self, by: &LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
         let shape = "{\"name\": \"…\", \"scopes\": [\"affiliation\", …]}";
         let NewAccount { name, scopes } = wire::read(headers, body, shape)?;
         let (name, scopes) = (wire::name(&name)?, wire::scopes(&scopes)?);
@@ -210,7 +210,13 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         Ok(wire::account_with_secret(&stored.account, &secret, StatusCode::CREATED))
     }
 
-    async fn change(&self, by: &Visitor, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+    async fn change(
+        &self,
+        by: &LoginOrigin,
+        name: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Response, Problem> {
         let shape = "{\"scopes\": [\"affiliation\", …], \"disabled\": true}, either or both";
         let ChangedAccount { scopes, disabled } = wire::read(headers, body, shape)?;
         let scopes = scopes.map(|scopes| wire::scopes(&scopes)).transpose()?;
@@ -221,7 +227,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         self.show(name).await
     }
 
-    async fn rotate(&self, by: &Visitor, name: &str) -> Result<Response, Problem> {
+    async fn rotate(&self, by: &LoginOrigin, name: &str) -> Result<Response, Problem> {
         let before = self.account(name).await?;
         let (at, secret) = ((self.now)(), new_secret());
         let new = NewSecret { hash: self.keeper.argon.hash(&secret), at };
@@ -230,7 +236,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         Ok(wire::account_with_secret(&self.account(name).await?, &secret, StatusCode::OK))
     }
 
-    async fn delete(&self, by: &Visitor, name: &str) -> Result<Response, Problem> {
+    async fn delete(&self, by: &LoginOrigin, name: &str) -> Result<Response, Problem> {
         let name = self.account(name).await?.name;
         self.store.delete(&name).await.map_err(down)?;
         self.end_all(&name).await?;
@@ -241,7 +247,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
     /// Changes an account; what may not go on under it ends.
     async fn apply(
         &self,
-        by: &Visitor,
+        by: &LoginOrigin,
         name: &AccountName,
         change: &AccountChange,
         event: Event,

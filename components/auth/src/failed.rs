@@ -1,6 +1,6 @@
 //! Failed logins, counted in the cache for all instances.
 
-use connectivity_domain::access::{Attempts, FailedLogins, Patience};
+use connectivity_domain::access::{Attempts, FailedLogins, LoginThrottle};
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::cache::Cache;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ const CROWDED: Duration = Duration::from_secs(1);
 pub(crate) struct Counters(pub(crate) Arc<Cache>);
 
 impl Counters {
-    async fn one_more(&self, key: &str, patience: Patience, now: Timestamp) -> Option<Duration> {
+    async fn one_more(&self, key: &str, throttle: LoginThrottle, now: Timestamp) -> Option<Duration> {
         let key = format!("connectivity:login:{key}");
         for _ in 0..TRIES {
             let Ok(held) = self.0.get(&key, now).await else { return None };
             let attempts = held.as_deref().and_then(Attempts::parse).unwrap_or_default();
-            let more = match attempts.one_more(patience, now) {
+            let more = match attempts.one_more(throttle, now) {
                 Ok(more) => more,
                 Err(wait) => return Some(wait),
             };
@@ -35,16 +35,16 @@ impl Counters {
 }
 
 impl FailedLogins for Counters {
-    async fn attempt(&self, keys: &[(String, Patience)], now: Timestamp) -> Option<Duration> {
-        for (key, patience) in keys {
-            if let Some(wait) = self.one_more(key, *patience, now).await {
+    async fn attempt(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> Option<Duration> {
+        for (key, throttle) in keys {
+            if let Some(wait) = self.one_more(key, *throttle, now).await {
                 return Some(wait);
             }
         }
         None
     }
 
-    async fn forget(&self, keys: &[(String, Patience)], now: Timestamp) {
+    async fn forget(&self, keys: &[(String, LoginThrottle)], now: Timestamp) {
         for (key, _) in keys {
             // An empty counter reads as none. What cannot be forgotten runs out by itself.
             let _ = self.0.put(&format!("connectivity:login:{key}"), "", Duration::from_millis(1), now).await;

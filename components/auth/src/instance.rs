@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::store::Store;
 use axum::Router;
 use axum::body::Body;
-use connectivity_domain::access::Visitor;
+use connectivity_domain::access::LoginOrigin;
 use connectivity_kit::answer;
 use connectivity_kit::cache::Cache;
 use connectivity_kit::cors::Cors;
@@ -54,7 +54,7 @@ impl Instance {
             failed: Counters(Arc::clone(&self.base.cache)),
             guard: Arc::clone(&self.base.guard),
             keeper: Arc::clone(&self.keeper),
-            visitor: Visitor { address: address.map(|address| address.to_string()), request_id, actor: None },
+            origin: LoginOrigin { address: address.map(|address| address.to_string()), request_id, actor: None },
             now: runtime::now,
             new_id: runtime::new_id,
         }

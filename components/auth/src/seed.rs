@@ -5,7 +5,8 @@
 
 use crate::secrets::Argon;
 use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Accounts, Audit, Event, NewSecret, Scopes, Session, Sessions, Stored, Visitor,
+    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, NewSecret, Scopes, Session, Sessions,
+    Stored,
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -54,7 +55,7 @@ impl Seed {
 
     fn of(raw: Raw, key: &str) -> Result<Self, String> {
         let name = AccountName::parse(&raw.name).map_err(|error| error.to_string())?;
-        let scopes = Scopes::of(&raw.scopes).map_err(|error| error.to_string())?;
+        let scopes = Scopes::from_names(&raw.scopes).map_err(|error| error.to_string())?;
         if raw.secret.len() < SHORTEST {
             return Err(format!("its secret must have at least {SHORTEST} bytes"));
         }
@@ -70,7 +71,7 @@ impl Seed {
         &self,
         store: &S,
         argon: &Argon,
-        visitor: &Visitor,
+        origin: &LoginOrigin,
         now: Timestamp,
     ) -> Result<Vec<Session>, StoreError> {
         let found = store.find(&self.name).await?;
@@ -103,7 +104,7 @@ impl Seed {
             store.change(&self.name, &change).await?;
             store.end_all(self.name.as_str(), now).await?
         };
-        store.note(Event::Seeded, self.name.as_str(), visitor, now).await?;
+        store.note(Event::Seeded, self.name.as_str(), origin, now).await?;
         Ok(ended)
     }
 }

@@ -3,7 +3,7 @@
 use crate::keys::{Signer, Token};
 use crate::secrets::Argon;
 use crate::seed::Seed;
-use connectivity_domain::access::{Accounts, Audit, FailedLogins, LoginError, Scopes, Session, Sessions, Visitor};
+use connectivity_domain::access::{Accounts, Audit, FailedLogins, LoginError, LoginOrigin, Scopes, Session, Sessions};
 use connectivity_domain::access::{Login, log_in};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
@@ -35,7 +35,7 @@ pub(crate) struct Services<S, F> {
     pub(crate) failed: F,
     pub(crate) guard: Arc<Guard>,
     pub(crate) keeper: Arc<Keeper>,
-    pub(crate) visitor: Visitor,
+    pub(crate) origin: LoginOrigin,
     pub(crate) now: fn() -> Timestamp,
     pub(crate) new_id: fn() -> String,
 }
@@ -64,7 +64,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let login = Login { name, secret, scopes, session: &session, refresh_id: refresh_id.as_deref(), lifetime };
         let now = (self.now)();
         let (session, scopes) =
-            log_in(&self.store, &self.keeper.argon, &self.failed, &login, &self.visitor, now).await?;
+            log_in(&self.store, &self.keeper.argon, &self.failed, &login, &self.origin, now).await?;
         let refresh = refresh_id.map(|id| self.refresh_token(&session.id, &session.subject, &id, &scopes, now));
         let access = self.access_token(&session.id, &session.subject, &scopes, now);
         Ok(Granted { access, refresh: refresh.unwrap_or_default(), scopes })
@@ -77,7 +77,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         }
         let now = (self.now)();
         for seed in &self.keeper.seeds {
-            let ended = seed.plant(&self.store, &self.keeper.argon, &self.visitor, now).await?;
+            let ended = seed.plant(&self.store, &self.keeper.argon, &self.origin, now).await?;
             self.forget(&ended, now).await;
         }
         self.keeper.planted.store(true, Ordering::Release);

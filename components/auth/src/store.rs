@@ -1,7 +1,7 @@
 //! Accounts, sessions and the audit in SQL. Every change is one statement.
 
 use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Accounts, Audit, Event, Scopes, Session, Sessions, Stored, Visitor,
+    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, Scopes, Session, Sessions, Stored,
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -222,15 +222,15 @@ impl Sessions for Store {
 }
 
 impl Audit for Store {
-    async fn note(&self, event: Event, subject: &str, visitor: &Visitor, at: Timestamp) -> Result<(), StoreError> {
+    async fn note(&self, event: Event, subject: &str, origin: &LoginOrigin, at: Timestamp) -> Result<(), StoreError> {
         let parameters = vec![
             Value::text(&(self.new_id)()),
             Value::time(at),
             Value::text(event.as_str()),
             Value::text(subject),
-            Value::optional(visitor.actor.as_deref()),
-            Value::optional(visitor.address.as_deref()),
-            Value::text(&visitor.request_id),
+            Value::optional(origin.actor.as_deref()),
+            Value::optional(origin.address.as_deref()),
+            Value::text(&origin.request_id),
         ];
         self.run(NOTE, parameters).await.map(|_| ())
     }

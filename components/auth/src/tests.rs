@@ -7,7 +7,7 @@ use crate::seed::Seed;
 use crate::services::{Keeper, Services};
 use axum::body::Bytes;
 use connectivity_domain::access::fakes::{FakeAccess, FakeFailedLogins};
-use connectivity_domain::access::{Event, Visitor};
+use connectivity_domain::access::{Event, LoginOrigin};
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::answer;
 use connectivity_kit::guard::Guard;
@@ -87,7 +87,7 @@ impl Given {
             failed: self.failed.clone(),
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens()))),
             keeper: Arc::clone(&self.keeper),
-            visitor: Visitor::default(),
+            origin: LoginOrigin::default(),
             now: || NOW,
             new_id: connectivity_kit::runtime::new_id,
         };
@@ -352,7 +352,7 @@ async fn a_variable_that_changes_changes_its_accounts_and_nothing_else_does() {
     let plant = async |secret: &str| {
         let text = json!([{"name": "operator", "secret": secret, "scopes": ["documents"]}]).to_string();
         for seed in seeds_of(&text) {
-            seed.plant(&given.store, &given.keeper.argon, &Visitor::default(), NOW).await.expect("planted");
+            seed.plant(&given.store, &given.keeper.argon, &LoginOrigin::default(), NOW).await.expect("planted");
         }
         secret_of(given.store.clone()).await
     };

@@ -130,7 +130,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let new = (self.new_id)();
         let expires_at = now.plus(self.keeper.signer.lifetimes.refresh);
         let rotation = Rotation { session, subject, old: &used.token_id, new: &new, expires_at };
-        match exchange(&self.store, &rotation, &self.visitor, now).await {
+        match exchange(&self.store, &rotation, &self.origin, now).await {
             Ok(scopes) => {
                 let access = self.access_token(session, subject, &scopes, now);
                 let refresh = self.refresh_token(session, subject, &new, &scopes, now);
@@ -198,7 +198,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
             expires_at: caller.expires_at,
             revoked_at: None,
         });
-        end(&self.store, &session, event, &self.visitor, now).await.map_err(down)?;
+        end(&self.store, &session, event, &self.origin, now).await.map_err(down)?;
         self.forget(&[session], now).await;
         Ok(())
     }

@@ -166,7 +166,7 @@ pub(crate) fn name(text: &str) -> Result<AccountName, Problem> {
 /// Reads scopes; an account without any would be of no use.
 pub(crate) fn scopes(names: &[String]) -> Result<Scopes, Problem> {
     let wrong = |what: &str| Problem::new(ProblemKind::InvalidRequest, what).field("scopes");
-    let scopes = Scopes::of(names).map_err(|error| wrong(&error.to_string()))?;
+    let scopes = Scopes::from_names(names).map_err(|error| wrong(&error.to_string()))?;
     if scopes.is_empty() { Err(wrong("give at least one scope")) } else { Ok(scopes) }
 }
 

@@ -90,12 +90,12 @@ impl Problems for Submit {
     const KINDS: &'static [Kind] = &[
         Kind::InvalidRequest,
         Kind::InvalidDocument,
-        Kind::InWork,
+        Kind::InProgress,
         Kind::PayloadTooLarge,
         Kind::UnsupportedMediaType,
         Kind::MessageIdReused,
         Kind::RegistryUnavailable,
-        Kind::RegistryNonsense,
+        Kind::RegistryUnexpectedResponse,
     ];
 }
 

@@ -178,7 +178,7 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
         match DocumentStore::claim(&self.store, &claim).await {
             Ok(Claimed::Mine(id)) => Ok(wire::accepted(&id)),
             Ok(Claimed::Finished(record)) => Ok(wire::record(&record)),
-            Ok(Claimed::InWork(left)) => Err(unfinished(&Unfinished::InWork(left))),
+            Ok(Claimed::InProgress(left)) => Err(unfinished(&Unfinished::InProgress(left))),
             Ok(Claimed::Different) => Err(unfinished(&Unfinished::Different)),
             Err(StoreError) => Err(Problem::storage_unavailable()),
         }

@@ -58,8 +58,8 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
 /// What the caller hears of a request that is not finished. Which server failed and how is not its affair.
 pub(crate) fn unfinished(unfinished: &Unfinished) -> Problem {
     match unfinished {
-        Unfinished::InWork(left) => {
-            Problem::new(ProblemKind::InWork, "this request is in work: ask again later").retry_after(*left)
+        Unfinished::InProgress(left) => {
+            Problem::new(ProblemKind::InProgress, "this request is in work: ask again later").retry_after(*left)
         }
         Unfinished::Different => {
             let detail = "this message id or idempotency key was used for another document: use a new one";
@@ -72,7 +72,7 @@ pub(crate) fn unfinished(unfinished: &Unfinished) -> Problem {
         }
         Unfinished::NoVerdict { cause: None, retry_after } => {
             let detail = "the registry gave an answer that is not in its contract: nothing is known about the document";
-            Problem::new(ProblemKind::RegistryNonsense, detail).retry_after(*retry_after)
+            Problem::new(ProblemKind::RegistryUnexpectedResponse, detail).retry_after(*retry_after)
         }
         Unfinished::NotRecorded => Problem::storage_unavailable(),
     }

@@ -203,7 +203,7 @@ impl DocumentStore for Store {
         } else if found.claim == claim.token {
             Claimed::Mine(found.record.id)
         } else {
-            Claimed::InWork(found.claimed_until.since(claim.at))
+            Claimed::InProgress(found.claimed_until.since(claim.at))
         })
     }
 

@@ -252,7 +252,7 @@ fn event(record: &DocumentRecord, settings: &RouteSettings) -> Value {
         Some(result) => {
             let success = record.status == DocumentStatus::Success;
             let key = if success { &settings.ready_key } else { &settings.failure_key };
-            ("result", Some(key), record.message_id.of_result(), result)
+            ("result", Some(key), record.message_id.result_id(), result)
         }
         None => ("request", None, record.message_id.as_str().to_owned(), record.request_event()),
     };

@@ -115,7 +115,7 @@ fn failure(error: &Error) -> &'static str {
 fn error(error: Error) -> RegistryError {
     match error {
         Error::Refused(it) => RegistryError::Refused(evidence(it)),
-        Error::Nonsense(it) => RegistryError::Nonsense(evidence(it)),
+        Error::Nonsense(it) => RegistryError::UnexpectedResponse(evidence(it)),
         Error::Unavailable(none) => RegistryError::Unavailable(NoVerdict {
             cause: cause(none.cause),
             status: none.status,

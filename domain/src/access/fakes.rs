@@ -1,8 +1,8 @@
 //! In-memory ports, for tests.
 
 use super::{
-    Account, AccountChange, AccountName, Accounts, Attempts, Audit, Event, FailedLogins, Patience, Secrets, Session,
-    Sessions, Stored, Visitor,
+    Account, AccountChange, AccountName, Accounts, Attempts, Audit, Event, FailedLogins, LoginOrigin, LoginThrottle,
+    Secrets, Session, Sessions, Stored,
 };
 use crate::registry::StoreError;
 use crate::time::Timestamp;
@@ -121,7 +121,7 @@ impl Sessions for FakeAccess {
 }
 
 impl Audit for FakeAccess {
-    async fn note(&self, event: Event, subject: &str, _: &Visitor, _: Timestamp) -> Result<(), StoreError> {
+    async fn note(&self, event: Event, subject: &str, _: &LoginOrigin, _: Timestamp) -> Result<(), StoreError> {
         lock(&self.up()?.events).push((event, subject.to_owned()));
         Ok(())
     }
@@ -143,10 +143,10 @@ impl Secrets for PlainSecrets {
 pub struct FakeFailedLogins(Arc<Mutex<BTreeMap<String, Attempts>>>);
 
 impl FailedLogins for FakeFailedLogins {
-    async fn attempt(&self, keys: &[(String, Patience)], now: Timestamp) -> Option<Duration> {
+    async fn attempt(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> Option<Duration> {
         let mut held = lock(&self.0);
-        for (key, patience) in keys {
-            match held.get(key).copied().unwrap_or_default().one_more(*patience, now) {
+        for (key, throttle) in keys {
+            match held.get(key).copied().unwrap_or_default().one_more(*throttle, now) {
                 Ok(attempts) => held.insert(key.clone(), attempts),
                 Err(wait) => return Some(wait),
             };
@@ -154,7 +154,7 @@ impl FailedLogins for FakeFailedLogins {
         None
     }
 
-    async fn forget(&self, keys: &[(String, Patience)], _: Timestamp) {
+    async fn forget(&self, keys: &[(String, LoginThrottle)], _: Timestamp) {
         lock(&self.0).retain(|key, _| keys.iter().all(|(forgotten, _)| key != forgotten));
     }
 }

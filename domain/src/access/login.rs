@@ -1,15 +1,13 @@
 //! A login: a name and a secret become a session.
 
-use super::{
-    AccountName, Accounts, Audit, Event, FailedLogins, PATIENCE, Patience, Scopes, Secrets, Session, Sessions,
-};
+use super::{AccountName, Accounts, Audit, Event, FailedLogins, LoginThrottle, Scopes, Secrets, Session, Sessions};
 use crate::registry::StoreError;
 use crate::time::Timestamp;
 use std::time::Duration;
 
 /// Who stands at the door.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Visitor {
+pub struct LoginOrigin {
     /// Where from, as far as that is known.
     pub address: Option<String>,
     /// In which request.
@@ -62,14 +60,14 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
     secrets: &impl Secrets,
     failed: &impl FailedLogins,
     login: &Login<'_>,
-    visitor: &Visitor,
+    origin: &LoginOrigin,
     now: Timestamp,
 ) -> Result<(Session, Scopes), LoginError> {
     let name = AccountName::parse(login.name);
     let subject = name.as_ref().map_or("", AccountName::as_str);
-    let keys = keys(subject, visitor.address.as_deref());
+    let keys = keys(subject, origin.address.as_deref());
     if let Some(wait) = failed.attempt(&keys, now).await {
-        store.note(Event::LoginThrottled, subject, visitor, now).await?;
+        store.note(Event::LoginThrottled, subject, origin, now).await?;
         return Err(LoginError::TooSoon(wait));
     }
     let found = match &name {
@@ -78,13 +76,13 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
     };
     let matches = secrets.is(found.as_ref().map(|found| found.secret_hash.as_str()), login.secret);
     let Some(account) = found.map(|found| found.account).filter(|account| matches && !account.disabled) else {
-        store.note(Event::LoginRefused, subject, visitor, now).await?;
+        store.note(Event::LoginRefused, subject, origin, now).await?;
         return Err(LoginError::Refused);
     };
     failed.forget(&keys, now).await;
     let scopes = login.scopes.clone().unwrap_or_else(|| account.scopes.clone());
     if !scopes.within(&account.scopes) {
-        store.note(Event::LoginRefused, subject, visitor, now).await?;
+        store.note(Event::LoginRefused, subject, origin, now).await?;
         return Err(LoginError::Scope);
     }
     let session = Session {
@@ -96,17 +94,17 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
         revoked_at: None,
     };
     store.begin(&session).await?;
-    store.note(Event::Login, subject, visitor, now).await?;
+    store.note(Event::Login, subject, origin, now).await?;
     store.used(&account.name, now).await?;
     Ok((session, scopes))
 }
 
-/// Under what the attempts of this visitor on this account are counted.
-fn keys(subject: &str, address: Option<&str>) -> Vec<(String, Patience)> {
+/// Under what the attempts of this origin on this account are counted.
+fn keys(subject: &str, address: Option<&str>) -> Vec<(String, LoginThrottle)> {
     let address = address.unwrap_or("unknown");
     vec![
-        (format!("{subject}@{address}"), PATIENCE::ACCOUNT_AT_ADDRESS),
-        (format!("@{address}"), PATIENCE::ADDRESS),
-        (format!("{subject}@"), PATIENCE::ACCOUNT),
+        (format!("{subject}@{address}"), LoginThrottle::ACCOUNT_AT_ADDRESS),
+        (format!("@{address}"), LoginThrottle::ADDRESS),
+        (format!("{subject}@"), LoginThrottle::ACCOUNT),
     ]
 }

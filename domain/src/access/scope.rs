@@ -43,11 +43,11 @@ impl Scopes {
     /// Reads a list of names separated by single blanks (RFC 6749 section 3.3).
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         let names = if text.is_empty() { Vec::new() } else { text.split(' ').collect() };
-        Self::of(&names)
+        Self::from_names(&names)
     }
 
     /// Reads names.
-    pub fn of(names: &[impl AsRef<str>]) -> Result<Self, ScopeError> {
+    pub fn from_names(names: &[impl AsRef<str>]) -> Result<Self, ScopeError> {
         let scope = |name: &str| Scope::ALL.into_iter().find(|scope| scope.as_str() == name).ok_or(ScopeError);
         let mut scopes = names.iter().map(|name| scope(name.as_ref())).collect::<Result<Vec<_>, _>>()?;
         scopes.sort_unstable();

@@ -1,6 +1,6 @@
 //! Sessions: what all tokens of one login have in common, and end with.
 
-use super::{AccountName, Accounts, Audit, Event, Scopes, Sessions, Visitor};
+use super::{AccountName, Accounts, Audit, Event, LoginOrigin, Scopes, Sessions};
 use crate::registry::StoreError;
 use crate::time::Timestamp;
 
@@ -59,27 +59,27 @@ impl From<StoreError> for Refused {
 pub async fn refresh<S: Accounts + Sessions + Audit>(
     store: &S,
     rotation: &Rotation<'_>,
-    visitor: &Visitor,
+    origin: &LoginOrigin,
     now: Timestamp,
 ) -> Result<Scopes, Refused> {
     let name = AccountName::parse(rotation.subject).map_err(|_| Refused::Ended)?;
     let account = store.find(&name).await?.map(|found| found.account);
     let Some(account) = account.filter(|account| !account.disabled) else {
-        store.note(Event::RefreshRefused, rotation.subject, visitor, now).await?;
+        store.note(Event::RefreshRefused, rotation.subject, origin, now).await?;
         return Err(Refused::Ended);
     };
     store.exchange(rotation.session, rotation.old, rotation.new, rotation.expires_at).await?;
     let session = store.find_session(rotation.session).await?.filter(|session| session.subject == rotation.subject);
     let Some(session) = session.filter(|session| session.revoked_at.is_none()) else {
-        store.note(Event::RefreshRefused, rotation.subject, visitor, now).await?;
+        store.note(Event::RefreshRefused, rotation.subject, origin, now).await?;
         return Err(Refused::Ended);
     };
     if session.refresh_id.as_deref() != Some(rotation.new) {
         store.end(&session, now).await?;
-        store.note(Event::RefreshReused, rotation.subject, visitor, now).await?;
+        store.note(Event::RefreshReused, rotation.subject, origin, now).await?;
         return Err(Refused::Reused(session));
     }
-    store.note(Event::Refresh, rotation.subject, visitor, now).await?;
+    store.note(Event::Refresh, rotation.subject, origin, now).await?;
     Ok(account.scopes)
 }
 
@@ -88,9 +88,9 @@ pub async fn end<S: Sessions + Audit>(
     store: &S,
     session: &Session,
     event: Event,
-    visitor: &Visitor,
+    origin: &LoginOrigin,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     store.end(session, now).await?;
-    store.note(event, &session.subject, visitor, now).await
+    store.note(event, &session.subject, origin, now).await
 }

@@ -41,13 +41,13 @@ impl Door {
     async fn knock(&self, name: &str, secret: &str, asked: Option<&str>, at: Timestamp) -> Result<Scopes, LoginError> {
         let login =
             Login { name, secret, scopes: asked.map(scopes), session: "s", refresh_id: Some("r0"), lifetime: LIFETIME };
-        let visitor = Visitor { address: Some("192.0.2.1".into()), ..Visitor::default() };
-        log_in(&self.store, &self.secrets, &self.failed, &login, &visitor, at).await.map(|(_, scopes)| scopes)
+        let origin = LoginOrigin { address: Some("192.0.2.1".into()), ..LoginOrigin::default() };
+        log_in(&self.store, &self.secrets, &self.failed, &login, &origin, at).await.map(|(_, scopes)| scopes)
     }
 
     async fn refresh(&self, old: &str, new: &str) -> Result<Scopes, Refused> {
         let rotation = Rotation { session: "s", subject: "operator", old, new, expires_at: NOW.plus(LIFETIME) };
-        refresh(&self.store, &rotation, &Visitor::default(), NOW).await
+        refresh(&self.store, &rotation, &LoginOrigin::default(), NOW).await
     }
 
     fn events(&self) -> Vec<Event> {
@@ -182,24 +182,24 @@ fn names_are_read_or_refused() {
 }
 
 proptest! {
-    /// Whatever comes when, no window of an hour sees more attempts than patience allows for.
+    /// Whatever comes when, no window of an hour sees more attempts than the throttle allows for.
     #[test]
     fn attempts_are_slowed_down(gaps in prop::collection::vec(0_u64..5_000, 1..400)) {
-        let patience = Patience { free: 5, longest: Duration::from_mins(1) };
+        let throttle = LoginThrottle { free: 5, longest: Duration::from_mins(1) };
         let (mut attempts, mut now, mut admitted) = (Attempts::default(), NOW, Vec::new());
         for gap in gaps {
             now = now.plus(Duration::from_millis(gap));
             prop_assert_eq!(Attempts::parse(&attempts.to_text()), Some(attempts));
-            match attempts.one_more(patience, now) {
+            match attempts.one_more(throttle, now) {
                 Ok(more) => {
                     attempts = more;
                     admitted.push(now);
                 }
-                Err(wait) => prop_assert!(wait > Duration::ZERO && wait <= patience.longest),
+                Err(wait) => prop_assert!(wait > Duration::ZERO && wait <= throttle.longest),
             }
         }
         for (index, pair) in admitted.windows(2).enumerate().skip(4) {
-            let pause = Duration::from_secs(1 << (index - 4).min(20)).min(patience.longest);
+            let pause = Duration::from_secs(1 << (index - 4).min(20)).min(throttle.longest);
             prop_assert!(pair[1].since(pair[0]) >= pause, "after {} attempts", index + 1);
         }
     }

@@ -46,7 +46,7 @@ impl CheckStatus {
     }
 }
 
-/// One check, as it is recorded. It can only be made of what the registry answered, by [`CheckRecord::of`].
+/// One check, as it is recorded. It can only be made of what the registry answered, by [`CheckRecord::from_answer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRecord {
     id: String,
@@ -60,7 +60,7 @@ pub struct CheckRecord {
 
 impl CheckRecord {
     /// The record of an outcome. Only a registry that said "none" makes it eligible.
-    pub fn of(
+    pub fn from_answer(
         id: String,
         checked_at: Timestamp,
         citizen: CitizenId,
@@ -83,7 +83,7 @@ impl CheckRecord {
                 let message = "the registry refused the question".to_owned();
                 (None, Some(evidence.status), evidence.body.clone(), message)
             }
-            Err(RegistryError::Nonsense(evidence)) => {
+            Err(RegistryError::UnexpectedResponse(evidence)) => {
                 let message = "the registry's answer cannot be understood".to_owned();
                 (None, Some(evidence.status), evidence.body.clone(), message)
             }

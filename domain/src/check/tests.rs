@@ -15,7 +15,7 @@ fn through_the_plugin(exchange: Exchange) -> Result<Affiliation, RegistryError> 
         CitizenAnswer::None(evidence) => Ok(Affiliation::None(evidence)),
         CitizenAnswer::Affiliated(evidence) => Ok(Affiliation::Affiliated(evidence)),
         CitizenAnswer::Refused(evidence) => Err(RegistryError::Refused(evidence)),
-        CitizenAnswer::Nonsense(evidence) => Err(RegistryError::Nonsense(evidence)),
+        CitizenAnswer::Nonsense(evidence) => Err(RegistryError::UnexpectedResponse(evidence)),
         CitizenAnswer::Later { cause, status, retry_after } => Err(RegistryError::Unavailable(NoVerdict {
             cause,
             status,
@@ -131,9 +131,9 @@ fn every_outcome_has_its_record() {
         (Ok(Affiliation::Affiliated(said(200))), (CheckStatus::AlreadyAffiliated, Some(true), Some(200), data)),
         (Err(RegistryError::Unavailable(unavailable)), (CheckStatus::Error, None, Some(503), None)),
         (Err(RegistryError::Refused(said(501))), (CheckStatus::Error, None, Some(501), data)),
-        (Err(RegistryError::Nonsense(said(302))), (CheckStatus::Error, None, Some(302), data)),
+        (Err(RegistryError::UnexpectedResponse(said(302))), (CheckStatus::Error, None, Some(302), data)),
     ] {
-        let record = CheckRecord::of("id-1".into(), NOW, citizen(), &outcome);
+        let record = CheckRecord::from_answer("id-1".into(), NOW, citizen(), &outcome);
         let (status, code) = (record.status(), record.status_code());
         assert_eq!((status, status.exists_in_system(), code, record.citizen_data()), expected, "{outcome:?}");
         assert_eq!((record.id(), record.citizen(), record.checked_at()), ("id-1", &citizen(), NOW));

@@ -90,7 +90,7 @@ impl DocumentStore for FakeDocumentStore {
             return Ok(Claimed::Finished(Box::new(row.record.clone())));
         }
         if row.claimed_until > claim.at {
-            return Ok(Claimed::InWork(row.claimed_until.since(claim.at)));
+            return Ok(Claimed::InProgress(row.claimed_until.since(claim.at)));
         }
         (row.claim, row.claimed_until) = (claim.token.clone(), claim.until);
         Ok(Claimed::Mine(row.record.id.clone()))

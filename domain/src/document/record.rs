@@ -53,7 +53,7 @@ impl DocumentStatus {
     }
 }
 
-/// How an authentication ends. It can only be made of what the registry answered, by [`Outcome::of`].
+/// How an authentication ends. It can only be made of what the registry answered, by [`Outcome::from_answer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     status: DocumentStatus,
@@ -64,7 +64,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// The end of an answer. Only a registry that said "authenticated" makes it a success.
-    pub fn of(answer: &Result<Authenticity, RegistryError>) -> Self {
+    pub fn from_answer(answer: &Result<Authenticity, RegistryError>) -> Self {
         let (status, status_code, response, message) = match answer {
             Ok(Authenticity::Authenticated(it)) => (DocumentStatus::Success, Some(it.status), it.body.clone(), None),
             Ok(Authenticity::Rejected(it)) => {
@@ -78,7 +78,7 @@ impl Outcome {
                 let message = "the registry refused the question".to_owned();
                 (DocumentStatus::Error, Some(it.status), it.body.clone(), Some(message))
             }
-            Err(RegistryError::Nonsense(it)) => {
+            Err(RegistryError::UnexpectedResponse(it)) => {
                 let message = "the registry's answer cannot be understood".to_owned();
                 (DocumentStatus::Error, Some(it.status), it.body.clone(), Some(message))
             }

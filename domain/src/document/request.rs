@@ -173,7 +173,7 @@ impl MessageId {
     }
 
     /// The id of the event with its result: always the same, so that a repeated event can be recognised.
-    pub fn of_result(&self) -> String {
+    pub fn result_id(&self) -> String {
         uuid::Uuid::new_v5(&NAMESPACE, format!("result:{}", self.0).as_bytes()).to_string()
     }
 
@@ -194,14 +194,14 @@ impl Submission {
             return Err(RequestError::NotAnObject);
         }
         match serde_json::from_str::<Fields>(text) {
-            Ok(fields) => Self::of(fields),
+            Ok(fields) => Self::from_fields(fields),
             // The fields may be of any kind: nothing else can be wrong with what is JSON.
             Err(error) if error.is_data() => Err(RequestError::Repeated),
             Err(_) => Err(RequestError::NotAnObject),
         }
     }
 
-    fn of(fields: Fields) -> Result<Self, RequestError> {
+    fn from_fields(fields: Fields) -> Result<Self, RequestError> {
         let citizen = match fields.citizen {
             Some(Value::Number(number)) if number.is_u64() => number.to_string(),
             Some(Value::String(text)) => text,

@@ -124,10 +124,10 @@ fn what_is_debugged_shows_no_credential() {
 #[test]
 fn ids_are_the_same_each_time_and_a_replay_is_another_request() {
     let id = MessageId::parse("m-1").expect("an id");
-    assert_eq!(id.of_result(), MessageId::parse("m-1").expect("an id").of_result());
+    assert_eq!(id.result_id(), MessageId::parse("m-1").expect("an id").result_id());
     let (first, second) = (id.replay(1), id.replay(1).replay(2));
     assert_eq!((first.as_str(), second.as_str()), ("m-1~1", "m-1~2"));
-    assert_ne!(first.of_result(), id.of_result());
+    assert_ne!(first.result_id(), id.result_id());
     assert_eq!(MessageId::digest(b"a"), MessageId::digest(b"a"));
     assert_ne!(MessageId::digest(b"a"), MessageId::digest(b"b"));
 }
@@ -171,10 +171,10 @@ async fn one_works_on_it_at_a_time_and_a_void_claim_changes_nothing() {
     let store = FakeDocumentStore::default();
     let (first, early) = (claim("a", AT), claim("b", AT.plus(LEASE / 2)));
     assert_eq!(store.claim(&first).await, Ok(Claimed::Mine("id-a".into())));
-    assert_eq!(store.claim(&early).await, Ok(Claimed::InWork(LEASE / 2)));
+    assert_eq!(store.claim(&early).await, Ok(Claimed::InProgress(LEASE / 2)));
     let late = claim("c", AT.plus(LEASE));
     assert_eq!(store.claim(&late).await, Ok(Claimed::Mine("id-a".into())));
-    let outcome = Outcome::of(&Ok(Authenticity::Authenticated(evidence(200))));
+    let outcome = Outcome::from_answer(&Ok(Authenticity::Authenticated(evidence(200))));
     let record = store.finish(&first, &outcome, late.at).await.expect("a record");
     assert_eq!(record.status, DocumentStatus::Pending);
     let record = store.finish(&late, &outcome, late.at).await.expect("a record");
@@ -200,9 +200,9 @@ fn nothing_but_an_authentic_document_is_a_success() {
         Ok(Authenticity::Rejected(evidence(204))),
         down(),
         Err(RegistryError::Refused(evidence(400))),
-        Err(RegistryError::Nonsense(evidence(302))),
+        Err(RegistryError::UnexpectedResponse(evidence(302))),
     ] {
-        assert_ne!(Outcome::of(&answer).status(), DocumentStatus::Success);
-        assert_ne!(Outcome::of(&answer).status(), DocumentStatus::Pending);
+        assert_ne!(Outcome::from_answer(&answer).status(), DocumentStatus::Success);
+        assert_ne!(Outcome::from_answer(&answer).status(), DocumentStatus::Pending);
     }
 }

@@ -1,0 +1,71 @@
+//! Limits on failed logins: the pause before the next attempt doubles with each failure.
+
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// How long attempts are remembered after the last one.
+const MEMORY: Duration = Duration::from_hours(1);
+
+/// A limit on the login attempts that are counted under one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoginThrottle {
+    /// The number of attempts that may follow each other without a pause.
+    pub free: u32,
+    /// The longest pause. The first pause is one second; each further one is twice as long.
+    pub longest: Duration,
+}
+
+impl LoginThrottle {
+    /// Attempts on one account from one address. The strictest limit.
+    pub const ACCOUNT_AT_ADDRESS: Self = Self { free: 10, longest: Duration::from_mins(15) };
+    /// Attempts from one address on any account. Many callers may share an address, so more attempts are free.
+    pub const ADDRESS: Self = Self { free: 50, longest: Duration::from_mins(15) };
+    /// Attempts on one account from any address. The pauses stay short, so that an attacker cannot lock the owner of the
+    /// account out.
+    pub const ACCOUNT: Self = Self { free: 200, longest: Duration::from_secs(10) };
+}
+
+/// The attempts under one key that have not succeeded, including those in progress.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempts {
+    count: u32,
+    wait_until: Timestamp,
+    last: Timestamp,
+}
+
+impl Attempts {
+    /// Counts one more attempt. If the attempt comes during a pause, it is not counted, and the error is the rest of the
+    /// pause.
+    pub fn one_more(self, throttle: LoginThrottle, now: Timestamp) -> Result<Self, Duration> {
+        if now < self.wait_until {
+            return Err(self.wait_until.since(now));
+        }
+        let count = if now >= self.last.plus(MEMORY) { 1 } else { self.count.saturating_add(1) };
+        let pause = match count.checked_sub(throttle.free.max(1)) {
+            None => Duration::ZERO,
+            Some(beyond) => Duration::from_secs(1 << beyond.min(20)).min(throttle.longest),
+        };
+        // The clocks of instances differ and requests overtake each other, so `now` may be earlier than `last`. Without a
+        // pause that must not delay anyone: `wait_until` only changes when there is a pause.
+        let wait_until = if pause.is_zero() { self.wait_until } else { now.plus(pause) };
+        Ok(Self { count, wait_until, last: now.max(self.last) })
+    }
+
+    /// Returns for how long the attempts have to be stored.
+    pub fn keep(self) -> Duration {
+        MEMORY + self.wait_until.since(self.last)
+    }
+
+    /// Formats the attempts as text, for [`Attempts::parse`].
+    pub fn to_text(self) -> String {
+        format!("{} {} {}", self.count, self.wait_until.as_micros(), self.last.as_micros())
+    }
+
+    /// Parses the text that [`Attempts::to_text`] returned.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let count = parts.next()?.parse().ok()?;
+        let mut time = || Some(Timestamp::from_micros(parts.next()?.parse().ok()?));
+        Some(Self { count, wait_until: time()?, last: time()? })
+    }
+}
