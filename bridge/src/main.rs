@@ -175,7 +175,7 @@ enum Failure {
     #[error(transparent)]
     Command(#[from] commands::CommandError),
     #[error(transparent)]
-    Migration(#[from] connectivity_migrations::MigrationError),
+    Migration(#[from] connectivity_migrations::mysql::MigrationError),
     #[error(transparent)]
     Account(#[from] accounts::AccountError),
     #[error(transparent)]
@@ -207,10 +207,9 @@ async fn perform(command: Command) -> Result<(), Failure> {
     let amqp = || AmqpSettings::of(&Environment);
     match command {
         Command::Run => run::run(RunSettings::of(&Environment)?).await?,
-        Command::Migrate { database_url } => match connectivity_migrations::migrate(&database_url).await?.as_slice() {
-            [] => println!("the schema is up to date"),
-            applied => println!("applied: {}", applied.join(", ")),
-        },
+        Command::Migrate { database_url } => {
+            println!("{}", connectivity_migrations::mysql::migrate(&database_url).await?);
+        }
         Command::Publish { file: Some(path) } => commands::publish(&amqp()?, commands::open(&path)?).await?,
         Command::Publish { file: None } => commands::publish(&amqp()?, std::io::stdin().lock()).await?,
         Command::Results { queue, ready_key, failure_key } => {

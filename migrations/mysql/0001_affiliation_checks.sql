@@ -1,4 +1,5 @@
--- One row per affiliation check, written before the caller is answered. MySQL 8 and MariaDB 10.11. Times are UTC.
+-- One row per affiliation check, written before the caller is answered. MySQL 8 and MariaDB 10.11.
+-- Times are UTC.
 CREATE TABLE IF NOT EXISTS affiliation_checks (
   id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   citizen_id VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

@@ -1,5 +1,5 @@
--- One row per request to authenticate a document. A row is its own outbox: the verdict and the duty to publish it are
--- one UPDATE. MySQL 8 and MariaDB 10.11. Times are UTC.
+-- One row per request to authenticate a document. A row is its own outbox: one UPDATE stores the
+-- verdict and marks the row as still to be published. MySQL 8 and MariaDB 10.11. Times are UTC.
 CREATE TABLE IF NOT EXISTS document_authentications (
   id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   message_id VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

@@ -1,12 +1,13 @@
--- Who may call: service accounts, the sessions that their tokens belong to, and an audit of who came and who was refused.
--- MySQL 8 and MariaDB 10.11. Times are UTC.
+-- Service accounts, the sessions that their tokens belong to, and the audit log of logins and
+-- refusals. MySQL 8 and MariaDB 10.11. Times are UTC.
 CREATE TABLE IF NOT EXISTS service_accounts (
   name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  -- Argon2id, as a PHC string. Never the secret.
+  -- The Argon2id hash of the secret, as a PHC string.
   secret_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   scopes VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   disabled BOOLEAN NOT NULL,
-  -- Which content of the variable service_accounts was last written into this row; NULL: none was.
+  -- A digest of the entry of the variable service_accounts that was last written into this row; NULL for
+  -- an account that was created through the API.
   seed VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
   created_at DATETIME(6) NOT NULL,
   rotated_at DATETIME(6) NOT NULL,
@@ -14,12 +15,12 @@ CREATE TABLE IF NOT EXISTS service_accounts (
   PRIMARY KEY (name)
 ) ENGINE = InnoDB;
 
--- One row per login. All tokens that descend from it carry its id (`sid`) and end with it. A token that was not issued
--- here has no row until it is revoked; its `jti` is the id then.
+-- One row per login. All tokens issued from it carry its id (`sid`) and are revoked with it. A token
+-- of another issuer has no row until it is revoked; then its `jti` is the id.
 CREATE TABLE IF NOT EXISTS sessions (
   id VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   subject VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-  -- The `jti` of the one refresh token that is still good; NULL: there is none.
+  -- The `jti` of the only refresh token that is still valid; NULL if there is none.
   refresh_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NULL,
   created_at DATETIME(6) NOT NULL,
   expires_at DATETIME(6) NOT NULL,

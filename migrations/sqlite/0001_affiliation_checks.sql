@@ -1,5 +1,4 @@
 -- One row per affiliation check, written before the caller is answered. Times are UTC, as text.
--- Run at every start, so everything here may be repeated.
 CREATE TABLE IF NOT EXISTS affiliation_checks (
   id TEXT NOT NULL PRIMARY KEY,
   citizen_id TEXT NOT NULL,

@@ -1,5 +1,6 @@
 //! The servers that `cargo xtask services start` has started.
 
+use connectivity_migrations::mysql;
 use mysql_async::Opts;
 use mysql_async::prelude::Queryable;
 use serde::Deserialize;
@@ -61,17 +62,29 @@ impl Servers {
         serde_json::from_str(&text).expect("services.json is JSON")
     }
 
-    /// A new database with the schema in it, and its name.
+    /// Creates a database without tables and returns its name.
+    ///
+    /// # Panics
+    /// MariaDB does not do it.
+    pub async fn empty_database(&self) -> String {
+        let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+        mysql::create_database(&self.database_url("mysql"), &name).await.expect("a new database");
+        name
+    }
+
+    /// Creates a database with the current schema and returns its name.
     ///
     /// # Panics
     /// MariaDB does not do it.
     pub async fn fresh_database(&self) -> String {
-        let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-        let server = format!("mysql://{USER}:{}@{}", self.mariadb.password, self.mariadb.address());
-        let created = connectivity_migrations::create_database(&format!("{server}/mysql"), &name).await;
-        created.expect("a new database");
-        connectivity_migrations::migrate(&format!("{server}/{name}")).await.expect("the schema");
+        let name = self.empty_database().await;
+        mysql::migrate(&self.database_url(&name)).await.expect("the schema");
         name
+    }
+
+    /// The address of a database on MariaDB, with the credentials of the tests.
+    pub fn database_url(&self, name: &str) -> String {
+        format!("mysql://{USER}:{}@{}/{name}", self.mariadb.password, self.mariadb.address())
     }
 
     /// The number of a database on Redis that is empty, and this caller's alone.
@@ -139,8 +152,8 @@ impl Servers {
     /// # Panics
     /// MariaDB does not do it.
     pub async fn ask(&self, database: &str, sql: &str) -> Vec<String> {
-        let url = format!("mysql://{USER}:{}@{}/{database}", self.mariadb.password, self.mariadb.address());
-        let mut connection = mysql_async::Conn::new(Opts::from_url(&url).expect("an address")).await.expect("MariaDB");
+        let options = Opts::from_url(&self.database_url(database)).expect("an address");
+        let mut connection = mysql_async::Conn::new(options).await.expect("MariaDB");
         let rows = connection.query(sql).await.expect("rows");
         connection.disconnect().await.expect("an orderly end");
         rows

@@ -130,10 +130,7 @@ fn main() -> ExitCode {
 }
 
 fn migrate(url: &str) -> Result<(), Failure> {
-    let applied = run::block_on(connectivity_migrations::migrate(url))?.map_err(|error| Failure(error.to_string()))?;
-    match applied.as_slice() {
-        [] => println!("the schema is up to date"),
-        applied => println!("applied: {}", applied.join(", ")),
-    }
+    let migrated = run::block_on(connectivity_migrations::mysql::migrate(url))?;
+    println!("{}", migrated.map_err(|error| Failure(error.to_string()))?);
     Ok(())
 }

@@ -140,8 +140,8 @@ fn use_services(command: &mut Command) -> Result<(), Failure> {
     let server = mariadb::url(&services.mariadb, "mysql");
     let url = mariadb::url(&services.mariadb, "connectivity");
     let migrated = block_on(async {
-        connectivity_migrations::create_database(&server, "connectivity").await?;
-        connectivity_migrations::migrate(&url).await
+        connectivity_migrations::mysql::create_database(&server, "connectivity").await?;
+        connectivity_migrations::mysql::migrate(&url).await
     })?;
     migrated.map_err(failed("migrations"))?;
     for (name, value) in [

@@ -46,7 +46,7 @@ fn user() -> String {
 /// Does it answer a query?
 pub(super) fn answers(server: &Server) -> bool {
     let url = url(server, "mysql");
-    let probe = async { tokio::time::timeout(PATIENCE, connectivity_migrations::answers(&url)).await };
+    let probe = async { tokio::time::timeout(PATIENCE, connectivity_migrations::mysql::answers(&url)).await };
     block_on(probe).is_ok_and(|answer| answer == Ok(true))
 }
 

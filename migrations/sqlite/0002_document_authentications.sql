@@ -1,5 +1,5 @@
--- One row per request to authenticate a document. A row is its own outbox: the verdict and the duty to publish it are
--- one UPDATE. Times are UTC, as text. Run at every start, so everything here may be repeated.
+-- One row per request to authenticate a document. A row is its own outbox: one UPDATE stores the
+-- verdict and marks the row as still to be published. Times are UTC, as text.
 CREATE TABLE IF NOT EXISTS document_authentications (
   id TEXT NOT NULL PRIMARY KEY,
   message_id TEXT NOT NULL UNIQUE,

@@ -1,24 +1,25 @@
--- Who may call: service accounts, the sessions that their tokens belong to, and an audit of who came and who was refused.
--- Times are UTC, as text. Run at every start, so everything here may be repeated.
+-- Service accounts, the sessions that their tokens belong to, and the audit log of logins and
+-- refusals. Times are UTC, as text.
 CREATE TABLE IF NOT EXISTS service_accounts (
   name TEXT NOT NULL PRIMARY KEY,
-  -- Argon2id, as a PHC string. Never the secret.
+  -- The Argon2id hash of the secret, as a PHC string.
   secret_hash TEXT NOT NULL,
   scopes TEXT NOT NULL,
   disabled INTEGER NOT NULL,
-  -- Which content of the variable service_accounts was last written into this row; NULL: none was.
+  -- A digest of the entry of the variable service_accounts that was last written into this row; NULL for
+  -- an account that was created through the API.
   seed TEXT NULL,
   created_at TEXT NOT NULL,
   rotated_at TEXT NOT NULL,
   last_used_at TEXT NULL
 ) STRICT;
 
--- One row per login. All tokens that descend from it carry its id (`sid`) and end with it. A token that was not issued
--- here has no row until it is revoked; its `jti` is the id then.
+-- One row per login. All tokens issued from it carry its id (`sid`) and are revoked with it. A token
+-- of another issuer has no row until it is revoked; then its `jti` is the id.
 CREATE TABLE IF NOT EXISTS sessions (
   id TEXT NOT NULL PRIMARY KEY,
   subject TEXT NOT NULL,
-  -- The `jti` of the one refresh token that is still good; NULL: there is none.
+  -- The `jti` of the only refresh token that is still valid; NULL if there is none.
   refresh_id TEXT NULL,
   created_at TEXT NOT NULL,
   expires_at TEXT NOT NULL,

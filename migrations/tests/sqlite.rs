@@ -1,0 +1,195 @@
+//! The steps on SQLite: from every earlier version, interrupted, and several at once.
+
+use connectivity_migrations::sqlite::migrate;
+use connectivity_migrations::{Connection, Migrated, NEEDED, STEPS, Step};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A database file that is removed in the end.
+struct Database(PathBuf);
+
+impl Database {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("connectivity-{name}-{}.db", std::process::id()));
+        // A file of an earlier run with the same process id; usually there is none.
+        let _ = std::fs::remove_file(&path);
+        Self(path)
+    }
+
+    fn open(&self) -> Session {
+        Session::open(&self.0)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // What is left is in the system's temporary folder.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A connection that can be set to fail, as if its process had been killed.
+struct Session {
+    connection: rusqlite::Connection,
+    statements: usize,
+    killed_after: Option<usize>,
+}
+
+impl Session {
+    fn open(path: &Path) -> Self {
+        let connection = rusqlite::Connection::open(path).expect("a database");
+        connection.busy_timeout(Duration::from_secs(20)).expect("a timeout");
+        Self { connection, statements: 0, killed_after: None }
+    }
+
+    fn insert_check(&self, id: &str) {
+        let sql = "INSERT INTO affiliation_checks
+                     (id, citizen_id, status, message, checked_at) VALUES (?, '1234567', 'ERROR', 'm', 't')";
+        self.connection.execute(sql, [id]).expect("a row");
+    }
+
+    /// The ids of the checks with their `requested_by`.
+    fn checks(&self) -> Vec<(String, Option<String>)> {
+        let sql = "SELECT id, requested_by FROM affiliation_checks ORDER BY id";
+        let mut statement = self.connection.prepare(sql).expect("a column");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        rows.map(|row| row.expect("a row")).collect()
+    }
+
+    fn recorded(&self) -> Vec<String> {
+        let sql = "SELECT version || ' ' || name FROM schema_migrations ORDER BY version";
+        let mut statement = self.connection.prepare(sql).expect("the table");
+        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+        rows.map(|row| row.expect("a row")).collect()
+    }
+}
+
+impl Connection for Session {
+    type Error = rusqlite::Error;
+
+    async fn run(&mut self, sql: &str) -> Result<Option<i64>, rusqlite::Error> {
+        if self.killed_after == Some(self.statements) {
+            return Err(rusqlite::Error::UnwindingPanic);
+        }
+        self.statements += 1;
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        match rows.next()? {
+            Some(row) => row.get(0),
+            None => Ok(None),
+        }
+    }
+}
+
+async fn migrate_all(session: &mut Session) -> Migrated {
+    migrate(session, &STEPS).await.expect("a migration")
+}
+
+/// Checks that the schema is complete and that the rows from before are still there.
+async fn expect_complete(session: &mut Session, rows: &[&str]) {
+    let again = migrate_all(session).await;
+    assert_eq!((again.version, again.applied), (NEEDED, Vec::new()));
+    let recorded: Vec<_> = STEPS.iter().map(|step| format!("{} {}", step.version, step.name)).collect();
+    assert_eq!(session.recorded(), recorded);
+    let expected: Vec<_> = rows.iter().map(|id| ((*id).to_owned(), None)).collect();
+    assert_eq!(session.checks(), expected);
+}
+
+#[tokio::test]
+async fn a_database_that_is_up_to_date_costs_one_statement() {
+    let database = Database::new("current");
+    let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+    assert_eq!(migrate_all(&mut database.open()).await.applied, names);
+    let mut session = database.open();
+    assert!(migrate_all(&mut session).await.applied.is_empty());
+    assert_eq!(session.statements, 1);
+    expect_complete(&mut session, &[]).await;
+}
+
+#[tokio::test]
+async fn every_earlier_version_is_migrated_and_keeps_its_rows() {
+    for version in 1..STEPS.len() {
+        let database = Database::new(&format!("from-{version}"));
+        let mut session = database.open();
+        migrate(&mut session, &STEPS[..version]).await.expect("the earlier version");
+        session.insert_check("before");
+        let migrated = migrate_all(&mut session).await;
+        assert_eq!(migrated.applied.len(), STEPS.len() - version);
+        expect_complete(&mut session, &["before"]).await;
+    }
+}
+
+/// Until version 4, `spin up --sqlite @…` ran the files at each start and recorded nothing.
+#[tokio::test]
+async fn a_database_without_recorded_versions_is_migrated_and_keeps_its_rows() {
+    for version in 1..=4 {
+        let database = Database::new(&format!("unrecorded-{version}"));
+        let mut session = database.open();
+        for step in &STEPS[..version] {
+            session.connection.execute_batch(step.sqlite).expect("a file");
+        }
+        session.insert_check("before");
+        assert_eq!(migrate_all(&mut session).await.version, NEEDED);
+        expect_complete(&mut session, &["before"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_migration_killed_at_any_statement_can_be_repeated() {
+    let mut killed = 0;
+    loop {
+        let database = Database::new(&format!("killed-{killed}"));
+        let mut session = database.open();
+        migrate(&mut session, &STEPS[..3]).await.expect("an earlier version");
+        session.insert_check("before");
+        let mut other = Session { killed_after: Some(killed), ..database.open() };
+        let result = migrate(&mut other, &STEPS).await;
+        drop(other);
+        migrate_all(&mut session).await;
+        expect_complete(&mut session, &["before"]).await;
+        if result.is_ok() {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(killed > 5, "killed at {killed} statements");
+}
+
+#[tokio::test]
+async fn a_failed_migration_leaves_no_transaction_behind() {
+    let database = Database::new("failed");
+    let mut session = database.open();
+    let broken = Step { sqlite: "CREATE TABLE a (b INT);\nCREATE nonsense;\n", ..STEPS[0] };
+    assert!(migrate(&mut session, &[broken]).await.is_err());
+    migrate_all(&mut database.open()).await;
+    expect_complete(&mut session, &[]).await;
+}
+
+#[test]
+fn of_several_migrations_at_once_one_applies_the_steps() {
+    let database = Database::new("several");
+    let applied: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                    runtime.block_on(migrate_all(&mut database.open())).applied.len()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("a migration")).sum()
+    });
+    assert_eq!(applied, STEPS.len());
+}
+
+#[tokio::test]
+async fn an_older_program_accepts_a_newer_schema() {
+    let database = Database::new("newer");
+    let mut session = database.open();
+    migrate_all(&mut session).await;
+    session.insert_check("newer");
+    let older = migrate(&mut session, &STEPS[..4]).await.expect("an older program");
+    assert_eq!((older.version, older.newest, older.applied), (NEEDED, 4, Vec::new()));
+    session.insert_check("older");
+    expect_complete(&mut session, &["newer", "older"]).await;
+}
