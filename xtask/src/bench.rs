@@ -1,27 +1,29 @@
-//! Measuring, as opposed to testing: nothing here passes or fails.
+//! Benchmarks and chaos: the programs of tests/ that measure and kill.
 
 use crate::build;
-use crate::run::{Failure, announce, cargo, failed, program, run, target};
+use crate::project::{built, target};
+use crate::run::{Failure, announce, cargo, failed, program, run};
 use crate::services;
 use std::path::PathBuf;
 
-/// Builds and starts what chaos needs, and lets it loose.
+/// Builds everything, starts the servers, and runs chaos.
 pub(crate) fn chaos(options: &[&str]) -> Result<(), Failure> {
-    build::build()?;
-    services::during(|| unleash(options))
+    build::everything()?;
+    services::during(|| run_chaos(options))
 }
 
-/// Kills what a document passes, while documents pass. Everything is built, and the servers run.
-pub(crate) fn unleash(options: &[&str]) -> Result<(), Failure> {
-    announce("chaos");
+/// Kills each part of the system in turn while documents pass. The programs must be built and the
+/// servers must run.
+pub(crate) fn run_chaos(options: &[&str]) -> Result<(), Failure> {
+    announce("chaos: killing each part of the system while documents pass");
     let this = std::env::current_exe().map_err(failed("this program"))?.display().to_string();
-    run(program(&target().join("release/chaos").display().to_string(), &["--restart", &this]).args(options))
+    run(program(&built("chaos"), &["--restart", &this]).args(options))
 }
 
-/// Builds and starts what a benchmark needs, and runs it.
+/// Builds everything, starts the servers, and runs a benchmark.
 pub(crate) fn bench(what: &[String]) -> Result<(), Failure> {
-    build::build()?;
-    let mut bench = program(&target().join("release/bench").display().to_string(), &[]);
+    build::everything()?;
+    let mut bench = program(&built("bench"), &[]);
     if what.first().is_some_and(|what| what == "guard") {
         bench.env("UNGUARDED_AFFILIATION", unguarded()?);
     }
@@ -31,12 +33,15 @@ pub(crate) fn bench(what: &[String]) -> Result<(), Failure> {
     })
 }
 
-/// Builds the affiliation component that looks at tokens alone, in a folder of its own: nothing that is shipped or
-/// started from `target` can be it.
+/// Builds the affiliation component that verifies tokens and does nothing else of the guard.
+///
+/// It is built in a folder of its own, so that it can never be shipped or started from `target`.
 fn unguarded() -> Result<PathBuf, Failure> {
-    announce("building the component without what is measured (the first time, all that it depends on)");
+    announce(
+        "building the affiliation component without rate limits and revocation (the first time with all its dependencies)",
+    );
     let folder = target().join("bench-tokens-only");
     let build = ["wasm", "-p", "affiliation", "--features", "bench-tokens-only"];
     run(cargo(&build).arg("--target-dir").arg(&folder))?;
-    Ok(folder.join(build::TARGET).join("release/affiliation.wasm"))
+    Ok(folder.join(build::WASM).join("affiliation.wasm"))
 }

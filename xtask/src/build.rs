@@ -1,49 +1,87 @@
-//! Builds what runs.
+//! Builds what the commands run, and no more.
 
+use crate::manifest::Manifest;
 use crate::run::{Failure, announce, cargo, program, run};
 use std::process::Command;
+use std::time::Instant;
 
 /// The wasm target of the components.
-pub(crate) const TARGET: &str = "wasm32-wasip2";
+const TARGET: &str = "wasm32-wasip2";
 
-/// The components and plugins that spin.toml names.
-pub(crate) const COMPONENTS: [&str; 5] = ["affiliation", "auth", "documents", "govcarpeta", "ops"];
+/// The folder of a wasm component below a target folder.
+pub(crate) const WASM: &str = "wasm32-wasip2/release";
 
-/// The components that only the tests run.
-const GUESTS: [&str; 1] = ["host-probe"];
+/// The component that only the tests run (tests/guest/spin.toml).
+const GUEST: &str = "host-probe";
 
-/// Builds the components, the host, the bridge and the simulator.
-pub(crate) fn build() -> Result<(), Failure> {
+/// Runs spin.toml where Spin is not installed.
+pub(crate) const HOST: &str = "connectivity-host";
+/// Connects RabbitMQ with the components.
+pub(crate) const BRIDGE: &str = "connectivity-bridge";
+/// Simulates the registry.
+pub(crate) const SIMULATOR: &str = "govcarpeta-simulator";
+
+/// Builds the components of spin.toml and these native programs.
+pub(crate) fn application(programs: &[&str]) -> Result<(), Failure> {
     components()?;
-    announce("building the local host, the bridge and the simulator (wasmtime takes some minutes the first time)");
-    run(&mut native("build", &["--bins"]))
+    native_programs(programs)
 }
 
-/// A cargo command on everything that is built for this machine, but this program.
+/// Builds everything that the tests, the benchmarks and chaos run.
+pub(crate) fn everything() -> Result<(), Failure> {
+    components()?;
+    timed("the test component", || run(&mut cargo(&["wasm", "-p", GUEST])))?;
+    timed("all native programs", || run(&mut native("build", &["--bins"])))
+}
+
+/// Builds the components and plugins of spin.toml.
+pub(crate) fn components() -> Result<(), Failure> {
+    let manifest = Manifest::read()?;
+    add_target()?;
+    announce("the first build takes several minutes; later ones build only what has changed");
+    let names = manifest.names().join(", ");
+    timed(&format!("the WebAssembly components ({names})"), || {
+        manifest.components.values().try_for_each(|component| run(&mut component.build()?))
+    })
+}
+
+/// Builds these native programs.
+pub(crate) fn native_programs(names: &[&str]) -> Result<(), Failure> {
+    let mut command = native("build", &[]);
+    for name in names {
+        command.args(["--bin", name]);
+    }
+    timed(&format!("the native programs ({})", names.join(", ")), || run(&mut command))
+}
+
+/// Announces a build, runs it, and prints how long it took.
+fn timed(what: &str, build: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    announce(&format!("building {what}"));
+    let started = Instant::now();
+    build()?;
+    println!("    built in {} s", started.elapsed().as_secs());
+    Ok(())
+}
+
+/// Returns a cargo command on all native packages except this one.
 ///
-/// Always the same packages: cargo unites the features of those it is asked for, and wasmtime, with other features
-/// below it, would be built again.
+/// Always select the same packages, and choose what is built with `--bin`, `--bins` or `--test`:
+/// cargo unites the features of all selected packages, and with another selection it would build
+/// wasmtime and a hundred other crates a second time with slightly different features.
 pub(crate) fn native(command: &str, arguments: &[&str]) -> Command {
     let mut command = cargo(&[command, "--release", "--workspace", "--exclude", "xtask"]);
     command.args(arguments);
     command
 }
 
-/// Builds the components.
-pub(crate) fn components() -> Result<(), Failure> {
-    add_target()?;
-    announce("building the components");
-    let all = COMPONENTS.iter().chain(&GUESTS);
-    all.map(|component| cargo(&["wasm", "-p", component])).try_for_each(|mut build| run(&mut build))
-}
-
-/// Clippy on everything that is built for wasm.
-pub(crate) fn wasm_clippy() -> Command {
-    let mut command = cargo(&["clippy", "--release", "--target", TARGET]);
-    for component in COMPONENTS.iter().chain(&GUESTS) {
+/// Returns a clippy command on everything that is built for wasm.
+pub(crate) fn wasm_clippy() -> Result<Command, Failure> {
+    let manifest = Manifest::read()?;
+    let mut command = cargo(&["clippy", "--release", "--target", TARGET, "-p", GUEST]);
+    for component in manifest.names() {
         command.args(["-p", component]);
     }
-    command
+    Ok(command)
 }
 
 /// Adds the wasm target to the toolchain if it is missing.
@@ -52,10 +90,11 @@ pub(crate) fn add_target() -> Result<(), Failure> {
     match installed {
         Ok(output) if String::from_utf8_lossy(&output.stdout).lines().any(|line| line == TARGET) => Ok(()),
         Ok(_) => {
-            announce("adding the wasm target");
+            announce(&format!("adding the target {TARGET} to the toolchain"));
             run(&mut program("rustup", &["target", "add", TARGET]))
         }
-        // A toolchain without rustup may have the target all the same; the build will tell.
+        // A toolchain without rustup may have the target anyway; otherwise the build fails and says
+        // so.
         Err(_) => Ok(()),
     }
 }

@@ -1,30 +1,28 @@
-//! How much of what runs natively the tests reach. What runs as wasm is reached too, but cannot be counted.
+//! `cargo xtask coverage`: the lines of native code that the tests reach.
+//!
+//! The scenarios run the same code as WebAssembly too, where coverage cannot be measured.
 
 use crate::build::{self, native};
-use crate::run::{Failure, announce, cargo, failed, program, run, target};
-use crate::services;
+use crate::project::target;
+use crate::run::{Failure, announce, cargo, failed, program, run};
+use crate::{services, sonar};
 use std::process::Command;
-
-/// What is measured is what is shipped: not the tests, their fakes, and these tasks.
-const LEFT_OUT: &str = r"/(tests|xtask)/|/(tests|fakes)\.rs$";
-
-/// Nor what only calls the host: it runs as wasm alone, where the scenarios reach it and nothing counts.
-const ONLY_WASM: &str = r"/kit/src/(cache|database)(/|\.rs$)|/kit/src/token/fetch\.rs$|/govcarpeta/src/(breaker|call|exchange)\.rs$|/(affiliation|documents)/src/settings\.rs$";
 
 /// Builds the crates of this workspace instrumented, runs the tests, and writes the reports.
 pub(crate) fn coverage(fail_under: u8) -> Result<(), Failure> {
     let environment = instrumented()?;
-    // Cargo does not see that a crate is to be instrumented: what was built before would be taken as it is.
+    // Cargo does not notice the instrumentation, and would use the crates that were built without
+    // it.
     clean(&environment)?;
-    // Before the environment says so: wasm has no profiler.
+    // Without the environment, because wasm cannot be instrumented.
     build::components()?;
     let result = services::during(|| measure(&environment, fail_under));
-    // Nor that it no longer is.
+    // Nor does it notice that the instrumentation ends here.
     clean(&environment)?;
     result
 }
 
-/// The environment says where: without it another folder is cleaned, which is not there.
+/// Removes what was built of this workspace. The environment names the folder.
 fn clean(environment: &[(String, String)]) -> Result<(), Failure> {
     run_in(environment, cargo(&["llvm-cov", "clean", "--workspace"]))
 }
@@ -36,16 +34,16 @@ fn run_in(environment: &[(String, String)], mut command: Command) -> Result<(), 
 fn measure(environment: &[(String, String)], fail_under: u8) -> Result<(), Failure> {
     let with = |command| run_in(environment, command);
     announce("tests, instrumented");
-    // The scenarios start these programs, so these are instrumented too.
+    // The scenarios start these programs, which are therefore instrumented too.
     with(native("build", &["--bins"]))?;
     with(native("test", &["--no-fail-fast"]))?;
     let folder = target().join("coverage");
     std::fs::create_dir_all(&folder).map_err(failed(folder.display().to_string()))?;
     let shown = folder.display().to_string();
     let file = |name: &str| format!("{shown}/{name}");
-    let left_out = format!("{LEFT_OUT}|{ONLY_WASM}");
+    let excluded = sonar::regex(&sonar::coverage_exclusions()?);
     let report = |arguments: &[&str]| {
-        let mut command = cargo(&["llvm-cov", "report", "--release", "--ignore-filename-regex", &left_out]);
+        let mut command = cargo(&["llvm-cov", "report", "--release", "--ignore-filename-regex", &excluded]);
         command.args(arguments);
         with(command)
     };
@@ -56,21 +54,21 @@ fn measure(environment: &[(String, String)], fail_under: u8) -> Result<(), Failu
     report(&["--summary-only", "--fail-under-lines", &fail_under.to_string()])
 }
 
-/// The variables with which cargo builds instrumented programs.
+/// Returns the variables with which cargo builds instrumented programs.
 fn instrumented() -> Result<Vec<(String, String)>, Failure> {
-    // A toolchain without rustup may have them all the same.
+    // A toolchain without rustup may have the component anyway.
     let _ = program("rustup", &["component", "add", "llvm-tools"]).status();
     let output = cargo(&["llvm-cov", "show-env"]).output().map_err(failed("cargo llvm-cov"))?;
     if !output.status.success() {
         return Err(Failure(format!(
-            "cargo-llvm-cov is needed (cargo install cargo-llvm-cov): {}",
+            "cargo-llvm-cov is not installed (cargo install cargo-llvm-cov): {}",
             String::from_utf8_lossy(&output.stderr).trim()
         )));
     }
     Ok(variables(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// Lines such as NAME=value or NAME='value'.
+/// Parses lines such as NAME=value or NAME='value'.
 fn variables(text: &str) -> Vec<(String, String)> {
     let pairs = text.lines().filter_map(|line| line.trim().split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.trim_matches(['\'', '"']).to_owned())).collect()
@@ -81,9 +79,9 @@ mod tests {
     use super::variables;
 
     #[test]
-    fn variables_are_read_with_and_without_quotes() {
-        let read = variables("RUSTFLAGS='-C instrument-coverage --cfg=coverage'\nCARGO_LLVM_COV=1\n");
+    fn variables_are_parsed_with_and_without_quotes() {
+        let parsed = variables("RUSTFLAGS='-C instrument-coverage --cfg=coverage'\nCARGO_LLVM_COV=1\n");
         let expected = [("RUSTFLAGS", "-C instrument-coverage --cfg=coverage"), ("CARGO_LLVM_COV", "1")];
-        assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(parsed, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 }

@@ -1,21 +1,21 @@
-//! Debian's packages, where they can be installed.
+//! Installing Debian packages.
 
 use crate::run::{Failure, announce, program, run};
 use std::process::{Command, Stdio};
 
-/// Is this program here? Asked for its version, it says so.
-pub(crate) fn there(name: &str) -> bool {
+/// Returns whether this program is installed: whether it answers `--version`.
+pub(crate) fn is_installed(name: &str) -> bool {
     let mut command = program(name, &["--version"]);
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Can packages be installed here: Debian, as root?
+/// Returns whether packages can be installed here: as root, on Debian.
 pub(crate) fn can_install() -> bool {
     let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0"));
-    root && there("apt-get")
+    root && is_installed("apt-get")
 }
 
-/// Installs packages. No server of the system's own is started.
+/// Installs packages. Run level 1 keeps the packages from starting their servers.
 pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     announce(&format!("installing {}", packages.join(", ")));
     let apt = |arguments: &[&str]| {

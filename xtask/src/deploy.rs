@@ -9,17 +9,27 @@ mod release;
 mod schemas;
 mod table;
 
-use crate::run::{Failure, announce, root, target};
+use crate::project::target;
+use crate::run::{Failure, announce};
 use crate::tools::Tools;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// How to check.
-#[derive(clap::Args, Default)]
+/// The variable of `--crds`.
+const CRDS: &str = "CRD_SCHEMAS";
+
+#[derive(clap::Args)]
 pub(crate) struct Options {
-    /// A folder with custom resource definitions, to check custom resources against. Default: ../shared/schemas.
-    #[arg(long)]
+    /// A folder with custom resource definitions (YAML), to check custom resources against.
+    #[arg(long, env = CRDS, value_name = "FOLDER")]
     crds: Option<PathBuf>,
+}
+
+impl Options {
+    /// Returns the options of a command line without any.
+    pub(crate) fn from_environment() -> Self {
+        Self { crds: std::env::var_os(CRDS).map(PathBuf::from) }
+    }
 }
 
 /// What the checks found.
@@ -61,7 +71,6 @@ pub(crate) fn lint(options: &Options) -> Result<(), Failure> {
     announce("what the system is deployed with");
     let tools = tools()?;
     let mut findings = Findings::default();
-    let crds = options.crds.clone().unwrap_or_else(|| root().join("../shared/schemas"));
     if let Some(kubectl) = tools.find("kubectl") {
         for environment in &table::ENVIRONMENTS {
             let rendered = manifests::render(&kubectl, environment.overlay)?;
@@ -69,7 +78,7 @@ pub(crate) fn lint(options: &Options) -> Result<(), Failure> {
             findings.add(&format!("{name}: the table of environments"), table::differences(&rendered, environment));
             findings.add(&format!("{name}: what must hold between manifests"), between::manifests(&rendered)?);
             findings.add(&format!("{name}: a release of it"), release::check(&tools, name)?);
-            schemas::check(&tools, &crds, name, &rendered, &mut findings)?;
+            schemas::check(&tools, options.crds.as_deref(), name, &rendered, &mut findings)?;
         }
     } else {
         findings.skip("the manifests of k8s/", "neither kubectl nor Python to install it with");

@@ -1,24 +1,32 @@
-//! Formatting and lints.
+//! `cargo xtask lint`: formatting, clippy, dependencies, words and file lengths.
+
+mod length;
+mod words;
 
 use crate::build::{add_target, native, wasm_clippy};
-use crate::run::{Failure, announce, cargo, program, run};
+use crate::debian::is_installed;
+use crate::project::root;
+use crate::run::{Failure, announce, cargo, failed, program, run};
 use crate::{api, deploy};
 use clap::Subcommand;
 
-/// What is checked by itself.
+/// A part that can be checked alone.
 #[derive(Subcommand)]
 pub(crate) enum Part {
-    /// Validates the API's document, runs the application here and compares it with what the document says of it:
-    /// generated requests may find no server error, and no answer that is not in the document.
+    /// Validates the OpenAPI document, and compares the running application with it.
     ///
-    /// The tools are installed into target/. What cannot be had is skipped, loudly.
+    /// Generated requests must cause no server error, and no response that the document does not
+    /// describe. The tools are installed into target/. A check whose tool is missing is reported as
+    /// SKIPPED.
     Api,
-    /// Renders every environment of k8s/ and checks it: against schemas, against the table of environments, and what
-    /// must hold between the files. Checks workflows, images, compose files, scripts and alerts too.
+    /// Checks manifests, workflows, images, compose files, scripts and alerts.
     ///
-    /// The tools are installed into target/, and promtool by Debian's package manager. What cannot be had is skipped,
-    /// loudly.
+    /// Every environment of k8s/ is rendered, and checked against schemas and against the table of
+    /// environments. The tools are installed into target/, and promtool by Debian's package
+    /// manager. A check whose tool is missing is reported as SKIPPED.
     Deploy(deploy::Options),
+    /// Checks that no word of the former vocabulary is used, and that no file is too long.
+    Words,
 }
 
 /// Checks one part.
@@ -26,10 +34,11 @@ pub(crate) fn part(part: &Part) -> Result<(), Failure> {
     match part {
         Part::Api => api::lint(),
         Part::Deploy(options) => deploy::lint(options),
+        Part::Words => text(),
     }
 }
 
-/// Checks everything; warnings are errors.
+/// Checks everything that needs no build. Warnings are errors.
 pub(crate) fn lint() -> Result<(), Failure> {
     announce("formatting");
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -38,10 +47,9 @@ pub(crate) fn lint() -> Result<(), Failure> {
     let deny = ["--", "-D", "warnings"];
     run(native("clippy", &["--all-targets"]).args(deny))?;
     run(cargo(&["clippy", "--release", "-p", "xtask", "--all-targets"]).args(deny))?;
-    run(wasm_clippy().args(deny))?;
+    run(wasm_clippy()?.args(deny))?;
     for (tool, arguments) in [("cargo-deny", &["deny", "check"][..]), ("cargo-machete", &["machete"][..])] {
-        let there = program(tool, &["--version"]).output().is_ok_and(|output| output.status.success());
-        if there {
+        if is_installed(tool) {
             announce(tool);
             run(&mut cargo(arguments))?;
         } else {
@@ -49,4 +57,33 @@ pub(crate) fn lint() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Checks the words and the lengths of all files.
+fn text() -> Result<(), Failure> {
+    announce("words and file lengths");
+    let mut problems = Vec::new();
+    for path in files()? {
+        // A binary file.
+        let Ok(text) = std::fs::read_to_string(root().join(&path)) else { continue };
+        problems.extend(words::check(&path, &text));
+        problems.extend(length::check(&path, &text));
+    }
+    for problem in &problems {
+        println!("{problem}");
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Failure(format!("{} problems with words or file lengths (see above)", problems.len())))
+}
+
+/// Returns the paths of the files that git tracks, from the root of the checkout.
+fn files() -> Result<Vec<String>, Failure> {
+    let output = program("git", &["ls-files", "-z"]).output().map_err(failed("git ls-files"))?;
+    if !output.status.success() {
+        return Err(Failure(format!("git ls-files: {}", String::from_utf8_lossy(&output.stderr).trim())));
+    }
+    let names = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(names.split_terminator('\0').map(str::to_owned).collect())
 }

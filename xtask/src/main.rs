@@ -1,103 +1,130 @@
-//! The tasks of this project: what a developer, an operator and CI do, they do with these.
+//! The commands of this project for developers, operators and CI.
 
 mod api;
+mod application;
 mod bench;
 mod build;
 mod coverage;
 mod debian;
 mod deploy;
 mod lint;
+mod manifest;
+mod project;
 mod run;
+mod running;
 mod services;
+mod sonar;
 mod test;
 mod token;
 mod tools;
 mod up;
 
+use build::{BRIDGE, HOST, SIMULATOR};
 use clap::{Parser, Subcommand};
 use run::Failure;
 use std::process::ExitCode;
 
-/// The tasks of this project. Start with `cargo xtask up`.
+/// The commands of this project. Start with `cargo xtask up`.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
-    task: Task,
+    command: Task,
 }
 
 #[derive(Subcommand)]
 enum Task {
-    /// Builds everything and runs the application here, with a simulated registry and a ready token.
+    /// Builds the application and runs it here, with a simulated registry, a token and requests to
+    /// try.
+    ///
+    /// The first build takes several minutes. `--services` adds MariaDB, Redis, RabbitMQ and the
+    /// bridge.
     Up(up::Options),
-    /// Builds the components (adding the wasm target if it is missing) and the local host.
+    /// Builds the components, the local host, the bridge and the registry simulator.
     Build,
-    /// Runs the whole suite: formatting, lints, unit tests, and scenarios on the embedded default and on real servers.
+    /// Runs the whole suite: lints, unit tests, and scenarios on embedded databases and on real
+    /// servers.
     Test {
-        /// Runs the scenarios alone, on Spin itself (4.1 or later on PATH) in place of the local host.
+        /// Run only the scenarios, on Spin (4.1 or later on PATH) instead of the local host.
         #[arg(long)]
         spin: bool,
     },
-    /// Writes the API's document, which `components/ops` serves, from what the components say of their routes.
+    /// Writes the OpenAPI document (components/ops/openapi.json) from the components' routes.
     Schema,
-    /// Checks formatting and lints; with `api`, the API's document; with `deploy`, what the system is deployed with.
+    /// Checks formatting, clippy, dependencies, words and file lengths; or one part of the project.
     Lint {
         #[command(subcommand)]
         part: Option<lint::Part>,
     },
-    /// Runs the tests instrumented and writes coverage reports (Cobertura, HTML) to target/coverage.
+    /// Runs the tests instrumented, and writes coverage reports (HTML, Cobertura, LCOV) to
+    /// target/coverage.
     ///
-    /// Needs cargo-llvm-cov and the toolchain's llvm-tools. Builds the crates of this workspace, and not those they use,
+    /// Needs cargo-llvm-cov and the toolchain's llvm-tools. The crates of this workspace are built
     /// once more.
     Coverage {
-        /// Fails if fewer lines are covered, in percent.
-        #[arg(long, default_value_t = 80)]
+        /// Fail if the share of covered lines is lower, in percent.
+        #[arg(long, default_value_t = 80, value_name = "PERCENT")]
         fail_under: u8,
     },
-    /// Measures under load, on real servers, beside a native server that does the same I/O.
+    /// Measures throughput and latency on real servers, beside a native server that does the same
+    /// I/O.
     ///
-    /// What is to be measured and its options follow: `cargo xtask bench affiliation --help`.
+    /// The name of a benchmark and its options follow: `cargo xtask bench affiliation --help`.
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "--help")]
         what: Vec<String>,
     },
-    /// Kills everything that a document passes, in turn, while documents pass. Fails if one is lost or contradicted.
+    /// Kills each part of the system in turn while documents pass. Fails if a document is lost or
+    /// contradicted.
     Chaos {
-        /// How many requests.
+        /// The number of documents.
         #[arg(long, default_value_t = 2_000)]
         requests: u32,
-        /// How often each thing is killed.
+        /// How often each part is killed.
         #[arg(long, default_value_t = 3)]
         rounds: u32,
     },
-    /// Starts, stops or shows real MariaDB, Redis and RabbitMQ servers with their data under target/.
+    /// Starts, stops or shows MariaDB, Redis and RabbitMQ servers with their data under
+    /// target/services.
     Services {
         #[command(subcommand)]
         action: services::Action,
     },
-    /// Brings the schema of a MySQL or MariaDB database up to date. Safe to run twice.
+    /// Brings the schema of a MySQL or MariaDB database up to date. It is safe to run twice.
     Migrate {
-        /// mysql://user:password@host:port/database. Better by the environment: arguments can be read by everybody.
+        /// mysql://user:password@host:port/database. Prefer the environment: every user can read
+        /// arguments.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database_url: String,
     },
-    /// Prints the address of the RabbitMQ that `cargo xtask services start` runs, with its password.
+    /// Prints the URL of the RabbitMQ server of `cargo xtask services start`, with its password.
     RabbitmqUrl,
-    /// Prints an access token for the application that `cargo xtask up` runs.
+    /// Prints an access token for the application of `cargo xtask up`.
     Token {
-        /// What it is for: affiliation, documents, or both.
+        /// The scopes, separated by spaces.
         #[arg(long, default_value = "affiliation documents")]
         scope: String,
-        /// How long it holds.
+        /// How long the token is valid.
         #[arg(long, default_value_t = 60)]
         minutes: u64,
     },
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().task {
+    let arguments = Arguments::parse();
+    match project::check().and_then(|()| execute(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(message)) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Task) -> Result<(), Failure> {
+    match command {
         Task::Up(options) => up::up(&options),
-        Task::Build => build::build(),
+        Task::Build => build::application(&[HOST, SIMULATOR, BRIDGE]),
         Task::Test { spin: false } => test::test(),
         Task::Test { spin: true } => test::on_spin(),
         Task::Schema => api::write(),
@@ -109,28 +136,20 @@ fn main() -> ExitCode {
             bench::chaos(&["--requests", &requests.to_string(), "--rounds", &rounds.to_string()])
         }
         Task::Services { action } => services::act(&action),
-        Task::Migrate { database_url } => migrate(&database_url),
+        Task::Migrate { database_url } => {
+            build::native_programs(&[BRIDGE])?;
+            application::migrate(&database_url)
+        }
         Task::RabbitmqUrl => {
             sigpipe::reset();
-            services::known().map(|services| println!("{}", services::rabbitmq::url(&services.rabbitmq)))
+            println!("{}", services::rabbitmq::url(&services::known()?.rabbitmq));
+            Ok(())
         }
         Task::Token { scope, minutes } => {
-            // Whoever reads it may read no more than one line.
+            // The reader may close the pipe after one line.
             sigpipe::reset();
-            token::development(&scope, minutes).map(|token| println!("{token}"))
-        }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure(message)) => {
-            eprintln!("xtask: {message}");
-            ExitCode::FAILURE
+            println!("{}", token::development(&scope, minutes)?);
+            Ok(())
         }
     }
-}
-
-fn migrate(url: &str) -> Result<(), Failure> {
-    let migrated = run::block_on(connectivity_migrations::mysql::migrate(url))?;
-    println!("{}", migrated.map_err(|error| Failure(error.to_string()))?);
-    Ok(())
 }

@@ -1,12 +1,13 @@
-//! Real MariaDB, Redis and RabbitMQ for tests and a closer look: private ports, data under target/services.
+//! MariaDB, Redis and RabbitMQ for tests and development: free ports, data under target/services.
 
 mod compose;
 pub(crate) mod mariadb;
 pub(crate) mod rabbitmq;
 mod redis;
 
-use crate::debian::{self, there};
-use crate::run::{Failure, announce, failed, program, run, target};
+use crate::debian::{self, is_installed};
+use crate::project::target;
+use crate::run::{Failure, announce, failed, program, run};
 use crate::token::{random, write_private};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
@@ -17,23 +18,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to answer its first question.
-const START: Duration = Duration::from_mins(1);
+/// How long a server may take to start or to stop.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Debian's packages.
+/// The Debian packages of the servers.
 const PACKAGES: [&str; 3] = ["mariadb-server", "redis-server", "rabbitmq-server"];
 
 #[derive(Subcommand)]
 pub(crate) enum Action {
-    /// Starts what is not running, installing packages on Debian as root, and waits until it answers.
+    /// Starts the servers that do not run, and waits until they answer. As root on Debian, missing
+    /// packages are installed.
     Start,
-    /// Stops them; their data stays under target/services.
+    /// Stops the servers. Their data stays under target/services.
     Stop,
-    /// Tells which of them answer. Ends with an error unless all do.
+    /// Shows which servers answer. Ends with an error unless all of them do.
     Status,
 }
 
-/// `target/services/services.json`: what the tests and `up --services` need to know.
+/// The content of `target/services/services.json`, which the tests and `up --services` read.
 #[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct Services {
     pub(crate) mariadb: Server,
@@ -41,10 +43,10 @@ pub(crate) struct Services {
     pub(crate) rabbitmq: Server,
 }
 
-/// One of them, and what is done with each.
+/// One of the servers, with its program and its check.
 struct Known<'a> {
     name: &'static str,
-    /// What its process is called.
+    /// The name of its process.
     process: &'static str,
     server: &'a Server,
     answers: fn(&Server) -> bool,
@@ -60,13 +62,13 @@ impl Services {
         ]
     }
 
-    /// Ports and passwords, those of the last time where there are any.
+    /// Chooses ports and passwords, and keeps those of the last start where there are any.
     fn prepare(before: Option<&Self>) -> Result<Self, Failure> {
         let again = |server: Option<&Server>| {
             let (port, password) = match server {
-                // The data in target/ knows this password; the port may have been taken since.
+                // The data in target/ was made with this password; the port may be in use by now.
                 Some(server) => (free_port(server.port)?, server.password.clone()),
-                None => (free_port(0)?, random()),
+                None => (free_port(0)?, random()?),
             };
             Ok::<_, Failure>(Server { port, password, pid: 0 })
         };
@@ -103,23 +105,23 @@ pub(crate) fn folder() -> PathBuf {
     target().join("services")
 }
 
-/// The servers as they were last started.
+/// Returns the servers as they were last started.
 pub(crate) fn known() -> Result<Services, Failure> {
     let text = std::fs::read_to_string(folder().join("services.json"))
-        .map_err(|_| Failure("no servers are known here: run `cargo xtask services start`".into()))?;
+        .map_err(|_| Failure("the servers were never started here: run `cargo xtask services start`".into()))?;
     serde_json::from_str(&text).map_err(failed("services.json"))
 }
 
-/// Does something while the servers run. They go on if they ran before.
+/// Runs `work` while the servers run. Stops them afterwards unless they ran before.
 pub(crate) fn during<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     let started = start()?;
     let result = work();
     let stopped = if started { stop() } else { Ok(()) };
-    // Why the work failed is what matters more.
+    // The failure of the work matters more than one to stop.
     result.and_then(|done| stopped.map(|()| done))
 }
 
-/// Starts the servers that do not answer, and tells whether there were any.
+/// Starts the servers that do not answer. Returns whether there were any.
 pub(crate) fn start() -> Result<bool, Failure> {
     let before = known().ok();
     let up = |answers: fn(&Server) -> bool, server: fn(&Services) -> &Server| {
@@ -141,7 +143,7 @@ pub(crate) fn start() -> Result<bool, Failure> {
     let [mariadb_up, redis_up, rabbitmq_up] = running;
     let mut services = Services::prepare(before.as_ref())?;
     install(&services)?;
-    announce("starting what does not run of MariaDB, Redis and RabbitMQ");
+    announce("starting MariaDB, Redis and RabbitMQ");
     match mariadb_up {
         Some(server) => services.mariadb = server,
         None => services.mariadb.pid = mariadb::start(&services.mariadb)?,
@@ -164,15 +166,15 @@ pub(crate) fn start() -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// Stops the servers, each with the time that it needs.
+/// Stops the servers, and waits until each of them has ended.
 pub(crate) fn stop() -> Result<(), Failure> {
     let Ok(services) = known() else { return Ok(()) };
     services.all().iter().try_for_each(halt)?;
-    rabbitmq::forget_nodes();
+    rabbitmq::stop_epmd();
     Ok(())
 }
 
-/// Stops one, if it runs.
+/// Stops one server, if it runs.
 fn halt(Known { name, process, server, .. }: &Known) -> Result<(), Failure> {
     if !is(server.pid, process) {
         return Ok(());
@@ -192,27 +194,29 @@ fn status() -> Result<(), Failure> {
         all &= answers;
         println!("{name} on port {}: {}", server.port, if answers { "answers" } else { "does not answer" });
     }
-    if all { Ok(()) } else { Err(Failure("not all servers answer: cargo xtask services start".into())) }
+    if all { Ok(()) } else { Err(Failure("not all servers answer: run `cargo xtask services start`".into())) }
 }
 
-/// Does this process run this program? A number in a file may be another's by now, or that of one that has ended and
-/// waits to be collected (`Z`).
+/// Returns whether the process with this id runs this program.
+///
+/// The id in a file may belong to another process by now, or to one that has ended and is not yet
+/// collected (`Z`).
 fn is(pid: u32, program: &str) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     status.contains(&format!("({program})")) && !status.contains(&format!("({program}) Z"))
 }
 
-/// Installs what is missing, on Debian as root. Elsewhere says what to do.
+/// Installs missing servers, as root on Debian. Elsewhere the error says what to do.
 fn install(services: &Services) -> Result<(), Failure> {
-    let rabbitmq = || Path::new(rabbitmq::server()).is_absolute() || there(rabbitmq::server());
-    if there("mariadbd") && there("redis-server") && rabbitmq() {
+    let rabbitmq = || Path::new(rabbitmq::server()).is_absolute() || is_installed(rabbitmq::server());
+    if is_installed("mariadbd") && is_installed("redis-server") && rabbitmq() {
         return Ok(());
     }
     if !debian::can_install() {
         services.write()?;
         compose::write(services)?;
         return Err(Failure(format!(
-            "MariaDB, Redis or RabbitMQ is missing. As root on Debian this command installs them. Elsewhere install {}, or run them in containers, and then go on here:\n\n  {}\n",
+            "MariaDB, Redis or RabbitMQ is not installed. As root on Debian this command installs them. Elsewhere install {}, or run them in containers and then repeat this command:\n\n  {}\n",
             PACKAGES.join(", "),
             compose::COMMAND
         )));
@@ -220,14 +224,14 @@ fn install(services: &Services) -> Result<(), Failure> {
     debian::install(&PACKAGES)
 }
 
-/// This port if nobody has it, else one that nobody has.
+/// Returns this port if it is free, or else another free port.
 fn free_port(wanted: u16) -> Result<u16, Failure> {
     let listener = TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
     let address = listener.and_then(|listener| listener.local_addr()).map_err(failed("a free port"))?;
     Ok(address.port())
 }
 
-/// Starts a server that outlives this program, its output in a file.
+/// Starts a server that outlives this program. Its output goes to a file.
 fn spawn(name: &str, command: &mut Command) -> Result<u32, Failure> {
     let log = File::create(folder().join(format!("{name}.log"))).map_err(failed(name))?;
     let errors = log.try_clone().map_err(failed(name))?;
@@ -235,9 +239,10 @@ fn spawn(name: &str, command: &mut Command) -> Result<u32, Failure> {
     Ok(child.map_err(failed(name))?.id())
 }
 
+/// Waits until the condition holds. `None` means that it did not hold in time.
 fn wait_until(holds: impl Fn() -> bool) -> Option<()> {
     let started = Instant::now();
-    while started.elapsed() < START {
+    while started.elapsed() < TIMEOUT {
         if holds() {
             return Some(());
         }

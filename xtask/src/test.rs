@@ -1,50 +1,53 @@
-//! The whole suite, on a machine that has nothing but Rust and (on Debian) a package manager.
+//! `cargo xtask test`: the whole suite, on a machine that has Rust and (on Debian) a package
+//! manager.
 
 use crate::build::native;
-use crate::debian::{self, there};
-use crate::run::{Failure, announce, cargo, failed, root, target};
+use crate::debian::{self, is_installed};
+use crate::manifest::Manifest;
+use crate::project::root;
+use crate::run::{Failure, announce, cargo, failed};
 use crate::{api, bench, build, deploy, lint, services, up};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-/// No component may be larger, in KiB: what is larger starts slowly.
+/// The largest size of a component in KiB. A larger component starts slowly.
 const LARGEST_COMPONENT: u64 = 2048;
 
-/// Runs everything, and closes with a line that counts the tests.
+/// Runs everything, and ends with a line that counts the tests.
 pub(crate) fn test() -> Result<(), Failure> {
     lint::lint()?;
-    deploy::lint(&deploy::Options::default())?;
-    build::build()?;
+    deploy::lint(&deploy::Options::from_environment())?;
+    build::everything()?;
     check_sizes()?;
     api::check()?;
     prometheus()?;
-    close(services::during(|| {
+    finish(services::during(|| {
         announce("tests");
         let (passed, failures) = count_tests(native("test", &["--no-fail-fast"]))?;
         let (own, own_failures) = count_tests(cargo(&["test", "--release", "-p", "xtask"]))?;
-        // Last: it kills the servers that the others use.
-        bench::unleash(&["--requests", "300", "--rounds", "1"])?;
+        // Last, because it kills the servers that the tests use.
+        bench::run_chaos(&["--requests", "300", "--rounds", "1"])?;
         Ok((passed + own, failures + own_failures))
     })?)
 }
 
-/// Runs the scenarios on Spin, which is what the application is for.
+/// Runs the scenarios on Spin instead of the local host.
 pub(crate) fn on_spin() -> Result<(), Failure> {
     up::check_spin()?;
-    build::build()?;
+    build::everything()?;
     prometheus()?;
     let mut scenarios = native("test", &["--no-fail-fast"]);
     scenarios.env("CONNECTIVITY_TEST_SPIN", "spin");
     for name in scenarios_for_spin()? {
         scenarios.args(["--test", &name]);
     }
-    close(services::during(|| {
+    finish(services::during(|| {
         announce("scenarios, on Spin");
         count_tests(scenarios)
     })?)
 }
 
-/// All but those of the local host itself.
+/// Returns the names of all scenarios except those of the local host itself.
 fn scenarios_for_spin() -> Result<Vec<String>, Failure> {
     let folder = root().join("tests/tests");
     let files = std::fs::read_dir(&folder).map_err(failed(folder.display().to_string()))?;
@@ -52,42 +55,44 @@ fn scenarios_for_spin() -> Result<Vec<String>, Failure> {
     Ok(names.filter(|name| name != "host").collect())
 }
 
-/// The closing line.
-fn close((passed, failures): (u64, u64)) -> Result<(), Failure> {
+/// Prints the closing line.
+fn finish((passed, failures): (u64, u64)) -> Result<(), Failure> {
     println!("{passed} passed, {failures} failed");
     if failures == 0 && passed > 0 { Ok(()) } else { Err(Failure("the suite failed".into())) }
 }
 
-/// A scenario has the metrics read by a real Prometheus.
+/// Installs Prometheus, which reads the metrics in a scenario.
 fn prometheus() -> Result<(), Failure> {
-    if there("prometheus") {
+    if is_installed("prometheus") {
         return Ok(());
     }
     if !debian::can_install() {
-        return Err(Failure("Prometheus is missing: install it, or as root on Debian have this command do it".into()));
+        let message = "Prometheus is not installed: install it, or run this command as root on Debian";
+        return Err(Failure(message.into()));
     }
     debian::install(&["prometheus"])
 }
 
+/// Checks that no component is too large.
 fn check_sizes() -> Result<(), Failure> {
-    for component in build::COMPONENTS {
-        let path = target().join(format!("wasm32-wasip2/release/{component}.wasm"));
+    for (name, component) in Manifest::read()?.components {
+        let path = root().join(component.source);
         let size = std::fs::metadata(&path).map_err(failed(path.display().to_string()))?.len();
-        println!("{component}.wasm: {} KiB", size / 1024);
+        println!("{name}: {} KiB", size / 1024);
         if size > LARGEST_COMPONENT * 1024 {
-            return Err(Failure(format!("{component}.wasm is larger than {LARGEST_COMPONENT} KiB")));
+            return Err(Failure(format!("the component {name} is larger than {LARGEST_COMPONENT} KiB")));
         }
     }
     Ok(())
 }
 
-/// Runs the tests, shows what they print, and adds up their closing lines.
+/// Runs tests, shows what they print, and adds up their results.
 fn count_tests(mut command: Command) -> Result<(u64, u64), Failure> {
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed("cargo test"))?;
     let (mut passed, mut failures) = (0, 0);
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            // The terminal may be gone; the tests go on.
+            // The tests go on if the terminal was closed.
             let _ = writeln!(std::io::stdout(), "{line}");
             if line.starts_with("test result: ") {
                 passed += count(&line, "passed");
@@ -102,6 +107,7 @@ fn count_tests(mut command: Command) -> Result<(u64, u64), Failure> {
     Ok((passed, failures))
 }
 
+/// Returns the number before a word of a result line.
 fn count(line: &str, word: &str) -> u64 {
     let before = line.split(word).next().unwrap_or_default();
     before.trim().rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
@@ -112,7 +118,7 @@ mod tests {
     use super::count;
 
     #[test]
-    fn closing_lines_are_counted() {
+    fn result_line_is_counted() {
         let line = "test result: FAILED. 26 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.11s";
         assert_eq!((count(line, "passed"), count(line, "failed")), (26, 3));
     }

@@ -1,16 +1,17 @@
-//! The programs that the checks call: from `PyPI` into target/, from Debian's packages, or from PATH.
+//! The programs that the checks call: from `PyPI` into target/, from Debian packages, or from PATH.
 
-use crate::debian::{self, there};
+use crate::debian::{self, is_installed};
 use crate::run::{Failure, announce, failed, program, run};
 use std::path::{Path, PathBuf};
 
-/// Where the programs are.
+/// A folder with programs.
 pub(crate) struct Tools {
     bin: PathBuf,
 }
 
 impl Tools {
-    /// Installs what is missing and can be installed into that folder: the versions and digests of a `requirements.txt`.
+    /// Installs the programs of a `requirements.txt` into the folder, unless they are installed
+    /// already. If that is not possible, programs on PATH are used.
     pub(crate) fn prepare(home: &Path, requirements: &str) -> Result<Self, Failure> {
         let tools = Self { bin: home.join("bin") };
         let stamp = home.join("installed.txt");
@@ -18,26 +19,26 @@ impl Tools {
             return Ok(tools);
         }
         if let Err(Failure(why)) = install(home, requirements) {
-            announce(&format!("SKIPPED: the tools of requirements.txt, {why}: what is on PATH is used"));
+            announce(&format!("SKIPPED: installing the tools of requirements.txt, {why}; tools on PATH are used"));
             return Ok(tools);
         }
         std::fs::write(&stamp, requirements).map_err(failed(stamp.display().to_string()))?;
         Ok(tools)
     }
 
-    /// A program: the one installed here, else one on PATH.
+    /// Returns the path of a program in the folder, or else its name if it is on PATH.
     pub(crate) fn find(&self, name: &str) -> Option<String> {
         let ours = self.bin.join(name);
         if ours.exists() {
             return Some(ours.display().to_string());
         }
-        // kubectl alone has a command for its version in the place of an option.
+        // kubectl has a command for its version instead of an option.
         let version = if name == "kubectl" { ["version", "--client"].as_slice() } else { &["--version"] };
         let found = program(name, version).output().is_ok_and(|output| output.status.success());
         found.then(|| name.to_owned())
     }
 
-    /// PATH with the programs installed here before the others.
+    /// Returns PATH with the folder in front.
     pub(crate) fn path(&self) -> std::ffi::OsString {
         let mut path = self.bin.clone().into_os_string();
         path.push(":");
@@ -45,9 +46,9 @@ impl Tools {
         path
     }
 
-    /// promtool, which Debian has in the package of Prometheus.
+    /// Returns the path of promtool, which is part of Debian's package of Prometheus.
     pub(crate) fn promtool(&self) -> Option<String> {
-        if !there("promtool")
+        if !is_installed("promtool")
             && debian::can_install()
             && let Err(Failure(why)) = debian::install(&["prometheus"])
         {
@@ -57,14 +58,14 @@ impl Tools {
     }
 }
 
-/// A virtual environment with the tools in it.
+/// Installs the tools into a Python virtual environment.
 fn install(home: &Path, requirements: &str) -> Result<(), Failure> {
     let shown = home.display().to_string();
     announce(&format!("installing the tools of the checks into {shown}"));
     let make = || run(&mut program("python3", &["-m", "venv", "--clear", &shown]));
     if make().is_err() {
         if !debian::can_install() {
-            return Err(Failure("which need Python 3 with venv".into()));
+            return Err(Failure("which needs Python 3 with venv".into()));
         }
         debian::install(&["python3", "python3-venv"])?;
         make()?;

@@ -1,12 +1,13 @@
-//! k8s/deploy.sh with stand-ins for kubectl and curl: what is rolled out, what is gone back to, and what it ends with.
+//! k8s/deploy.sh with stand-ins for kubectl and curl: what is rolled out, what is gone back to, and
+//! what it ends with.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A cluster in a folder. A release whose tag is in the file `broken` never gets ready; in `ill`, is not healthy; in
-/// `immovable`, has a migration that fails.
+/// A cluster in a folder. A release whose tag is in the file `broken` never gets ready; in `ill`,
+/// is not healthy; in `immovable`, has a migration that fails.
 const KUBECTL: &str = r#"#!/bin/bash
 echo "$*" >> "$CLUSTER/calls"
 named() { grep -q ":$(cat "$CLUSTER/$1" 2> /dev/null || echo nothing)$" "$CLUSTER/applied.yaml"; }
@@ -67,7 +68,8 @@ impl Cluster {
 
     /// Deploys, and tells what the script ended with.
     fn deploy(&self, tag: &str) -> Option<i32> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+        let package = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+        let root = Path::new(&package).parent().expect("the workspace");
         let path = format!("{}:{}", self.0.display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new(root.join("k8s/deploy.sh"));
         command.args(["development", tag]).env("PATH", path).env("CLUSTER", &self.0);

@@ -1,4 +1,5 @@
-//! docker/spin-entrypoint.sh with a stand-in for Spin: its options, its exit code, and that it is given time to stop.
+//! docker/spin-entrypoint.sh with a stand-in for Spin: its options, its exit code, and that it is
+//! given time to stop.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -29,7 +30,8 @@ impl Folder {
     }
 
     fn entrypoint(&self, arguments: &[&str]) -> Command {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+        let package = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+        let root = Path::new(&package).parent().expect("the workspace");
         let mut command = Command::new(root.join("docker/spin-entrypoint.sh"));
         let path = format!("{}:{}", self.0.display(), std::env::var("PATH").unwrap_or_default());
         command.args(arguments).env("PATH", path).stdout(Stdio::piped());

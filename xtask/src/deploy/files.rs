@@ -3,7 +3,8 @@
 use super::manifests::read;
 use super::schemas::complaints;
 use super::{Findings, folder};
-use crate::run::{Failure, failed, program, root};
+use crate::project::root;
+use crate::run::{Failure, failed, program};
 use crate::tools::Tools;
 use std::path::Path;
 
@@ -67,7 +68,8 @@ pub(super) fn check(tools: &Tools, findings: &mut Findings) -> Result<(), Failur
     rules(tools, findings)
 }
 
-/// The alerts without the head that Kubernetes wants, with their tests; and the settings of compose's Prometheus.
+/// The alerts without the head that Kubernetes wants, with their tests; and the settings of
+/// compose's Prometheus.
 fn rules(tools: &Tools, findings: &mut Findings) -> Result<(), Failure> {
     let Some(promtool) = tools.promtool() else {
         findings.skip("alerts", "promtool is not here: it comes with Prometheus (Debian: apt-get install prometheus)");

@@ -1,6 +1,7 @@
 //! Manifests as kustomize renders them.
 
-use crate::run::{Failure, failed, program, root};
+use crate::project::root;
+use crate::run::{Failure, failed, program};
 use serde::Deserialize;
 use serde_json::Value;
 

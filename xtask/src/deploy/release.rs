@@ -1,7 +1,8 @@
 //! What k8s/deploy.sh makes of an environment.
 
 use super::manifests::{at, documents, find};
-use crate::run::{Failure, failed, program, root};
+use crate::project::root;
+use crate::run::{Failure, failed, program};
 use crate::tools::Tools;
 use serde_json::Value;
 
@@ -38,7 +39,8 @@ fn differences(objects: &[Value]) -> Vec<String> {
     if named.is_none() {
         found.push("the pods do not tell which release they are of".to_owned());
     }
-    // The script reads the namespace from the first object of that kind, and applies a SpinApp after its executor.
+    // The script reads the namespace from the first object of that kind, and applies a SpinApp
+    // after its executor.
     let place = |kind: &str| objects.iter().position(|object| at(object, "/kind") == kind);
     if place("SpinAppExecutor") > place("SpinApp") {
         found.push("the SpinApp comes before its executor".to_owned());

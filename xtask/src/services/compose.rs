@@ -1,15 +1,15 @@
-//! The same servers in containers, where they cannot be installed.
+//! The same servers in containers, for machines on which they cannot be installed.
 
 use super::{Services, folder};
 use crate::run::Failure;
 use crate::token::write_private;
 use std::fmt::Write;
 
-/// What starts them, from the root of the workspace.
+/// The command that starts the containers, from the root of the checkout.
 pub(super) const COMMAND: &str =
     "docker compose --env-file target/services/compose.env -f tests/compose.yml up --detach --wait";
 
-/// Writes their ports and passwords to where the command looks for them.
+/// Writes the ports and passwords to the file that the command reads.
 pub(super) fn write(services: &Services) -> Result<(), Failure> {
     let mut text = String::new();
     for known in services.all() {

@@ -1,16 +1,21 @@
 //! MariaDB.
 
 use super::{Server, folder, spawn};
-use crate::run::{Failure, block_on, failed, program, run};
+use crate::run::{Failure, failed, program, run};
 use crate::token::write_private;
+use std::io::Read;
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the server may take to send its greeting.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The account that owns the databases of the tests.
+/// The account that owns the databases of the tests and of `up --services`.
 pub(crate) const USER: &str = "connectivity";
+
+/// The database of `up --services`.
+pub(crate) const DATABASE: &str = "connectivity";
 
 pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     let data = folder().join("mariadb");
@@ -22,35 +27,49 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
         let mut install = program("mariadb-install-db", &arguments);
         run(install.arg(format!("--user={}", user())).stdout(Stdio::null()))?;
     }
-    // Run at every start: the password is the one in services.json, whatever was before.
+    // Run at every start, so that the password is always the one in services.json.
     let init = folder().join("mariadb-init.sql");
     let account = format!("'{USER}'@'127.0.0.1' IDENTIFIED BY '{}'", server.password);
-    write_private(&init, &format!("CREATE OR REPLACE USER {account};\nGRANT ALL ON *.* TO '{USER}'@'127.0.0.1';\n"))?;
+    let statements = [
+        format!("CREATE OR REPLACE USER {account};"),
+        format!("GRANT ALL ON *.* TO '{USER}'@'127.0.0.1';"),
+        format!("CREATE DATABASE IF NOT EXISTS {DATABASE};"),
+    ];
+    write_private(&init, &(statements.join("\n") + "\n"))?;
     let mut command = program("mariadbd", &["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"]);
     command
         .arg(format!("--user={}", user()))
         .arg(format!("--datadir={shown}"))
         .arg(format!("--port={}", server.port))
         .arg(format!("--init-file={}", init.display()))
-        // Relative to the data: a socket's path may not be long.
+        // Relative to the data folder, because the path of a socket is limited to 107 bytes.
         .args(["--socket=mariadb.sock", "--pid-file=mariadb.pid"]);
     spawn("mariadb", &mut command)
 }
 
-/// Who runs this: the server must be told, for as root it starts as nobody else of itself.
+/// Returns the name of the current user. Started as root, the server refuses to run unless it is
+/// told a user.
 fn user() -> String {
     let output = program("id", &["-un"]).output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim().to_owned()
 }
 
-/// Does it answer a query?
+/// Returns whether the server greets a new connection.
+///
+/// The greeting is a packet with a header of 4 bytes, whose first byte is the protocol version, 10.
+/// The server accepts connections only after it has run the statements of `--init-file`.
 pub(super) fn answers(server: &Server) -> bool {
-    let url = url(server, "mysql");
-    let probe = async { tokio::time::timeout(PATIENCE, connectivity_migrations::mysql::answers(&url)).await };
-    block_on(probe).is_ok_and(|answer| answer == Ok(true))
+    let greeting = || -> std::io::Result<[u8; 5]> {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
+        stream.set_read_timeout(Some(GREETING_TIMEOUT))?;
+        let mut greeting = [0; 5];
+        stream.read_exact(&mut greeting)?;
+        Ok(greeting)
+    };
+    greeting().is_ok_and(|greeting| greeting[3..] == [0, 10])
 }
 
-/// The address of a database on it.
-pub(crate) fn url(server: &Server, database: &str) -> String {
-    format!("mysql://{USER}:{}@127.0.0.1:{}/{database}", server.password, server.port)
+/// Returns the URL of the database of `up --services`.
+pub(crate) fn url(server: &Server) -> String {
+    format!("mysql://{USER}:{}@127.0.0.1:{}/{DATABASE}", server.password, server.port)
 }

@@ -9,18 +9,19 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// The account of the tests.
+/// The account of the tests and of `up --services`.
 pub(crate) const USER: &str = "connectivity";
 
-/// The address, with the credentials in it.
+/// Returns the URL of the server, with its credentials.
 pub(crate) fn url(server: &Server) -> String {
     format!("amqp://{USER}:{}@127.0.0.1:{}/%2f", server.password, server.port)
 }
 
-/// Where Debian keeps the server itself. The one on PATH is a wrapper that changes to an account of the system's.
+/// Where Debian keeps the server itself. The one on PATH is a wrapper that switches to a system
+/// account.
 const DEBIAN: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
-/// The program that starts the server.
+/// Returns the program that starts the server.
 pub(super) fn server() -> &'static str {
     if Path::new(DEBIAN).exists() { DEBIAN } else { "rabbitmq-server" }
 }
@@ -37,7 +38,7 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     write_private(&settings, &text)?;
     let mut command = program(self::server(), &[]);
     command
-        // Named after its folder: servers of several checkouts do not meet.
+        // Named after its port, so that the nodes of several checkouts do not conflict.
         .env("RABBITMQ_NODENAME", format!("connectivity-{}@localhost", server.port))
         .env("RABBITMQ_CONFIG_FILE", &settings)
         .env("RABBITMQ_MNESIA_DIR", data.join("data"))
@@ -46,18 +47,18 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
         .env("RABBITMQ_ENABLED_PLUGINS_FILE", data.join("enabled_plugins"))
         .env("RABBITMQ_PID_FILE", data.join("rabbitmq.pid"))
         .env("RABBITMQ_DIST_PORT", free_port(0)?.to_string())
-        // The nodes' register: one of our own, on this machine alone.
-        .env("ERL_EPMD_PORT", register(server)?.to_string())
+        // An Erlang port mapper (epmd) of our own, on the loopback interface only.
+        .env("ERL_EPMD_PORT", epmd_port(server)?.to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-        // The server takes the place of the script that starts it, and hears its signals.
+        // The start script then replaces itself with the server, which so receives the signals.
         .env("RUNNING_UNDER_SYSTEMD", "true")
-        // The cookie is kept there.
+        // The folder of the Erlang cookie.
         .env("HOME", &data);
     spawn("rabbitmq", &mut command)
 }
 
-/// The port of the nodes' register, which outlives the server: the same at every start.
-fn register(server: &Server) -> Result<u16, Failure> {
+/// Returns the port of epmd. It is kept in a file because epmd outlives the server.
+fn epmd_port(server: &Server) -> Result<u16, Failure> {
     let path = folder().join("rabbitmq/epmd.port");
     if let Some(port) = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()) {
         return Ok(port);
@@ -67,8 +68,8 @@ fn register(server: &Server) -> Result<u16, Failure> {
     Ok(port)
 }
 
-/// Ends the nodes' register, which the server started and leaves behind.
-pub(super) fn forget_nodes() {
+/// Stops epmd, which the server starts and does not stop.
+pub(super) fn stop_epmd() {
     let port = std::fs::read_to_string(folder().join("rabbitmq/epmd.port")).unwrap_or_default();
     if !port.is_empty() {
         // It may have ended already.
@@ -76,9 +77,10 @@ pub(super) fn forget_nodes() {
     }
 }
 
-/// Does it answer the opening of a connection with `connection.start` (AMQP 0-9-1 section 2.2.4)?
+/// Returns whether the server answers a protocol header with `connection.start` (AMQP 0-9-1,
+/// section 2.2.4).
 pub(super) fn answers(server: &Server) -> bool {
-    let ask = || -> std::io::Result<bool> {
+    let handshake = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         stream.write_all(b"AMQP\x00\x00\x09\x01")?;
@@ -87,5 +89,5 @@ pub(super) fn answers(server: &Server) -> bool {
         // A method frame on channel 0: class 10, method 10.
         Ok(frame[..3] == [1, 0, 0] && frame[7..] == [0, 10, 0, 10])
     };
-    ask().unwrap_or(false)
+    handshake().unwrap_or(false)
 }

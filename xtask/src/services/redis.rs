@@ -10,9 +10,9 @@ use std::time::Duration;
 pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     let data = folder().join("redis");
     std::fs::create_dir_all(&data).map_err(failed(data.display().to_string()))?;
-    // In a file, for arguments can be read by everybody.
+    // The settings are in a file because every user of the machine can read a process's arguments.
     let settings = folder().join("redis.conf");
-    // So many databases that each test has one of its own.
+    // Each test uses a database of its own.
     let text = format!(
         "bind 127.0.0.1\nport {}\ndir {}\nrequirepass {}\nappendonly yes\nsave \"\"\ndatabases 4096\n",
         server.port,
@@ -23,15 +23,15 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     spawn("redis", program("redis-server", &[]).arg(settings))
 }
 
-/// Does it answer?
+/// Returns whether the server accepts the password and answers a ping.
 pub(super) fn answers(server: &Server) -> bool {
-    let ask = || -> std::io::Result<bool> {
+    let ping = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         write!(stream, "AUTH {}\r\nPING\r\nQUIT\r\n", server.password)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.contains("+PONG"))
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(response.contains("+PONG"))
     };
-    ask().unwrap_or(false)
+    ping().unwrap_or(false)
 }

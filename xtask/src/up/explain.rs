@@ -1,67 +1,89 @@
-//! What is told once the application runs: whether it is ready, and how to try it.
+//! What is printed once the application runs: whether it is ready, and how to try it.
 
+use crate::build::BRIDGE;
+use crate::project::built;
 use crate::run::{Failure, announce};
 use crate::token;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// A request to authenticate a document.
+/// The body of a request to authenticate a document.
 const DOCUMENT: &str =
     r#"{"idCitizen": 1128456232, "UrlDocument": "https://bucket.example/diploma.pdf", "documentTitle": "Diploma"}"#;
 
-/// Asks whether the settings are right and the servers there, so that it is told now and not with the first call.
+/// How long the application may take to answer the probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Calls the readiness probe, so that wrong settings are reported now and not by the first request.
 pub(super) fn expect_ready(address: &str) {
-    let mut answer = String::new();
-    let asked = TcpStream::connect(address).and_then(|mut stream| {
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut response = String::new();
+    let result = TcpStream::connect(address).and_then(|mut stream| {
+        stream.set_read_timeout(Some(PROBE_TIMEOUT))?;
         write!(stream, "GET /health/ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-        stream.read_to_string(&mut answer)
+        stream.read_to_string(&mut response)
     });
-    if asked.is_err() || !answer.starts_with("HTTP/1.1 200") {
-        let body = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
-        eprintln!("xtask: the application runs, but is not ready: {body}\nIts log says what is wrong.");
+    if result.is_err() || !response.starts_with("HTTP/1.1 200") {
+        let body = response.rsplit("\r\n\r\n").next().unwrap_or_default();
+        eprintln!("xtask: the application runs but is not ready: {body}\nThe application's log above says why.");
     }
 }
 
-/// Shows how to try it.
-pub(super) fn explain(address: &str, services: bool, simulated: bool) -> Result<(), Failure> {
-    let token = token::development("affiliation documents", 60)?;
-    let url = format!("http://{address}/api/v1/affiliation");
+/// What the examples depend on.
+pub(super) struct Urls<'a> {
+    pub(super) address: &'a str,
+    /// Whether the bridge and RabbitMQ run.
+    pub(super) services: bool,
+    /// Whether the registry is the simulator.
+    pub(super) simulated: bool,
+}
+
+/// Prints a token and requests to try.
+pub(super) fn explain(urls: &Urls<'_>) -> Result<(), Failure> {
+    let Urls { address, services, simulated } = *urls;
     if simulated {
         announce(
-            "The registry is SIMULATED: even ids are nobody's, odd ids are affiliated. --registry-url asks a real one.",
+            "The registry is SIMULATED: even citizen ids are free, odd ones are affiliated. --registry-url asks a real registry.",
         );
     }
-    println!("\nA secret for development signs the tokens: {}", token::secret()?);
-    println!("A token for the next hour (another: cargo xtask token):\n\n  TOKEN={token}\n");
-    let check = |what: &str, header: &str, id: &str| {
-        println!(
-            "# {what}\ncurl -i {url}/check/ {header}-H 'content-type: application/json' -d '{{\"citizen_id\": \"{id}\"}}'\n"
-        );
-    };
-    let bearer = "-H \"authorization: Bearer $TOKEN\" ";
-    check("eligible", bearer, "1128456232");
-    check("already affiliated", bearer, "1128456231");
-    check("not a citizen id", bearer, "12");
-    check("without a token", "", "1128456232");
-    let documents = format!("http://{address}/api/v1/documents");
+    let (secret, token) = (token::secret()?, token::development("affiliation documents", 60)?);
+    println!("\nTokens are signed with a secret for development: {secret}");
+    println!("A token for the next hour (for another one: cargo xtask token):\n\n  TOKEN={token}\n");
+    checks(address);
+    documents(address, services);
     println!(
-        "# is a document authentic?\ncurl -i {documents}/authenticate/ {bearer}-H 'content-type: application/json' -d '{DOCUMENT}'\n"
+        "# create an account for a client; its secret is shown once (`cargo xtask build` makes the program)\nCOMPONENTS_URL=http://{address} JWT_SECRET={secret} {} service-account create NAME --scope affiliation\n",
+        built(BRIDGE)
     );
-    if services {
-        let url = "$(cargo xtask rabbitmq-url)";
-        println!(
-            "# the same through RabbitMQ: its result is printed here\necho '{DOCUMENT}' | RABBITMQ_URL={url} target/release/connectivity-bridge publish\n"
-        );
-    }
-    if !services {
-        println!("# the queue (Prefer: respond-async, RabbitMQ) needs the bridge: cargo xtask up --services\n");
-    }
-    println!(
-        "# an account of its own for a client; its secret is shown once\nCOMPONENTS_URL=http://{address} JWT_SECRET={} target/release/connectivity-bridge service-account create NAME --scope affiliation\n",
-        token::secret()?
-    );
-    println!("# what was checked\ncurl -i {bearer}'{url}/history/?citizen_id=1128456232'\n\nCtrl-C ends it.");
+    println!("The API is described at http://{address}/api/docs/\nCtrl-C stops the application.");
     Ok(())
+}
+
+const BEARER: &str = "-H \"authorization: Bearer $TOKEN\" ";
+const JSON: &str = "-H 'content-type: application/json'";
+
+fn checks(address: &str) {
+    let url = format!("http://{address}/api/v1/affiliation");
+    for (title, header, id) in [
+        ("eligible", BEARER, "1128456232"),
+        ("already affiliated", BEARER, "1128456231"),
+        ("not a citizen id", BEARER, "12"),
+        ("no token", "", "1128456232"),
+    ] {
+        println!("# {title}\ncurl -i {url}/check/ {header}{JSON} -d '{{\"citizen_id\": \"{id}\"}}'\n");
+    }
+    println!("# the checks so far\ncurl -i {BEARER}'{url}/history/?citizen_id=1128456232'\n");
+}
+
+fn documents(address: &str, services: bool) {
+    let url = format!("http://{address}/api/v1/documents/authenticate/");
+    println!("# is a document authentic?\ncurl -i {url} {BEARER}{JSON} -d '{DOCUMENT}'\n");
+    if services {
+        println!(
+            "# the same through RabbitMQ; the result is printed here\necho '{DOCUMENT}' | RABBITMQ_URL=$(cargo xtask rabbitmq-url) {} publish\n",
+            built(BRIDGE)
+        );
+    } else {
+        println!("# RabbitMQ and asynchronous requests (Prefer: respond-async) need: cargo xtask up --services\n");
+    }
 }
