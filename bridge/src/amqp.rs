@@ -1,10 +1,11 @@
-//! RabbitMQ: the only file that knows how it is spoken to.
+//! The client of RabbitMQ: the only file that uses the AMQP library.
 //!
-//! Everything is done on a [`Session`]. Any error ends it; who uses it makes a new one. So a channel that the broker
-//! closed (404, 406) is never used again, and nothing has to be repaired in place.
+//! All work is done on a [`Session`]. Any error ends the session, and its user opens a new one. A channel that the
+//! broker closed (404, 406) is therefore never used again, and nothing is repaired in place.
 
-use crate::message::Message;
+use crate::message::{Headers, Message};
 use crate::settings::AmqpSettings;
+use crate::topology::{Argument, Queue, Topology};
 use futures_util::{Stream, StreamExt};
 use lapin::message::BasicGetMessage;
 use lapin::options::{
@@ -15,188 +16,122 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::{Acker, BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
 use std::time::Duration;
 
-/// How long connecting may take, and how long a confirm.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// How often the broker may deliver a message that is never settled before it takes it for poisonous. A crash of the
-/// bridge or of the broker costs every message in work one.
-const DELIVERY_LIMIT: i64 = 100;
+/// How long the broker may take to answer, to confirm a message for example.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 const CONSUMER: &str = "connectivity-bridge";
 
-/// Why something did not get done.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AmqpError {
-    /// The session is over.
     #[error("RabbitMQ: {0}")]
     Lost(#[from] lapin::Error),
-    /// No answer in time: the session is over.
-    #[error("RabbitMQ did not answer in time")]
+    #[error("RabbitMQ did not answer within {} s", TIMEOUT.as_secs())]
     Timeout,
-    /// The broker has gone.
-    #[error("the session with RabbitMQ is over")]
-    Over,
-    /// The broker did not take the message.
-    #[error("RabbitMQ did not take the message")]
+    #[error("the connection to RabbitMQ was closed")]
+    Closed,
+    #[error("RabbitMQ did not accept the message")]
     Nacked,
-    /// No queue is bound for the message.
     #[error("no queue is bound to {exchange:?} with {routing_key:?}")]
-    Unroutable {
-        /// Where it was published.
-        exchange: String,
-        /// With which key.
-        routing_key: String,
-    },
+    Unroutable { exchange: String, routing_key: String },
 }
 
 /// A connection, with a channel whose publishes are confirmed.
 pub(crate) struct Session {
     connection: Connection,
     channel: Channel,
-    settings: AmqpSettings,
+    topology: Topology,
 }
 
-/// A message that waits to be settled.
+/// A message that has to be acknowledged.
 pub(crate) struct Delivery {
     pub(crate) message: Message,
     acker: Acker,
 }
 
-/// A queue, as it was found or made.
+/// The state of a declared queue.
 pub(crate) struct QueueState {
     pub(crate) name: String,
     pub(crate) messages: u32,
     pub(crate) consumers: u32,
-    /// It was there before, declared with other arguments.
+    /// The queue existed with other arguments, and is used with them.
     pub(crate) foreign: bool,
 }
 
+/// Awaits an answer of the broker for at most [`TIMEOUT`].
 async fn in_time<T>(work: impl Future<Output = lapin::Result<T>>) -> Result<T, AmqpError> {
-    tokio::time::timeout(PATIENCE, work).await.map_err(|_| AmqpError::Timeout)?.map_err(AmqpError::Lost)
-}
-
-fn text(text: &str) -> AMQPValue {
-    AMQPValue::LongString(LongString::from(text))
+    tokio::time::timeout(TIMEOUT, work).await.map_err(|_| AmqpError::Timeout)?.map_err(AmqpError::Lost)
 }
 
 impl Session {
-    /// Connects.
+    /// Connects to RabbitMQ.
     pub(crate) async fn open(settings: &AmqpSettings) -> Result<Self, AmqpError> {
         let properties = ConnectionProperties::default().with_connection_name("connectivity-bridge".into());
         let connection = in_time(Connection::connect(&settings.url, properties)).await?;
         let channel = in_time(connection.create_channel()).await?;
         in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        Ok(Self { connection, channel, settings: settings.clone() })
+        Ok(Self { connection, channel, topology: settings.topology.clone() })
     }
 
-    /// The name of the dead-letter queue.
-    pub(crate) fn dead_letters(&self) -> String {
-        format!("{}.dead", self.settings.queue)
+    /// The names and delays of the queues.
+    pub(crate) fn topology(&self) -> &Topology {
+        &self.topology
     }
 
-    /// How long a message waits before its next try, after so many.
-    pub(crate) fn delay(&self, tries: u32) -> Duration {
-        let delays = &self.settings.delays;
-        let index = usize::try_from(tries).unwrap_or(usize::MAX).min(delays.len().saturating_sub(1));
-        delays.get(index).copied().unwrap_or_default()
-    }
-
-    /// The delay queue for a wait of at least that long; the longest where none is long enough.
-    fn delay_queue(&self, after: Duration) -> String {
-        let delays = &self.settings.delays;
-        let delay = delays.iter().find(|delay| **delay >= after).or(delays.last()).copied().unwrap_or_default();
-        format!("{}.delay.{}ms", self.settings.queue, delay.as_millis())
-    }
-
-    /// Declares the exchange and the queues, and says how they are.
+    /// Declares the exchange and the queues, and returns the state of the queues.
     pub(crate) async fn declare(&self) -> Result<Vec<QueueState>, AmqpError> {
-        let AmqpSettings { exchange, queue, routing_key, delays, .. } = &self.settings;
+        let Topology { exchange, queue, routing_key, .. } = &self.topology;
         let channel = in_time(self.connection.create_channel()).await?;
         let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
         let declared =
             channel.exchange_declare(exchange.as_str().into(), ExchangeKind::Topic, durable, FieldTable::default());
         in_time(declared).await?;
-        let dead = self.dead_letters();
-        let mut states = vec![self.declare_queue(queue, &[("x-dead-letter-routing-key", text(&dead))], true).await?];
-        for delay in delays {
-            let ttl = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-            let arguments =
-                [("x-dead-letter-routing-key", text(queue)), ("x-message-ttl", AMQPValue::LongLongInt(ttl))];
-            states.push(self.declare_queue(&self.delay_queue(*delay), &arguments, false).await?);
+        let mut states = Vec::new();
+        for queue in self.topology.queues() {
+            states.push(self.declare_queue(&queue).await?);
         }
-        states.push(self.declare_queue(&dead, &[], false).await?);
-        let bound = channel.queue_bind(
-            queue.as_str().into(),
-            exchange.as_str().into(),
-            routing_key.as_str().into(),
-            QueueBindOptions::default(),
-            FieldTable::default(),
-        );
-        in_time(bound).await?;
+        bind(&channel, queue, exchange, routing_key).await?;
         in_time(channel.close(200, "done".into())).await?;
         Ok(states)
     }
 
-    /// Declares a queue, or takes the one that is there as it is.
-    async fn declare_queue(
-        &self,
-        name: &str,
-        arguments: &[(&'static str, AMQPValue)],
-        limited: bool,
-    ) -> Result<QueueState, AmqpError> {
-        let mut table = FieldTable::default();
-        table.insert("x-queue-type".into(), text(&self.settings.queue_type));
-        for (key, value) in arguments {
-            table.insert(ShortString::from(*key), value.clone());
-        }
-        if !arguments.is_empty() {
-            table.insert("x-dead-letter-exchange".into(), text(""));
-            if self.settings.queue_type == "quorum" {
-                // Without these two a dead letter could be lost on its way from one queue to the other.
-                table.insert("x-dead-letter-strategy".into(), text("at-least-once"));
-                table.insert("x-overflow".into(), text("reject-publish"));
-            }
-        }
-        if limited && self.settings.queue_type == "quorum" {
-            table.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    /// Declares a queue, or uses an existing one with the arguments that it has.
+    async fn declare_queue(&self, queue: &Queue) -> Result<QueueState, AmqpError> {
+        let name = queue.name.as_str();
+        let mut arguments = FieldTable::default();
+        for (key, value) in &queue.arguments {
+            arguments.insert(ShortString::from(*key), argument(value));
         }
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        // A declaration that does not fit closes its channel.
+        // A declaration with other arguments than the queue has closes its channel.
         let channel = in_time(self.connection.create_channel()).await?;
-        let (queue, foreign) = match in_time(channel.queue_declare(name.into(), durable, table)).await {
-            Ok(queue) => (queue, false),
+        let (queue, foreign, channel) = match in_time(channel.queue_declare(name.into(), durable, arguments)).await {
+            Ok(queue) => (queue, false, channel),
             Err(AmqpError::Lost(error)) if error.is_amqp_soft_error() => {
-                tracing::warn!(queue = name, "the queue exists with other arguments: it is used as it is");
+                tracing::warn!(queue = name, "the queue exists with other arguments and is used with them");
                 let channel = in_time(self.connection.create_channel()).await?;
                 let queue = in_time(channel.queue_declare(name.into(), passive, FieldTable::default())).await?;
-                in_time(channel.close(200, "done".into())).await?;
-                (queue, true)
+                (queue, true, channel)
             }
             Err(error) => return Err(error),
         };
-        if !foreign {
-            in_time(channel.close(200, "done".into())).await?;
-        }
+        in_time(channel.close(200, "done".into())).await?;
         let (messages, consumers) = (queue.message_count(), queue.consumer_count());
         Ok(QueueState { name: name.to_owned(), messages, consumers, foreign })
     }
 
-    /// Takes messages from the queue, at most `prefetch` unsettled at once. The stream ends when the session does, and
-    /// after [`Session::stop_consuming`].
+    /// Consumes requests, at most `prefetch` of them unacknowledged at the same time. The stream ends with the session
+    /// and after [`Session::stop_consuming`].
     pub(crate) async fn consume(
         &self,
         prefetch: u16,
     ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
         in_time(self.channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
-        let queue = self.settings.queue.as_str().into();
-        let asked =
-            self.channel.basic_consume(queue, CONSUMER.into(), BasicConsumeOptions::default(), FieldTable::default());
-        let consumer = in_time(asked).await?;
-        Ok(consumer.map_while_ok())
+        self.consume_from(&self.topology.queue, CONSUMER).await
     }
 
-    /// Takes results from a queue of that name, which is made and bound to these keys.
+    /// Consumes results from a queue, which is declared and bound to these routing keys.
     pub(crate) async fn results(
         &self,
         queue: &str,
@@ -205,59 +140,61 @@ impl Session {
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         in_time(self.channel.queue_declare(queue.into(), durable, FieldTable::default())).await?;
         for key in keys {
-            let (exchange, options) = (self.settings.exchange.as_str().into(), QueueBindOptions::default());
-            in_time(self.channel.queue_bind(queue.into(), exchange, (*key).into(), options, FieldTable::default()))
-                .await?;
+            bind(&self.channel, queue, &self.topology.exchange, key).await?;
         }
-        let options = BasicConsumeOptions::default();
-        let asked = self.channel.basic_consume(queue.into(), "results".into(), options, FieldTable::default());
-        Ok(in_time(asked).await?.map_while_ok())
+        self.consume_from(queue, "results").await
     }
 
-    /// No further messages, please.
+    async fn consume_from(
+        &self,
+        queue: &str,
+        consumer: &str,
+    ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
+        let options = BasicConsumeOptions::default();
+        let consumer = self.channel.basic_consume(queue.into(), consumer.into(), options, FieldTable::default());
+        let deliveries = in_time(consumer).await?.take_while(|delivery| std::future::ready(delivery.is_ok()));
+        Ok(deliveries.filter_map(|delivery| std::future::ready(delivery.ok().map(Delivery::from_lapin))))
+    }
+
+    /// Asks the broker for no further requests.
     pub(crate) async fn stop_consuming(&self) -> Result<(), AmqpError> {
         in_time(self.channel.basic_cancel(CONSUMER.into(), BasicCancelOptions::default())).await
     }
 
-    /// Is it still good?
+    /// Returns whether the connection and the channel are still open.
     pub(crate) fn is_alive(&self) -> bool {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
-    /// Publishes to the exchange; done when the broker has it, on disk, in a queue.
+    /// Publishes to the exchange. Returns when the broker has written the message to a queue.
     pub(crate) async fn publish(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
-        self.send(&self.settings.exchange, routing_key, message).await
+        self.send(&self.topology.exchange, routing_key, message).await
     }
 
-    /// The routing key of requests.
-    pub(crate) fn requests(&self) -> &str {
-        &self.settings.routing_key
-    }
-
-    /// Publishes a request.
+    /// Publishes a request to the exchange.
     pub(crate) async fn publish_request(&self, message: &Message) -> Result<(), AmqpError> {
-        self.publish(self.requests(), message).await
+        self.publish(&self.topology.routing_key, message).await
     }
 
-    /// Puts a message straight back into the queue.
+    /// Puts a message into the queue of requests.
     pub(crate) async fn requeue(&self, message: &Message) -> Result<(), AmqpError> {
-        self.send("", &self.settings.queue, message).await
+        self.send("", &self.topology.queue, message).await
     }
 
-    /// Parks a message: it comes back by itself after about that time.
-    pub(crate) async fn park(&self, message: &Message, after: Duration) -> Result<(), AmqpError> {
-        self.send("", &self.delay_queue(after), message).await
+    /// Puts a message into a delay queue: the broker returns it to the queue of requests after about that time.
+    pub(crate) async fn delay(&self, message: &Message, after: Duration) -> Result<(), AmqpError> {
+        self.send("", &self.topology.delay_queue(after), message).await
     }
 
-    /// Keeps a message in the dead-letter queue.
-    pub(crate) async fn bury(&self, message: &Message) -> Result<(), AmqpError> {
-        self.send("", &self.dead_letters(), message).await
+    /// Puts a message into the dead-letter queue.
+    pub(crate) async fn dead_letter(&self, message: &Message) -> Result<(), AmqpError> {
+        self.send("", &self.topology.dead_letters(), message).await
     }
 
     async fn send(&self, exchange: &str, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
         let mut headers = FieldTable::default();
-        for (name, value) in &message.headers {
-            headers.insert(ShortString::from(name.as_str()), text(value));
+        for (name, value) in message.all_headers() {
+            headers.insert(ShortString::from(name), text(value));
         }
         let mut properties = BasicProperties::default()
             .with_content_type("application/json".into())
@@ -267,14 +204,8 @@ impl Session {
             properties = properties.with_message_id(id.as_str().into());
         }
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let confirm = in_time(self.channel.basic_publish(
-            exchange.into(),
-            routing_key.into(),
-            options,
-            &message.body,
-            properties,
-        ))
-        .await?;
+        let (body, key) = (&message.body, routing_key.into());
+        let confirm = in_time(self.channel.basic_publish(exchange.into(), key, options, body, properties)).await?;
         match in_time(confirm).await? {
             Confirmation::Ack(None) => Ok(()),
             Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => {
@@ -284,40 +215,59 @@ impl Session {
         }
     }
 
-    /// The first message of the dead-letter queue. It goes back there if it is not acknowledged.
+    /// Returns the first message of the dead-letter queue. It stays there unless it is acknowledged.
     pub(crate) async fn next_dead_letter(&self) -> Result<Option<Delivery>, AmqpError> {
-        let got = self.channel.basic_get(self.dead_letters().as_str().into(), BasicGetOptions::default());
-        Ok(in_time(got).await?.map(|BasicGetMessage { delivery, .. }| Delivery::of(delivery)))
+        let got = self.channel.basic_get(self.topology.dead_letters().as_str().into(), BasicGetOptions::default());
+        Ok(in_time(got).await?.map(|BasicGetMessage { delivery, .. }| Delivery::from_lapin(delivery)))
     }
 
-    /// Empties the dead-letter queue, and says of how many messages.
+    /// Empties the dead-letter queue, and returns the number of removed messages.
     pub(crate) async fn purge_dead_letters(&self) -> Result<u32, AmqpError> {
-        in_time(self.channel.queue_purge(self.dead_letters().as_str().into(), QueuePurgeOptions::default())).await
+        let queue = self.topology.dead_letters();
+        in_time(self.channel.queue_purge(queue.as_str().into(), QueuePurgeOptions::default())).await
     }
 
-    /// Closes it; what is not acknowledged goes back to the queue.
+    /// Closes the connection; unacknowledged messages return to their queue.
     pub(crate) async fn close(&self) {
-        // It may be gone already.
+        // The connection may be closed already.
         let _ = in_time(self.connection.close(200, "done".into())).await;
     }
 }
 
 impl Delivery {
-    fn of(delivery: lapin::message::Delivery) -> Self {
+    fn from_lapin(delivery: lapin::message::Delivery) -> Self {
         let properties = &delivery.properties;
         let headers = properties.headers().iter().flat_map(|table| table.inner().iter());
-        let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), shown(value)?))).collect();
+        let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), header(value)?)));
         let id = properties.message_id().as_ref().map(|id| id.as_str().to_owned());
-        Self { message: Message { body: delivery.data, id, headers }, acker: delivery.acker }
+        let message = Message::received(delivery.data, id, headers.collect::<Headers>());
+        Self { message, acker: delivery.acker }
     }
 
-    /// The message is done with. False: the broker does not know, and will deliver it again.
+    /// Acknowledges the message. Returns false if the broker was not reached and delivers the message again.
     pub(crate) async fn acknowledge(&self) -> bool {
         matches!(in_time(self.acker.ack(BasicAckOptions::default())).await, Ok(true))
     }
 }
 
-fn shown(value: &AMQPValue) -> Option<String> {
+async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), AmqpError> {
+    let options = QueueBindOptions::default();
+    in_time(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())).await
+}
+
+fn text(text: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(text))
+}
+
+fn argument(argument: &Argument) -> AMQPValue {
+    match argument {
+        Argument::Text(value) => text(value),
+        Argument::Number(number) => AMQPValue::LongLongInt(*number),
+    }
+}
+
+/// Returns a header's value if it is a text or a number.
+fn header(value: &AMQPValue) -> Option<String> {
     Some(match value {
         AMQPValue::LongString(text) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
         AMQPValue::ShortString(text) => text.as_str().to_owned(),
@@ -330,17 +280,4 @@ fn shown(value: &AMQPValue) -> Option<String> {
         AMQPValue::LongLongInt(number) => number.to_string(),
         _ => return None,
     })
-}
-
-trait MapWhileOk {
-    fn map_while_ok(self) -> impl Stream<Item = Delivery> + Send + use<Self>
-    where
-        Self: Sized;
-}
-
-impl MapWhileOk for lapin::Consumer {
-    fn map_while_ok(self) -> impl Stream<Item = Delivery> + Send {
-        self.take_while(|delivery| std::future::ready(delivery.is_ok()))
-            .filter_map(|delivery| std::future::ready(delivery.ok().map(Delivery::of)))
-    }
 }

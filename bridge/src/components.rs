@@ -1,57 +1,25 @@
-//! The components, over HTTP.
+//! The HTTP client of the components.
 
-use crate::message::{Headers, Message, Request, TRACEPARENT, TRACESTATE};
+use crate::event::Event;
+use crate::message::{Message, Request, trace_headers};
 use crate::token::Tokens;
 use crate::trace::{Fault, Span};
 use connectivity_domain::document::DocumentStatus;
 use connectivity_domain::document::settlement::Reply;
-use reqwest::header::HeaderValue;
+use connectivity_domain::trace::TraceContext;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long the components may take over one request: longer than the registry's tries and the database's.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long the components may take to answer: longer than all attempts at the registry and the database.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long connecting may take.
-const CONNECTING: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Where requests are delivered.
+/// The path to which requests are delivered.
 const DELIVERIES: &str = "/internal/v1/document-authentications";
-
-/// Something to publish.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Event {
-    /// The record's id.
-    pub(crate) id: String,
-    pub(crate) kind: EventKind,
-    /// None for a request: its key is the bridge's affair.
-    pub(crate) routing_key: Option<String>,
-    message_id: String,
-    body: Value,
-    traceparent: Option<String>,
-    tracestate: Option<String>,
-}
-
-/// What is to be published of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum EventKind {
-    /// That it is finished.
-    Result,
-    /// That it came over HTTP, and is to be worked on.
-    Request,
-}
-
-impl Event {
-    /// The message that says so.
-    pub(crate) fn message(&self) -> Message {
-        let traces = [(TRACEPARENT, &self.traceparent), (TRACESTATE, &self.tracestate)];
-        let headers = traces.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
-        Message { body: self.body.to_string().into(), id: Some(self.message_id.clone()), headers: headers.collect() }
-    }
-}
 
 #[derive(Deserialize)]
 struct Delivered {
@@ -64,6 +32,7 @@ struct Leased {
     events: Vec<Event>,
 }
 
+/// A problem (RFC 9457).
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Problem {
@@ -72,7 +41,7 @@ struct Problem {
     detail: String,
 }
 
-/// The components. One client, whose connections are kept.
+/// The client. Its connections are kept open.
 pub(crate) struct Components {
     http: reqwest::Client,
     url: String,
@@ -81,11 +50,11 @@ pub(crate) struct Components {
 
 impl Components {
     pub(crate) fn new(url: &str, tokens: impl FnOnce(reqwest::Client) -> Tokens) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(PATIENCE).connect_timeout(CONNECTING).no_proxy().build()?;
+        let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).no_proxy().build()?;
         Ok(Self { url: url.to_owned(), tokens: tokens(http.clone()), http })
     }
 
-    /// Has a request authenticated. The event is that of a finished one.
+    /// Delivers a request. Returns the reply, and the event of a finished request.
     pub(crate) async fn deliver(
         &self,
         message: &Message,
@@ -94,7 +63,8 @@ impl Components {
         span: &Span,
     ) -> (Reply, Option<Event>) {
         let body = json!({"message_id": request.id.as_str(), "message": request.object, "last": last});
-        let call = Call::of(message, span.call(DELIVERIES));
+        let span = span.call(DELIVERIES);
+        let call = Call { trace: span.trace().or_else(|| message.trace.clone()), span };
         match self.post::<Delivered>(DELIVERIES, &body, &call).await {
             Ok(delivered) => match DocumentStatus::parse(&delivered.status) {
                 Some(status) => (Reply::Finished(status), Some(delivered.event)),
@@ -104,37 +74,34 @@ impl Components {
         }
     }
 
-    /// Takes what has to be published.
+    /// Leases events of the outbox.
     pub(crate) async fn lease(&self, limit: usize) -> Result<Vec<Event>, Reply> {
         let leased = self.post::<Leased>("/internal/v1/outbox", &json!({"limit": limit}), &Call::untraced()).await?;
         Ok(leased.events)
     }
 
-    /// Says what has been published.
-    pub(crate) async fn published(&self, results: &[String], requests: &[String]) -> Result<(), Reply> {
+    /// Marks the events of these records as published.
+    pub(crate) async fn mark_published(&self, results: &[String], requests: &[String]) -> Result<(), Reply> {
         let body = json!({"results": results, "requests": requests});
         self.send("/internal/v1/outbox/published", &body, &Call::untraced()).await.map(|_| ())
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value, call: &Call) -> Result<T, Reply> {
         let response = self.send(path, body, call).await?;
-        response.json().await.map_err(|error| none(&error))
+        response.json().await.map_err(|error| no_reply(&error))
     }
 
     async fn send(&self, path: &str, body: &Value, call: &Call) -> Result<reqwest::Response, Reply> {
         let token = self.tokens.get().await.map_err(|error| {
-            tracing::warn!(cause = %error, "no token");
+            tracing::warn!(cause = %error, "no access token for the components");
             Reply::None
         })?;
         let mut request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token).json(body);
-        for (name, value) in &call.headers {
-            // What others have put into a message's headers need not be fit for HTTP's.
-            if let Ok(value) = HeaderValue::from_str(value) {
-                request = request.header(name, value);
-            }
+        for (name, value) in trace_headers(call.trace.as_ref()) {
+            request = request.header(name, value);
         }
-        let response = request.send().await.map_err(|error| none(&error))?;
-        call.span.answered(response.status().as_u16());
+        let response = request.send().await.map_err(|error| no_reply(&error))?;
+        call.span.set_http_status(response.status().as_u16());
         if response.status().is_success() {
             return Ok(response);
         }
@@ -145,33 +112,26 @@ impl Components {
     }
 }
 
-/// What a call belongs to.
+/// The span and the trace context of a call.
 struct Call {
     span: Span,
-    headers: Headers,
+    trace: Option<TraceContext>,
 }
 
 impl Call {
-    /// For a message.
-    fn of(message: &Message, span: Span) -> Self {
-        let mut headers = message.trace();
-        span.write(&mut headers);
-        Self { span, headers }
-    }
-
-    /// For no message in particular.
+    /// A call that belongs to no message.
     fn untraced() -> Self {
-        Self { span: Span::none(), headers: Headers::new() }
+        Self { span: Span::none(), trace: None }
     }
 
     fn failed(&self, reply: Reply) -> Reply {
-        self.span.fail(Fault::of(&reply));
+        self.span.set_fault(Fault::from_reply(&reply));
         reply
     }
 }
 
-fn none(error: &reqwest::Error) -> Reply {
-    tracing::debug!(cause = %error, "no answer");
+fn no_reply(error: &reqwest::Error) -> Reply {
+    tracing::debug!(cause = %error, "the components did not answer");
     Reply::None
 }
 

@@ -1,40 +1,40 @@
-//! A message as the bridge sees it: a body, an id, headers. What AMQP calls them is the affair of `amqp`.
+//! A message: its body, id, headers and trace context.
 
 use connectivity_domain::document::{MAX_MESSAGE, MessageId, RequestError, Submission};
+use connectivity_domain::trace::TraceContext;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// How often the registry was asked about it already.
+/// How often the registry has been asked about the message.
 pub(crate) const ATTEMPTS: &str = "x-attempts";
-/// How often there was trouble with it.
-pub(crate) const TROUBLES: &str = "x-troubles";
-/// The first error it met.
+/// How often the components failed to process the message.
+pub(crate) const COMPONENT_FAILURES: &str = "x-troubles";
+/// The first error of the message.
 pub(crate) const FIRST_ERROR: &str = "x-first-error";
-/// Why it is in the dead-letter queue.
+/// Why the message is in the dead-letter queue.
 pub(crate) const REASON: &str = "x-reason";
-/// Set in the dead-letter queue where the request ended as an error: a replay of it is a request of its own.
-pub(crate) const ENDED: &str = "x-ended";
-/// Which replay of its request it is.
-pub(crate) const REPLAY: &str = "x-replay";
-/// W3C Trace Context.
-pub(crate) const TRACEPARENT: &str = "traceparent";
-/// What goes with it.
-pub(crate) const TRACESTATE: &str = "tracestate";
+/// Set in the dead-letter queue if the request ended as an error: a replay of it is a new request.
+const ENDED: &str = "x-ended";
+/// The number of the replay, where the message is one.
+const REPLAY: &str = "x-replay";
+/// The headers of W3C Trace Context.
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
 
-/// By name.
+/// Headers by name.
 pub(crate) type Headers = BTreeMap<String, String>;
 
-/// What a message carries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) body: Vec<u8>,
-    /// AMQP `message_id`
+    /// The AMQP property `message_id`.
     pub(crate) id: Option<String>,
-    /// Those with a text or a number in them.
+    pub(crate) trace: Option<TraceContext>,
+    /// The headers but those of the trace.
     pub(crate) headers: Headers,
 }
 
-/// A request that can be forwarded.
+/// A request that can be delivered to the components.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) id: MessageId,
@@ -42,18 +42,25 @@ pub(crate) struct Request {
 }
 
 impl Message {
-    /// A number in a header; 0 where there is none.
+    /// A message as it came from the broker.
+    pub(crate) fn received(body: Vec<u8>, id: Option<String>, mut headers: Headers) -> Self {
+        let (traceparent, tracestate) = (headers.remove(TRACEPARENT), headers.remove(TRACESTATE));
+        let trace = traceparent.and_then(|traceparent| TraceContext::parse(&traceparent, tracestate.as_deref()));
+        Self { body, id, trace, headers }
+    }
+
+    /// All headers, those of the trace included.
+    pub(crate) fn all_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        headers.chain(trace_headers(self.trace.as_ref()))
+    }
+
+    /// The number in a header, or 0.
     pub(crate) fn number(&self, header: &str) -> u32 {
         self.headers.get(header).and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
-    /// The headers of the trace it belongs to.
-    pub(crate) fn trace(&self) -> Headers {
-        let named = |name: &str| Some((name.to_owned(), self.headers.get(name)?.clone()));
-        [TRACEPARENT, TRACESTATE].into_iter().filter_map(named).collect()
-    }
-
-    /// Reads the request in it.
+    /// Parses the request in the body.
     pub(crate) fn request(&self) -> Result<Request, RequestError> {
         let Submission { message_id, .. } = Submission::parse(&self.body)?;
         // What has been parsed above is an object.
@@ -69,7 +76,7 @@ impl Message {
         Ok(Request { id, object })
     }
 
-    /// The same message with one more of something, and the first error it met.
+    /// The message with a counter incremented. Keeps the first error.
     pub(crate) fn after(&self, counter: &str, error: &str) -> Self {
         let mut message = self.clone();
         message.headers.insert(counter.to_owned(), (self.number(counter) + 1).to_string());
@@ -77,7 +84,7 @@ impl Message {
         message
     }
 
-    /// The same message for the dead-letter queue.
+    /// The message for the dead-letter queue. `ended` says that its request ended as an error.
     pub(crate) fn dead(&self, reason: &str, ended: bool) -> Self {
         let mut message = self.clone();
         message.headers.insert(REASON.to_owned(), reason.to_owned());
@@ -89,17 +96,24 @@ impl Message {
         message
     }
 
-    /// The same message, fresh from the dead-letter queue.
+    /// The message of the dead-letter queue as a request again.
     pub(crate) fn replayed(&self) -> Self {
-        let mut headers = self.trace();
+        let mut headers = Headers::new();
         if let Some(value) = self.headers.get(REPLAY) {
             headers.insert(REPLAY.to_owned(), value.clone());
         }
         if self.headers.contains_key(ENDED) {
             headers.insert(REPLAY.to_owned(), (self.number(REPLAY) + 1).to_string());
         }
-        Self { body: self.body.clone(), id: self.id.clone(), headers }
+        Self { headers, ..self.clone() }
     }
+}
+
+/// The headers of a trace, for AMQP and for HTTP.
+pub(crate) fn trace_headers(trace: Option<&TraceContext>) -> impl Iterator<Item = (&str, &str)> {
+    let traceparent = trace.map(|trace| (TRACEPARENT, trace.traceparent.as_str()));
+    let tracestate = trace.and_then(|trace| trace.tracestate.as_deref()).map(|state| (TRACESTATE, state));
+    traceparent.into_iter().chain(tracestate)
 }
 
 #[cfg(test)]
@@ -107,7 +121,7 @@ mod tests {
     use super::*;
 
     fn message(id: Option<&str>, body: &str) -> Message {
-        Message { body: body.into(), id: id.map(str::to_owned), headers: BTreeMap::new() }
+        Message { body: body.into(), id: id.map(str::to_owned), ..Message::default() }
     }
 
     const BODY: &str = r#"{"idCitizen": 1128456232, "UrlDocument": "https://h/f", "documentTitle": "t"}"#;
@@ -119,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_the_bodys_else_the_messages_else_a_digest() {
+    fn request_id_is_that_of_the_body_else_that_of_the_message_else_a_digest() {
         assert_eq!(id(&message(Some("amqp"), NAMED)), "m");
         assert_eq!(id(&message(Some("amqp"), BODY)), "amqp");
         assert_eq!(id(&message(None, BODY)), id(&message(Some("not an id"), BODY)));
@@ -127,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_the_first_error_go_with_it() {
+    fn counters_and_the_first_error_are_kept() {
         let twice = message(None, BODY).after(ATTEMPTS, "first").after(ATTEMPTS, "second");
         assert_eq!((twice.number(ATTEMPTS), twice.headers[FIRST_ERROR].as_str()), (2, "first"));
         let dead = twice.dead("why", true);
@@ -135,11 +149,27 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_is_another_request_only_if_the_first_one_ended() {
+    fn replay_is_a_new_request_only_if_the_first_one_ended() {
         let ended = message(None, NAMED).dead("no verdict", true).replayed();
         assert_eq!((id(&ended), ended.number(ATTEMPTS)), ("m~1".to_owned(), 0));
         assert_eq!(id(&ended.dead("no verdict", true).replayed()), "m~2");
-        assert_eq!(id(&ended.dead("trouble", false).replayed()), "m~1");
-        assert_eq!(id(&message(None, NAMED).dead("trouble", false).replayed()), "m");
+        assert_eq!(id(&ended.dead("failures", false).replayed()), "m~1");
+        assert_eq!(id(&message(None, NAMED).dead("failures", false).replayed()), "m");
+    }
+
+    #[test]
+    fn valid_trace_context_is_kept_and_an_invalid_one_dropped() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let pairs = |pairs: &[(&str, &str)]| -> Headers {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let sent = |headers: Headers| {
+            let message = Message::received(Vec::new(), None, headers);
+            message.all_headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Headers>()
+        };
+        let valid = pairs(&[("other", "1"), (TRACEPARENT, parent), (TRACESTATE, "a=1")]);
+        assert_eq!(sent(valid.clone()), valid);
+        let invalid = pairs(&[("other", "1"), (TRACEPARENT, "invalid"), (TRACESTATE, "a=1")]);
+        assert_eq!(sent(invalid), pairs(&[("other", "1")]));
     }
 }

@@ -1,70 +1,39 @@
-//! How the bridge is: health and metrics, over HTTP.
+//! The state of the bridge, and its HTTP endpoints: health and metrics.
 
-use crate::valve::Valve;
+use crate::flow_control::FlowControl;
+use crate::metrics::{CONTENT_TYPE, Metrics};
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-macro_rules! counters {
-    ($($field:ident: $name:literal, $help:literal;)*) => {
-        /// What has happened since the start.
-        #[derive(Default)]
-        pub(crate) struct Counters {
-            $(#[doc = $help] pub(crate) $field: AtomicU64,)*
-        }
-
-        impl Counters {
-            fn render(&self) -> String {
-                let mut text = String::new();
-                $(
-                    // Writing to a String cannot fail.
-                    let _ = writeln!(text, "# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}", $name, $help,
-                        self.$field.load(Ordering::Relaxed));
-                )*
-                text
-            }
-        }
-    };
-}
-
-counters! {
-    received: "connectivity_bridge_received_total", "Messages taken from the queue.";
-    acknowledged: "connectivity_bridge_acknowledged_total", "Messages done with.";
-    published: "connectivity_bridge_published_total", "Events published and confirmed.";
-    relayed: "connectivity_bridge_relayed_total", "Events published from the outbox.";
-    parked: "connectivity_bridge_parked_total", "Messages put into a delay queue.";
-    buried: "connectivity_bridge_dead_lettered_total", "Messages put into the dead-letter queue.";
-    troubles: "connectivity_bridge_component_troubles_total", "Requests that the components could not work on.";
-    sessions: "connectivity_bridge_sessions_total", "Sessions with RabbitMQ.";
-}
-
-impl Counters {
-    /// One more.
-    pub(crate) fn count(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// How the bridge is.
+/// The state that all tasks of the bridge share.
 pub(crate) struct Status {
-    pub(crate) counters: Counters,
-    pub(crate) valve: Valve,
-    /// There is a session with RabbitMQ, and it consumes.
-    pub(crate) consuming: AtomicBool,
+    pub(crate) metrics: Metrics,
+    pub(crate) flow_control: FlowControl,
+    consuming: AtomicBool,
 }
 
 impl Status {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { counters: Counters::default(), valve: Valve::new(), consuming: AtomicBool::new(false) })
+        let (metrics, flow_control) = (Metrics::new(), FlowControl::new());
+        Arc::new(Self { metrics, flow_control, consuming: AtomicBool::new(false) })
+    }
+
+    /// Records whether there is a session with RabbitMQ that consumes.
+    pub(crate) fn set_consuming(&self, consuming: bool) {
+        self.consuming.store(consuming, Ordering::Relaxed);
+    }
+
+    fn is_consuming(&self) -> bool {
+        self.consuming.load(Ordering::Relaxed)
     }
 }
 
-/// `/health/live`, `/health/ready`, `/metrics`.
+/// Serves `/health/live`, `/health/ready` and `/metrics`.
 pub(crate) fn router(status: Arc<Status>) -> Router {
     Router::new()
         .route("/health/live", get(async || "alive\n"))
@@ -74,26 +43,14 @@ pub(crate) fn router(status: Arc<Status>) -> Router {
 }
 
 async fn ready(State(status): State<Arc<Status>>) -> impl IntoResponse {
-    let (consuming, open) = (status.consuming.load(Ordering::Relaxed), status.valve.is_open());
-    let word = |good| if good { "up" } else { "down" };
-    let body = serde_json::json!({"rabbitmq": word(consuming), "components": word(open)});
-    let code = if consuming && open { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let (rabbitmq, components) = (status.is_consuming(), status.flow_control.is_open());
+    let word = |up| if up { "up" } else { "down" };
+    let body = serde_json::json!({"rabbitmq": word(rabbitmq), "components": word(components)});
+    let code = if rabbitmq && components { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, axum::Json(body))
 }
 
 async fn metrics(State(status): State<Arc<Status>>) -> impl IntoResponse {
-    let mut text = status.counters.render();
-    let gauges = [
-        (
-            "connectivity_bridge_consuming",
-            "1 while messages are taken from RabbitMQ.",
-            status.consuming.load(Ordering::Relaxed),
-        ),
-        ("connectivity_bridge_components_up", "1 unless the flow is paused.", status.valve.is_open()),
-    ];
-    for (name, help, value) in gauges {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {}", u8::from(value));
-    }
-    ([("content-type", "text/plain; version=0.0.4")], text)
+    let text = status.metrics.render(status.is_consuming(), status.flow_control.is_open());
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text)
 }

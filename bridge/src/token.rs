@@ -1,34 +1,33 @@
-//! An access token: signed by itself, or by client credentials. Renewed before it runs out.
+//! Access tokens for the components: signed by the bridge, or obtained by client credentials. They are renewed before
+//! they expire.
 
 use crate::settings::Credentials;
 use serde::Deserialize;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How long a token that the bridge signs itself holds.
+/// The lifetime of a token that the bridge signs.
 const LIFETIME: Duration = Duration::from_mins(10);
 
-/// A token is renewed when this part of its life is left.
+/// A token is renewed when a fifth of its lifetime is left.
 const RENEW: u32 = 5;
 
-/// No token could be had.
+/// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// The key does not sign.
-    #[error("the token cannot be signed: {0}")]
+    #[error("cannot sign an access token: {0}")]
     Signing(#[from] jsonwebtoken::errors::Error),
-    /// No answer, or none that can be read.
-    #[error("no token from /oauth/token: {0}")]
+    #[error("cannot get an access token from /oauth/token: {0}")]
     Http(#[from] reqwest::Error),
 }
 
-/// Hands out tokens.
+/// The tokens of one account and scope.
 pub(crate) struct Tokens {
     credentials: Credentials,
     scope: &'static str,
     endpoint: String,
     http: reqwest::Client,
-    held: Mutex<Option<(String, Instant)>>,
+    cached: Mutex<Option<(String, Instant)>>,
 }
 
 #[derive(Deserialize)]
@@ -38,20 +37,20 @@ struct Granted {
 }
 
 impl Tokens {
-    /// Tokens with this scope. Signed here they are for the subject of the same name.
+    /// Tokens with this scope. Those that the bridge signs have the scope as their subject.
     pub(crate) fn new(
         credentials: Credentials,
         scope: &'static str,
         components_url: &str,
         http: reqwest::Client,
     ) -> Self {
-        Self { credentials, scope, endpoint: format!("{components_url}/oauth/token"), http, held: Mutex::new(None) }
+        Self { credentials, scope, endpoint: format!("{components_url}/oauth/token"), http, cached: Mutex::new(None) }
     }
 
-    /// A token that holds for a while yet.
+    /// Returns a token that does not expire soon.
     pub(crate) async fn get(&self) -> Result<String, TokenError> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((token, _)) = held.filter(|(_, renew_at)| Instant::now() < *renew_at) {
+        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((token, _)) = cached.filter(|(_, renew_at)| Instant::now() < *renew_at) {
             return Ok(token);
         }
         let asked = Instant::now();
@@ -65,13 +64,13 @@ impl Tokens {
             }
         };
         let renew_at = asked + lifetime / RENEW * (RENEW - 1);
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), renew_at));
+        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), renew_at));
         Ok(token)
     }
 
-    /// The token was refused: the next one is a new one.
+    /// Discards the cached token, because it was rejected.
     pub(crate) fn forget(&self) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

@@ -1,29 +1,31 @@
-//! Traces: the spans of a message, in the trace that it came with (W3C Trace Context), exported over OTLP.
+//! The spans of a message, in the trace that it came with (W3C Trace Context), exported over OTLP.
 //!
-//! Without an exporter there are no spans and nothing here does anything: headers go on as they came.
+//! Without a collector there are no spans, and messages keep their trace context.
 //!
-//! What a span says is closed: names of queues, statuses, a [`Fault`]. Others choose what a message's id is, so it is left
-//! out, like citizens' ids, URLs, tokens and bodies. A `tracestate` that came with it is passed on: it belongs to the trace.
+//! A span holds names of queues, statuses and a [`Fault`], and nothing that others can choose: no message ids, citizen
+//! ids, URLs, tokens or bodies. The `tracestate` of a message is passed on: it belongs to the trace.
 
+mod attributes;
 mod export;
 mod fault;
-mod headers;
 
 pub(crate) use export::ExportError;
 pub(crate) use fault::Fault;
 
-use crate::message::{Headers, Message};
+use crate::message::{Message, trace_headers};
 use crate::settings::RunSettings;
-use headers::{Reading, Writing};
+use attributes::{destination, messaging, server};
+use connectivity_domain::trace::TraceContext;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt, Tracer as _, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Makes spans, if anybody wants them.
+/// Makes spans if a collector is configured.
 #[derive(Clone)]
 pub(crate) struct Tracer(Option<Arc<Recorder>>);
 
@@ -32,19 +34,19 @@ struct Recorder {
     tracer: SdkTracer,
     exchange: String,
     queue: String,
-    /// What is said of every delivery.
+    /// The attributes of all `process` spans.
     deliveries: Vec<KeyValue>,
-    /// What is said of every call of the components.
+    /// The attributes of all calls of the components.
     calls: Vec<KeyValue>,
 }
 
 impl Tracer {
-    /// One that makes spans where the settings name a collector.
-    pub(crate) fn of(settings: &RunSettings) -> Result<Self, ExportError> {
+    pub(crate) fn new(settings: &RunSettings) -> Result<Self, ExportError> {
         let Some(export) = &settings.traces else { return Ok(Self(None)) };
         let provider = export::provider(export)?;
-        let (exchange, queue) = (settings.amqp.exchange.clone(), settings.amqp.queue.clone());
-        let routing_key = settings.amqp.routing_key.clone();
+        let topology = &settings.amqp.topology;
+        let (exchange, queue) = (topology.exchange.clone(), topology.queue.clone());
+        let routing_key = topology.routing_key.clone();
         let mut deliveries = messaging("process", destination(&[&exchange, &routing_key, &queue]), routing_key);
         deliveries.extend(server(&settings.amqp.url));
         let mut calls = vec![KeyValue::new("http.request.method", "POST")];
@@ -53,47 +55,46 @@ impl Tracer {
         Ok(Self(Some(Arc::new(Recorder { provider, tracer, exchange, queue, deliveries, calls }))))
     }
 
-    /// The work on a message. One that came without a trace begins one, and keeps it wherever it is sent.
+    /// Starts the span of processing a message. A message without a trace gets a new one, and keeps it when it is sent
+    /// to another queue.
     pub(crate) fn process(&self, message: &mut Message) -> Span {
         let Some(recorder) = &self.0 else { return Span(None) };
-        let parent = read(&message.headers);
         let builder = SpanBuilder::from_name(format!("process {}", recorder.queue))
             .with_kind(SpanKind::Consumer)
             .with_attributes(recorder.deliveries.clone());
-        let span = Span::start(recorder, builder, &parent);
-        if !parent.has_active_span() {
-            span.write(&mut message.headers);
+        let span = Span::start(recorder, builder, &context(message.trace.as_ref()));
+        if message.trace.is_none() {
+            message.trace = span.trace();
         }
         span
     }
 
-    /// The publishing of a message that belongs to the trace in its headers.
-    pub(crate) fn send(&self, routing_key: &str, headers: &Headers) -> Span {
+    /// Starts the span of publishing a message of this trace.
+    pub(crate) fn send(&self, routing_key: &str, trace: Option<&TraceContext>) -> Span {
         let Some(recorder) = &self.0 else { return Span(None) };
-        Span::sending(recorder, routing_key, &read(headers))
+        Span::sending(recorder, routing_key, &context(trace))
     }
 
-    /// Exports what has not been exported yet, but takes no longer than that.
-    pub(crate) async fn flush(&self, patience: Duration) {
+    /// Exports the remaining spans.
+    pub(crate) async fn flush(&self, timeout: Duration) {
         let Some(recorder) = self.0.clone() else { return };
-        // It waits for the exporter's thread, which needs this runtime.
-        let flushed = tokio::task::spawn_blocking(move || recorder.provider.shutdown_with_timeout(patience)).await;
+        // This blocks until the exporter's thread is done, which needs the runtime.
+        let flushed = tokio::task::spawn_blocking(move || recorder.provider.shutdown_with_timeout(timeout)).await;
         if !matches!(flushed, Ok(Ok(()))) {
             tracing::warn!("the last spans were not exported");
         }
     }
 }
 
-/// A span, or nothing where nobody wants any. It ends when it is dropped.
+/// A span, or nothing if no collector is configured. It ends when it is dropped.
 pub(crate) struct Span(Option<(Arc<Recorder>, Context)>);
 
 impl Span {
-    /// None.
     pub(crate) fn none() -> Self {
         Self(None)
     }
 
-    /// The call of the components at this path, for this span.
+    /// Starts the span of calling the components at this path, as a child.
     pub(crate) fn call(&self, path: &'static str) -> Self {
         let Some((recorder, context)) = &self.0 else { return Self(None) };
         let mut attributes = recorder.calls.clone();
@@ -103,28 +104,28 @@ impl Span {
         Self::start(recorder, builder, context)
     }
 
-    /// The publishing of a message, for this span.
+    /// Starts the span of publishing a message, as a child.
     pub(crate) fn send(&self, routing_key: &str) -> Self {
         let Some((recorder, context)) = &self.0 else { return Self(None) };
         Self::sending(recorder, routing_key, context)
     }
 
-    /// Writes itself into the headers of what is sent, as its parent. If it is none, they stay as they are.
-    pub(crate) fn write(&self, headers: &mut Headers) {
-        if let Some((_, context)) = &self.0 {
-            TraceContextPropagator::new().inject_context(context, &mut Writing(headers));
-        }
+    /// The trace context of what is sent under this span.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        let (_, context) = self.0.as_ref()?;
+        let mut headers = HashMap::new();
+        TraceContextPropagator::new().inject_context(context, &mut headers);
+        TraceContext::parse(headers.get("traceparent")?, headers.get("tracestate").map(String::as_str))
     }
 
-    /// What was answered.
-    pub(crate) fn answered(&self, status: u16) {
+    pub(crate) fn set_http_status(&self, status: u16) {
         if let Some((_, context)) = &self.0 {
             context.span().set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
         }
     }
 
-    /// It failed, if there is a fault.
-    pub(crate) fn fail(&self, fault: Option<Fault>) {
+    /// Marks the span as failed if there is a fault.
+    pub(crate) fn set_fault(&self, fault: Option<Fault>) {
         if let (Some((_, context)), Some(fault)) = (&self.0, fault) {
             context.span().set_attribute(KeyValue::new("error.type", fault.as_str()));
             context.span().set_status(Status::error(fault.as_str()));
@@ -145,34 +146,10 @@ impl Span {
     }
 }
 
-fn read(headers: &Headers) -> Context {
-    TraceContextPropagator::new().extract_with_context(&Context::new(), &Reading(headers))
-}
-
-/// The attributes of everything with messages (OpenTelemetry's semantic conventions for RabbitMQ).
-fn messaging(operation: &'static str, destination: String, routing_key: String) -> Vec<KeyValue> {
-    vec![
-        KeyValue::new("messaging.system", "rabbitmq"),
-        KeyValue::new("messaging.operation.name", operation),
-        KeyValue::new("messaging.operation.type", operation),
-        KeyValue::new("messaging.destination.name", destination),
-        KeyValue::new("messaging.rabbitmq.destination.routing_key", routing_key),
-    ]
-}
-
-/// `exchange:routing key:queue`, each told once.
-fn destination(names: &[&str]) -> String {
-    let mut told: Vec<&str> = names.iter().copied().filter(|name| !name.is_empty()).collect();
-    told.dedup();
-    told.join(":")
-}
-
-/// Host and port of a URL: the rest may hold a password.
-fn server(url: &str) -> Vec<KeyValue> {
-    let Ok(url) = reqwest::Url::parse(url) else { return Vec::new() };
-    let host = url.host_str().map(|host| KeyValue::new("server.address", host.to_owned()));
-    let port = url.port_or_known_default().map(|port| KeyValue::new("server.port", i64::from(port)));
-    host.into_iter().chain(port).collect()
+/// Returns the context whose active span is the parent in `trace`.
+fn context(trace: Option<&TraceContext>) -> Context {
+    let headers = trace_headers(trace).map(|(name, value)| (name.to_owned(), value.to_owned()));
+    TraceContextPropagator::new().extract_with_context(&Context::new(), &headers.collect::<HashMap<_, _>>())
 }
 
 #[cfg(test)]
@@ -180,28 +157,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_destination_tells_each_name_once() {
-        assert_eq!(destination(&["x", "requested", "requested"]), "x:requested");
-        assert_eq!(destination(&["x", "requested", "q"]), "x:requested:q");
-        assert_eq!(destination(&["", "q", "q"]), "q");
+    fn context_keeps_trace_and_state() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let trace = TraceContext::parse(parent, Some("a=1,b=2"));
+        let context = context(trace.as_ref());
+        let mut headers = HashMap::new();
+        TraceContextPropagator::new().inject_context(&context, &mut headers);
+        assert_eq!((headers["traceparent"].as_str(), headers["tracestate"].as_str()), (parent, "a=1,b=2"));
+        assert!(!super::context(None).has_active_span());
     }
 
     #[test]
-    fn of_a_url_only_host_and_port_are_told() {
-        let told = |url| server(url).iter().map(|told| told.value.to_string()).collect::<Vec<_>>();
-        assert_eq!(told("amqp://me:secret@host:5672/v"), ["host", "5672"]);
-        assert_eq!(told("https://me:secret@host/path?query"), ["host", "443"]);
-        assert_eq!(told("nonsense"), [""; 0]);
-    }
-
-    #[test]
-    fn without_an_exporter_headers_stay_as_they_came() {
-        let mut message = Message::default();
-        message.headers.insert("traceparent".into(), "whatever it is".into());
-        let before = message.clone();
-        let span = Tracer(None).process(&mut message);
-        span.call("/path").write(&mut message.headers);
-        span.send("key").write(&mut message.headers);
-        assert_eq!(message, before);
+    fn without_a_collector_messages_stay_as_they_are() {
+        let trace = TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", None);
+        for trace in [trace, None] {
+            let mut message = Message { trace: trace.clone(), ..Message::default() };
+            let span = Tracer(None).process(&mut message);
+            assert_eq!(message.trace, trace);
+            assert_eq!((span.call("/path").trace(), span.send("key").trace()), (None, None));
+        }
     }
 }

@@ -265,7 +265,7 @@ async fn a_queue_that_somebody_else_declared_is_used_as_it_is() {
     until("the bad one is kept", async || pipeline.dead_letters().await == 1).await;
     let shown = pipeline.command(&["topology"]);
     let queue = shown.lines().find(|line| line.starts_with(&format!("queue {} ", pipeline.names.queue)));
-    assert!(queue.is_some_and(|line| line.ends_with("declared by somebody else with other arguments")), "{shown}");
+    assert!(queue.is_some_and(|line| line.ends_with("declared elsewhere with other arguments")), "{shown}");
 }
 
 fn submit(url: &str, headers: &[(&str, &str)], message: &Value) -> Request<http_body_util::Full<bytes::Bytes>> {

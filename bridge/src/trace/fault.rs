@@ -2,55 +2,53 @@
 
 use connectivity_domain::document::settlement::{Reply, RetryReason, Settlement, settle};
 
-/// Closed: nothing that others have written gets into a trace.
+/// A closed set, so that nothing that others have written gets into a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The message is no request.
-    NoRequest,
-    /// It is a request that the components refuse for good.
+    /// The message is not a valid request.
+    InvalidRequest,
+    /// The components rejected the request for good.
     Refused,
-    /// Somebody else works on it.
-    InWork,
+    /// Another delivery of the request is in progress.
+    InProgress,
     /// The registry gave no verdict.
     NoVerdict,
-    /// The components, or what they need, are in trouble.
-    Trouble,
-    /// The components did not answer, or nothing that can be read.
+    /// The components, or something they need, failed.
+    ComponentsUnavailable,
+    /// The components did not answer, or not in the expected form.
     NoAnswer,
-    /// The result was not published: RabbitMQ is gone, did not take it, or has no queue for it.
+    /// The event was not published: RabbitMQ is unreachable, did not accept it, or has no queue for it.
     NotPublished,
-    /// The message was left to be delivered again.
-    Left,
+    /// The message was abandoned and will be delivered again.
+    Abandoned,
 }
 
 impl Fault {
-    /// What went wrong by the word of the components.
-    pub(crate) fn of(reply: &Reply) -> Option<Self> {
+    pub(crate) fn from_reply(reply: &Reply) -> Option<Self> {
         match settle(reply, 0) {
             Settlement::Done => None,
-            Settlement::DoneWithoutVerdict | Settlement::Retry { reason: RetryReason::NoVerdict, .. } => {
-                Some(Self::NoVerdict)
-            }
-            Settlement::Retry { reason: RetryReason::InProgress, .. } => Some(Self::InWork),
-            Settlement::Retry { reason: RetryReason::ComponentsUnavailable, .. } if matches!(reply, Reply::None) => {
-                Some(Self::NoAnswer)
-            }
-            Settlement::Retry { reason: RetryReason::ComponentsUnavailable, .. } => Some(Self::Trouble),
+            Settlement::DoneWithoutVerdict => Some(Self::NoVerdict),
             Settlement::DeadLetter(_) => Some(Self::Refused),
+            Settlement::Retry { reason, .. } => Some(match reason {
+                RetryReason::NoVerdict => Self::NoVerdict,
+                RetryReason::InProgress => Self::InProgress,
+                RetryReason::ComponentsUnavailable if matches!(reply, Reply::None) => Self::NoAnswer,
+                RetryReason::ComponentsUnavailable => Self::ComponentsUnavailable,
+            }),
         }
     }
 
-    /// For `error.type` and the span's status.
+    /// The value of `error.type` and of the span's status. Dashboards may search for these.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::NoRequest => "no_request",
+            Self::InvalidRequest => "no_request",
             Self::Refused => "refused",
-            Self::InWork => "in_work",
+            Self::InProgress => "in_progress",
             Self::NoVerdict => "no_verdict",
-            Self::Trouble => "trouble",
+            Self::ComponentsUnavailable => "trouble",
             Self::NoAnswer => "no_answer",
             Self::NotPublished => "not_published",
-            Self::Left => "left",
+            Self::Abandoned => "abandoned",
         }
     }
 }
@@ -61,7 +59,7 @@ mod tests {
     use connectivity_domain::document::DocumentStatus;
 
     #[test]
-    fn every_reply_has_its_fault_or_none() {
+    fn every_reply_has_a_fault_or_succeeded() {
         let problem = |status, slug: &str| Reply::Problem {
             status,
             slug: slug.into(),
@@ -73,12 +71,12 @@ mod tests {
             (Reply::Finished(DocumentStatus::Failed), None),
             (Reply::Finished(DocumentStatus::Error), Some(Fault::NoVerdict)),
             (problem(503, "registry-unavailable"), Some(Fault::NoVerdict)),
-            (problem(503, "storage-unavailable"), Some(Fault::Trouble)),
-            (problem(409, "in-progress"), Some(Fault::InWork)),
+            (problem(503, "storage-unavailable"), Some(Fault::ComponentsUnavailable)),
+            (problem(409, "in-progress"), Some(Fault::InProgress)),
             (problem(422, "message-id-reused"), Some(Fault::Refused)),
             (Reply::None, Some(Fault::NoAnswer)),
         ] {
-            assert_eq!(Fault::of(&reply), expected, "{reply:?}");
+            assert_eq!(Fault::from_reply(&reply), expected, "{reply:?}");
         }
     }
 }

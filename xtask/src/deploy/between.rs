@@ -5,7 +5,7 @@ use crate::run::{Failure, failed};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What the components count; the bridge's names stand in bridge/src/status.rs.
+/// What the components count; the bridge's names stand in bridge/src/metrics.rs.
 const COMPONENT_METRICS: [&str; 5] = [
     "connectivity_http_requests_total",
     "connectivity_registry_calls_total",
@@ -17,7 +17,7 @@ const COMPONENT_METRICS: [&str; 5] = [
 /// The manifests of an environment, among themselves and with the program's settings.
 pub(super) fn manifests(objects: &[Value]) -> Result<Vec<String>, Failure> {
     let mut found = variables(objects, &text("spin.toml")?)?;
-    found.extend(bridge(objects, &(text("bridge/src/settings.rs")? + &text("bridge/src/main.rs")?)));
+    found.extend(bridge(objects, &text("bridge/src/settings/table.rs")?));
     found.extend(references(objects, &read("k8s/base/secrets.template.yaml")?));
     found.extend(objects.iter().flat_map(hardened));
     Ok(found)
@@ -120,7 +120,7 @@ fn hardened(object: &Value) -> Vec<String> {
 
 /// Every alert has its page in the runbook; alerts and dashboards name metrics that exist.
 pub(super) fn alerts() -> Result<Vec<String>, Failure> {
-    let (runbook, bridge) = (text("docs/operations.md")?, text("bridge/src/status.rs")?);
+    let (runbook, bridge) = (text("docs/operations.md")?, text("bridge/src/metrics.rs")?);
     let anchors: BTreeSet<_> = runbook
         .lines()
         .filter_map(|line| line.strip_prefix("### "))

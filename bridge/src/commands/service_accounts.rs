@@ -1,4 +1,4 @@
-//! The service accounts, for an operator at a terminal: the components' own API, in an administrator's name.
+//! Manages service accounts through the components' API, as an administrator.
 
 use crate::settings::AdminSettings;
 use crate::token::{TokenError, Tokens};
@@ -6,24 +6,21 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long the components may take. Making a secret's hash takes them tens of milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the components may take to answer. Hashing a secret takes them tens of milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a command did not get done.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AccountError {
-    /// No answer, or none that can be read.
-    #[error("the components at COMPONENTS_URL: {0}")]
+    #[error("the request to the components at COMPONENTS_URL failed: {0}")]
     Http(#[from] reqwest::Error),
-    /// No token.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// They said no, and why.
-    #[error("the components refused ({0}): {1}")]
+    #[error("the components rejected the request ({0}): {1}")]
     Refused(StatusCode, String),
 }
 
-/// The accounts behind the API.
+/// The client of the API.
 pub(crate) struct Accounts {
     http: reqwest::Client,
     url: String,
@@ -32,19 +29,19 @@ pub(crate) struct Accounts {
 
 impl Accounts {
     pub(crate) fn new(settings: AdminSettings) -> Result<Self, AccountError> {
-        let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?;
+        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
         let tokens = Tokens::new(settings.credentials, "admin", &settings.components_url, http.clone());
         Ok(Self { url: format!("{}/api/v1/service-accounts", settings.components_url), http, tokens })
     }
 
-    /// Makes one and shows its secret.
+    /// Creates an account and prints its secret.
     pub(crate) async fn create(&self, name: &str, scopes: &[String]) -> Result<(), AccountError> {
-        let made = self.call(Method::POST, "/", Some(json!({"name": name, "scopes": scopes}))).await?;
-        show_secret(&made);
+        let account = self.call(Method::POST, "/", Some(json!({"name": name, "scopes": scopes}))).await?;
+        print_secret(&account);
         Ok(())
     }
 
-    /// Shows all of them.
+    /// Prints all accounts.
     pub(crate) async fn list(&self) -> Result<(), AccountError> {
         let list = self.call(Method::GET, "/", None).await?;
         let accounts = list["results"].as_array().cloned().unwrap_or_default();
@@ -64,16 +61,16 @@ impl Accounts {
         Ok(())
     }
 
-    /// Gives one a new secret and shows it.
+    /// Replaces the secret of an account and prints the new one.
     pub(crate) async fn rotate(&self, name: &str) -> Result<(), AccountError> {
-        show_secret(&self.call(Method::POST, &format!("/{name}/rotate/"), None).await?);
+        print_secret(&self.call(Method::POST, &format!("/{name}/rotate/"), None).await?);
         Ok(())
     }
 
-    /// Disables or enables one.
-    pub(crate) async fn disable(&self, name: &str, disabled: bool) -> Result<(), AccountError> {
+    /// Disables or enables an account.
+    pub(crate) async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), AccountError> {
         self.call(Method::PATCH, &format!("/{name}/"), Some(json!({"disabled": disabled}))).await?;
-        println!("{name} is {}", if disabled { "disabled, and its tokens have ended" } else { "enabled" });
+        println!("{name} is {}", if disabled { "disabled, and its tokens are revoked" } else { "enabled" });
         Ok(())
     }
 
@@ -84,17 +81,17 @@ impl Accounts {
         }
         let response = request.bearer_auth(self.tokens.get().await?).send().await?;
         let status = response.status();
-        let answer: Value = response.json().await?;
+        let body: Value = response.json().await?;
         if status.is_success() {
-            Ok(answer)
+            Ok(body)
         } else {
-            Err(AccountError::Refused(status, answer["detail"].as_str().unwrap_or("without a reason").to_owned()))
+            Err(AccountError::Refused(status, body["detail"].as_str().unwrap_or("no reason was given").to_owned()))
         }
     }
 }
 
-fn show_secret(account: &Value) {
+fn print_secret(account: &Value) {
     println!("name: {}", account["name"].as_str().unwrap_or_default());
     println!("secret: {}", account["secret"].as_str().unwrap_or_default());
-    eprintln!("This is the only time that the secret is shown.");
+    eprintln!("Store the secret now: it cannot be shown again.");
 }

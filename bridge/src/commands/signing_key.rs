@@ -1,4 +1,4 @@
-//! A key pair to sign tokens with: `jwt_signing_key` and what belongs into `jwt_public_keys`.
+//! Generates a key pair that signs access tokens.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,20 +7,18 @@ use ed25519_dalek::pkcs8::EncodePrivateKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use serde_json::json;
 
-/// No key could be written.
+/// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
-    /// There is no randomness.
-    #[error("this machine gives no random bytes: {0}")]
+    #[error("the operating system provides no random bytes: {0}")]
     Random(#[from] getrandom::Error),
-    /// It does not become PEM.
-    #[error("the key cannot be written: {0}")]
-    Writing(#[from] ed25519_dalek::pkcs8::Error),
+    #[error("cannot encode the key: {0}")]
+    Encoding(#[from] ed25519_dalek::pkcs8::Error),
 }
 
-/// Makes a key of Ed25519 and prints both of its halves: the private one on standard output, the public one, a JSON Web
-/// Key Set, on standard error, so that each can be sent where it belongs.
-pub(crate) fn print() -> Result<(), KeyError> {
+/// Generates an Ed25519 key. Prints the private key to standard output and the public key, as a JSON Web Key Set, to
+/// standard error, so that the two can be redirected separately.
+pub(crate) fn signing_key() -> Result<(), KeyError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     let key = SigningKey::from_bytes(&seed);

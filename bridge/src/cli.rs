@@ -1,0 +1,170 @@
+//! The command line.
+
+use crate::settings::table::{self, help};
+use clap::{Parser, Subcommand};
+use connectivity_domain::access::AccountName;
+use std::path::PathBuf;
+
+/// Connects RabbitMQ with the components: delivers requests to them and publishes their results.
+///
+/// The settings are environment variables. The --help of each command lists those that it reads.
+#[derive(Parser)]
+#[command(version, about)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Runs until SIGTERM or SIGINT, then finishes the messages in progress.
+    #[command(after_long_help = run_help())]
+    Run,
+    /// Applies the schema migrations that a MySQL or MariaDB database is missing. Running it again changes nothing.
+    Migrate {
+        /// mysql://user:password@host:port/database. Prefer the variable: other users can read arguments.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database_url: String,
+    },
+    /// Publishes requests, one JSON object per line, from a file or from standard input.
+    ///
+    /// Example: {"idCitizen": 1128456232, "UrlDocument": "https://…/file.pdf", "documentTitle": "Diploma"}
+    #[command(after_long_help = rabbitmq_help())]
+    Publish {
+        /// The file. Default: standard input.
+        file: Option<PathBuf>,
+    },
+    /// Consumes results and prints message id, status and success of each.
+    #[command(after_long_help = rabbitmq_help())]
+    Results {
+        /// The queue. It is declared and bound if it does not exist.
+        #[arg(long, default_value = "connectivity.results")]
+        queue: String,
+        /// The routing key of successes.
+        #[arg(long, default_value = "document.authentication.ready")]
+        ready_key: String,
+        /// The routing key of all other results.
+        #[arg(long, default_value = "document.authentication.failure")]
+        failure_key: String,
+    },
+    /// Lists, replays or removes the messages of the dead-letter queue.
+    #[command(subcommand)]
+    Dlq(Dlq),
+    /// Declares the exchange and the queues, and prints their state.
+    #[command(after_long_help = rabbitmq_help())]
+    Topology,
+    /// Creates and changes service accounts through the components' API.
+    #[command(subcommand)]
+    ServiceAccount(ServiceAccount),
+    /// Generates a key pair that signs access tokens: prints the value of `jwt_signing_key` to standard output, and the
+    /// key set to add to `jwt_public_keys` to standard error.
+    SigningKey,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ServiceAccount {
+    /// Creates an account and prints its secret, which is not shown again.
+    #[command(after_long_help = admin_help())]
+    Create {
+        /// The name: letters, digits, '.', '_' and '-'.
+        #[arg(value_parser = account_name)]
+        name: AccountName,
+        /// What the account may do: affiliation, documents, bridge or admin. Can be repeated.
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<String>,
+    },
+    /// Lists all accounts: scopes, state, and when their secrets were made and last used.
+    #[command(after_long_help = admin_help())]
+    List,
+    /// Replaces the secret of an account and prints the new one. The old secret and all tokens are revoked.
+    #[command(after_long_help = admin_help())]
+    Rotate {
+        /// The name of the account.
+        #[arg(value_parser = account_name)]
+        name: AccountName,
+    },
+    /// Disables an account: revokes its tokens and refuses its logins.
+    #[command(after_long_help = admin_help())]
+    Disable {
+        /// The name of the account.
+        #[arg(value_parser = account_name)]
+        name: AccountName,
+    },
+    /// Enables a disabled account.
+    #[command(after_long_help = admin_help())]
+    Enable {
+        /// The name of the account.
+        #[arg(value_parser = account_name)]
+        name: AccountName,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Dlq {
+    /// Lists dead letters: ids and reasons.
+    #[command(after_long_help = rabbitmq_help())]
+    List {
+        /// The largest number of messages to list.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Returns dead letters to the queue. A request that ended as ERROR becomes a new request (id~1, id~2 …).
+    #[command(after_long_help = rabbitmq_help())]
+    Replay {
+        /// The largest number of messages to replay.
+        #[arg(long, default_value_t = u32::MAX)]
+        limit: u32,
+    },
+    /// Removes all dead letters permanently.
+    #[command(after_long_help = rabbitmq_help())]
+    Purge {
+        /// Confirms the removal. Without it the command only reports the number of messages.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+fn run_help() -> String {
+    help(&[
+        table::RABBITMQ,
+        table::COMPONENTS,
+        table::BRIDGE_ACCOUNT,
+        table::SIGNING,
+        table::RUN,
+        table::TRACES,
+        table::LOG,
+    ])
+}
+
+fn rabbitmq_help() -> String {
+    help(&[table::RABBITMQ, table::LOG])
+}
+
+fn admin_help() -> String {
+    help(&[table::COMPONENTS, table::ADMIN_ACCOUNT, table::SIGNING, table::LOG])
+}
+
+/// Parses a name here, because it becomes part of a URL.
+fn account_name(text: &str) -> Result<AccountName, String> {
+    AccountName::parse(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn account_name_that_would_change_the_url_is_rejected() {
+        let parse = |name: &str| Arguments::try_parse_from(["connectivity-bridge", "service-account", "rotate", name]);
+        assert!(parse("bob").is_ok());
+        for name in ["bob/../alice", "../../../oauth/revoke?a=b#", "bob#x", ""] {
+            assert!(parse(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the components ask to be published.
+
+use crate::message::{Headers, Message};
+use connectivity_domain::trace::TraceContext;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The result or the request of a record.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Event {
+    /// The id of the record.
+    pub(crate) id: String,
+    pub(crate) kind: EventKind,
+    /// `None` for a request: the bridge knows its routing key.
+    pub(crate) routing_key: Option<String>,
+    message_id: String,
+    body: Value,
+    traceparent: Option<String>,
+    tracestate: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EventKind {
+    /// The result of a finished record.
+    Result,
+    /// The request of a record that came over HTTP, for the queue.
+    Request,
+}
+
+impl Event {
+    /// The message to publish.
+    pub(crate) fn message(&self) -> Message {
+        let trace = self.traceparent.as_deref();
+        Message {
+            body: self.body.to_string().into(),
+            id: Some(self.message_id.clone()),
+            trace: trace.and_then(|traceparent| TraceContext::parse(traceparent, self.tracestate.as_deref())),
+            headers: Headers::new(),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The kinds of values that settings have. `Display` completes the sentence "The value must be …", and is empty where
+//! there is nothing to say.
+
+use std::fmt::{self, Display, Formatter};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What the values of a setting look like, and how they are parsed.
+pub(crate) trait Kind: Display {
+    type Value;
+
+    /// Parses a value; `None` if it is not of this kind.
+    fn parse(&self, text: &str) -> Option<Self::Value>;
+}
+
+/// Any text.
+pub(crate) struct Text;
+
+impl Kind for Text {
+    type Value = String;
+
+    fn parse(&self, text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+}
+
+impl Display for Text {
+    fn fmt(&self, _: &mut Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// One of these words.
+pub(crate) struct OneOf(pub(crate) &'static [&'static str]);
+
+impl Kind for OneOf {
+    type Value = &'static str;
+
+    fn parse(&self, text: &str) -> Option<&'static str> {
+        self.0.iter().copied().find(|word| *word == text)
+    }
+}
+
+impl Display for OneOf {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" or "))
+    }
+}
+
+/// A URL that begins with one of these prefixes.
+pub(crate) struct Url(pub(crate) &'static [&'static str]);
+
+impl Kind for Url {
+    type Value = String;
+
+    fn parse(&self, text: &str) -> Option<String> {
+        let known = self.0.iter().any(|prefix| text.starts_with(prefix));
+        (known && reqwest::Url::parse(text).is_ok()).then(|| text.to_owned())
+    }
+}
+
+impl Display for Url {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "a URL that begins with {}", self.0.join(" or "))
+    }
+}
+
+/// A whole number in a range.
+pub(crate) struct Number<T>(pub(crate) RangeInclusive<T>);
+
+impl<T: Display + FromStr + PartialOrd> Kind for Number<T> {
+    type Value = T;
+
+    fn parse(&self, text: &str) -> Option<T> {
+        text.trim().parse().ok().filter(|number| self.0.contains(number))
+    }
+}
+
+impl<T: Display> Display for Number<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {} to {}", self.0.start(), self.0.end())
+    }
+}
+
+/// A whole number of seconds.
+pub(crate) struct Seconds(pub(crate) RangeInclusive<u64>);
+
+impl Kind for Seconds {
+    type Value = Duration;
+
+    fn parse(&self, text: &str) -> Option<Duration> {
+        text.trim().parse().ok().filter(|seconds| self.0.contains(seconds)).map(Duration::from_secs)
+    }
+}
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number of seconds from {} to {}", self.0.start(), self.0.end())
+    }
+}
+
+/// A whole number of milliseconds.
+pub(crate) struct Milliseconds(pub(crate) RangeInclusive<u64>);
+
+impl Kind for Milliseconds {
+    type Value = Duration;
+
+    fn parse(&self, text: &str) -> Option<Duration> {
+        text.trim().parse().ok().filter(|milliseconds| self.0.contains(milliseconds)).map(Duration::from_millis)
+    }
+}
+
+impl Display for Milliseconds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number of milliseconds from {} to {}", self.0.start(), self.0.end())
+    }
+}
+
+/// Durations in ascending order, separated by commas.
+pub(crate) struct Durations;
+
+impl Kind for Durations {
+    type Value = Vec<Duration>;
+
+    fn parse(&self, text: &str) -> Option<Vec<Duration>> {
+        let durations: Option<Vec<_>> = text.split(',').map(|part| humantime::parse_duration(part).ok()).collect();
+        // RabbitMQ counts the time to live of a message in whole milliseconds.
+        durations.filter(|all| all.is_sorted() && all.iter().all(|duration| duration.as_millis() > 0))
+    }
+}
+
+impl Display for Durations {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("durations of at least 1ms in ascending order, separated by commas, such as 500ms,5s,2m,1h 30m")
+    }
+}
+
+/// An IP address with a port.
+pub(crate) struct Address;
+
+impl Kind for Address {
+    type Value = SocketAddr;
+
+    fn parse(&self, text: &str) -> Option<SocketAddr> {
+        text.parse().ok()
+    }
+}
+
+impl Display for Address {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("an IP address and a port, such as 127.0.0.1:9100")
+    }
+}

@@ -1,0 +1,118 @@
+//! The settings: for each its name, default, kind and help text. `--help` and the readers use these rows.
+
+use super::kind::{Address, Durations, Milliseconds, Number, OneOf, Seconds, Text, Url};
+use super::setting::{Row, Setting};
+
+pub(crate) use super::setting::help;
+
+/// Defines a group: a constant for each setting, named like its variable, and the list of all of them.
+macro_rules! group {
+    ($(#[$doc:meta])* $group:ident; $($name:ident: $kind:ty = $value:expr, $default:expr, $help:literal;)*) => {
+        $(
+            pub(super) const $name: Setting<$kind> =
+                Setting { name: stringify!($name), default: $default, kind: $value, help: $help };
+        )*
+        $(#[$doc])*
+        pub(crate) const $group: &[&dyn Row] = &[$(&$name),*];
+    };
+}
+
+group! {
+    /// Where RabbitMQ is, and the names of the exchange and the queues.
+    RABBITMQ;
+    RABBITMQ_URL: Url = Url(&["amqp://", "amqps://"]), None,
+        "The URL of RabbitMQ, amqp://user:password@host:port/vhost. If it is not set, the next five settings are used.";
+    RABBITMQ_HOST: Text = Text, Some("127.0.0.1"), "The host of RabbitMQ.";
+    RABBITMQ_PORT: Number<u16> = Number(1..=65_535), Some("5672"), "The port of RabbitMQ.";
+    RABBITMQ_USER: Text = Text, None, "The user name. Required without RABBITMQ_URL.";
+    RABBITMQ_PASSWORD: Text = Text, None, "The password. Required without RABBITMQ_URL.";
+    RABBITMQ_VHOST: Text = Text, Some("/"), "The virtual host.";
+    RABBITMQ_EXCHANGE: Text = Text, Some("citizen_affiliation"),
+        "The topic exchange for requests and results. It is declared if it does not exist.";
+    RABBITMQ_DOCUMENT_AUTH_QUEUE: Text = Text, Some("document.authentication.requested"),
+        "The queue of requests. It is declared if it does not exist.";
+    RABBITMQ_DOCUMENT_AUTH_ROUTING_KEY: Text = Text, Some("document.authentication.requested"),
+        "The routing key that binds the queue of requests to the exchange.";
+    RABBITMQ_QUEUE_TYPE: OneOf = OneOf(&["quorum", "classic"]), Some("quorum"),
+        "The type of the queues that the bridge declares.";
+    BRIDGE_RETRY_DELAYS: Durations = Durations, Some("1s,5s,30s,2m,10m"),
+        "How long a message is delayed before its second, third … attempt. There is a delay queue for each duration.";
+}
+
+group! {
+    /// Where the components are.
+    COMPONENTS;
+    COMPONENTS_URL: Url = Url(&["http://", "https://"]), None,
+        "Required: the base URL of the components' HTTP API, such as http://127.0.0.1:3000.";
+}
+
+group! {
+    /// The service account of the bridge.
+    BRIDGE_ACCOUNT;
+    BRIDGE_CLIENT_ID: Text = Text, None,
+        "The name of a service account with the scope bridge. Without it the bridge signs its tokens with JWT_SECRET.";
+    BRIDGE_CLIENT_SECRET: Text = Text, None, "The secret of that service account.";
+}
+
+group! {
+    /// The service account of an administrator.
+    ADMIN_ACCOUNT;
+    ADMIN_CLIENT_ID: Text = Text, None,
+        "The name of a service account with the scope admin. Without it, as for the first account, JWT_SECRET is used.";
+    ADMIN_CLIENT_SECRET: Text = Text, None, "The secret of that service account.";
+}
+
+group! {
+    /// How access tokens are signed where no service account is given.
+    SIGNING;
+    JWT_SECRET: Text = Text, None, "The HS256 key that signs access tokens: at least 32 bytes.";
+    JWT_ISSUER: Text = Text, Some("connectivity"), "The claim iss of these tokens.";
+    JWT_AUDIENCE: Text = Text, Some("connectivity"), "The claim aud of these tokens.";
+}
+
+group! {
+    /// How `run` works.
+    RUN;
+    BRIDGE_CONCURRENCY: Number<usize> = Number(1..=10_000), Some("64"), "How many messages are processed at the same time.";
+    BRIDGE_PREFETCH: Number<u16> = Number(1..=65_535), Some("128"),
+        "How many unacknowledged messages RabbitMQ delivers at most (basic.qos).";
+    BRIDGE_MAX_ATTEMPTS: Number<u32> = Number(1..=1_000), Some("5"),
+        "How often the registry is asked about a message before it ends without a verdict.";
+    BRIDGE_LISTEN: Address = Address, Some("127.0.0.1:9100"),
+        "The address on which /health/live, /health/ready and /metrics are served.";
+    BRIDGE_GRACE_SECONDS: Seconds = Seconds(0..=3_600), Some("20"),
+        "How long messages in progress may take to finish after SIGTERM.";
+}
+
+/// The attribute `service.name` where neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES` sets it.
+pub(crate) const DEFAULT_SERVICE_NAME: &str = "connectivity-bridge";
+
+group! {
+    /// The export of traces (OpenTelemetry's names).
+    TRACES;
+    OTEL_EXPORTER_OTLP_ENDPOINT: Url = Url(&["http://", "https://"]), None,
+        "The URL of an OTLP collector, such as http://127.0.0.1:4318. Without it no spans are made.";
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Url = Url(&["http://", "https://"]), None,
+        "The same for traces alone; it takes precedence.";
+    OTEL_EXPORTER_OTLP_PROTOCOL: OneOf = OneOf(&["http/protobuf"]), None, "The protocol of the export.";
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: OneOf = OneOf(&["http/protobuf"]), None,
+        "The same for traces alone; it takes precedence.";
+    OTEL_EXPORTER_OTLP_TIMEOUT: Milliseconds = Milliseconds(1..=600_000), Some("10000"),
+        "How long the collector may take to answer.";
+    OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: Milliseconds = Milliseconds(1..=600_000), None,
+        "The same for traces alone; it takes precedence.";
+    OTEL_SERVICE_NAME: Text = Text, Some(DEFAULT_SERVICE_NAME), "The attribute service.name of all spans.";
+    OTEL_TRACES_EXPORTER: Text = Text, Some("otlp"), "The value none switches the export off.";
+    OTEL_SDK_DISABLED: Text = Text, Some("false"),
+        "The value true switches the export off. OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_* and \
+         OTEL_EXPORTER_OTLP_HEADERS are read as OpenTelemetry defines them.";
+}
+
+/// The log filter of `run` and all commands where `RUST_LOG` is not set.
+pub(crate) const DEFAULT_LOG_FILTER: &str = "connectivity_bridge=info,warn";
+
+group! {
+    /// The log.
+    LOG;
+    RUST_LOG: Text = Text, Some(DEFAULT_LOG_FILTER), "Which log messages are written to standard error.";
+}

@@ -1,0 +1,113 @@
+use super::reader::{Invalid, Source};
+use super::{AmqpSettings, RunSettings, table};
+use std::collections::HashMap;
+use std::time::Duration;
+
+impl Source for HashMap<&str, &str> {
+    fn get(&self, name: &str) -> Option<String> {
+        HashMap::get(self, name).map(|value| (*value).to_owned())
+    }
+}
+
+const REQUIRED: [(&str, &str); 4] = [
+    ("RABBITMQ_USER", "me"),
+    ("RABBITMQ_PASSWORD", "p@ss/"),
+    ("COMPONENTS_URL", "http://components/"),
+    ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
+];
+
+fn read(variables: &[(&'static str, &'static str)]) -> Result<RunSettings, Invalid> {
+    RunSettings::from_source(&REQUIRED.iter().chain(variables).copied().collect::<HashMap<_, _>>())
+}
+
+fn problems(variables: &[(&'static str, &'static str)]) -> String {
+    read(variables).err().map(|invalid| invalid.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let settings = read(&[]).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(settings.amqp.url, "amqp://me:p%40ss%2F@127.0.0.1:5672/%2F");
+    let topology = settings.amqp.topology;
+    assert_eq!((topology.exchange.as_str(), topology.queue_type), ("citizen_affiliation", "quorum"));
+    assert_eq!(topology.delays, [1, 5, 30, 120, 600].map(Duration::from_secs));
+    assert_eq!((settings.concurrency, settings.prefetch, settings.max_attempts), (64, 128, 5));
+    assert_eq!((settings.components_url.as_str(), settings.grace), ("http://components", Duration::from_secs(20)));
+}
+
+#[test]
+fn all_problems_are_reported_together_and_no_value_is_repeated() {
+    let source = HashMap::from([
+        ("RABBITMQ_URL", "http://me:hunter2@host"),
+        ("RABBITMQ_QUEUE_TYPE", "stream"),
+        ("BRIDGE_RETRY_DELAYS", "5s,1s"),
+        ("BRIDGE_CONCURRENCY", "0"),
+        ("BRIDGE_LISTEN", "nowhere"),
+        ("JWT_SECRET", "short-secret"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "me:hunter2@collector"),
+    ]);
+    let problems = RunSettings::from_source(&source).err().expect("problems").to_string();
+    for name in source.keys().chain(&["COMPONENTS_URL"]) {
+        assert!(problems.contains(name), "{name} in {problems}");
+    }
+    assert!(!["hunter2", "short-secret", "nowhere"].iter().any(|value| problems.contains(value)), "{problems}");
+}
+
+#[test]
+fn delays_are_ascending_durations_of_at_least_a_millisecond() {
+    let delays = |text| {
+        let source = HashMap::from([("RABBITMQ_URL", "amqp://host"), ("BRIDGE_RETRY_DELAYS", text)]);
+        AmqpSettings::from_source(&source).ok().map(|settings| settings.topology.delays)
+    };
+    let milliseconds = |all: &[u64]| Some(all.iter().copied().map(Duration::from_millis).collect::<Vec<_>>());
+    for (text, expected) in [
+        ("100ms,300ms,1s", milliseconds(&[100, 300, 1_000])),
+        ("1s, 5s", milliseconds(&[1_000, 5_000])),
+        ("1m 30s,2h", milliseconds(&[90_000, 7_200_000])),
+        ("5s,1s", None),
+        ("0s,1s", None),
+        ("1us", None),
+        ("5", None),
+        ("1s,,2s", None),
+        ("soon", None),
+    ] {
+        assert_eq!(delays(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn spans_are_exported_where_a_collector_is_configured() {
+    let (all, traces) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+    let url = "http://collector:4318";
+    let timeout = |variables: &[(&'static str, &'static str)]| {
+        let settings = read(variables).unwrap_or_else(|problems| panic!("{problems}"));
+        settings.traces.map(|traces| traces.timeout.as_millis())
+    };
+    assert_eq!(timeout(&[]), None);
+    assert_eq!(timeout(&[(all, url)]), Some(10_000));
+    assert_eq!(timeout(&[(traces, url), ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000")]), Some(2_000));
+    assert_eq!(timeout(&[(all, url), ("OTEL_SDK_DISABLED", "TRUE")]), None);
+    assert_eq!(timeout(&[(all, url), ("OTEL_TRACES_EXPORTER", "none")]), None);
+}
+
+#[test]
+fn each_problem_names_the_setting_and_its_values() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+    for (variable, expected) in [
+        (("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "me:hunter2@collector"), "a URL that begins with http:// or https://"),
+        (("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), "http/protobuf"),
+        (("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"), "a whole number of milliseconds from 1 to 600000"),
+        (("BRIDGE_PREFETCH", "65536"), "a whole number from 1 to 65535"),
+        (("RABBITMQ_QUEUE_TYPE", "stream"), "quorum or classic"),
+    ] {
+        assert_eq!(problems(&[endpoint, variable]), format!("settings: {} must be {expected}", variable.0));
+    }
+}
+
+#[test]
+fn help_lists_names_defaults_and_values() {
+    let help = table::help(&[table::RUN, table::TRACES]);
+    let entry = "  BRIDGE_PREFETCH (default: 128)\n      How many unacknowledged messages";
+    assert!(help.contains(entry) && help.contains("Value: a whole number from 1 to 65535."), "{help}");
+    assert!(help.contains("  OTEL_SERVICE_NAME (default: connectivity-bridge)\n"), "{help}");
+}

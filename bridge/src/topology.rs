@@ -1,0 +1,158 @@
+//! The exchange and the queues: their names and arguments.
+
+use std::time::Duration;
+
+/// How often the broker delivers a message that is never settled before it dead-letters it. Each crash of the bridge or
+/// of the broker costs every message in progress one delivery.
+const DELIVERY_LIMIT: i64 = 100;
+
+/// The exchange, and the queues around the queue of requests.
+#[derive(Clone)]
+pub(crate) struct Topology {
+    pub(crate) exchange: String,
+    /// The queue of requests.
+    pub(crate) queue: String,
+    /// The routing key that binds the queue of requests to the exchange.
+    pub(crate) routing_key: String,
+    /// `quorum` or `classic`.
+    pub(crate) queue_type: &'static str,
+    /// How long a message is delayed before its second, third … attempt.
+    pub(crate) delays: Vec<Duration>,
+}
+
+/// A queue to declare.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Queue {
+    pub(crate) name: String,
+    pub(crate) arguments: Vec<(&'static str, Argument)>,
+}
+
+/// The value of an argument of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Argument {
+    Text(String),
+    Number(i64),
+}
+
+impl Topology {
+    /// Returns the name of the dead-letter queue.
+    pub(crate) fn dead_letters(&self) -> String {
+        format!("{}.dead", self.queue)
+    }
+
+    /// Returns how long a message is delayed after `attempts` earlier attempts.
+    pub(crate) fn delay(&self, attempts: u32) -> Duration {
+        let index = usize::try_from(attempts).unwrap_or(usize::MAX).min(self.delays.len().saturating_sub(1));
+        self.delays.get(index).copied().unwrap_or_default()
+    }
+
+    /// Returns the name of the delay queue for at least this delay, or of the longest one.
+    pub(crate) fn delay_queue(&self, at_least: Duration) -> String {
+        let delay = self.delays.iter().find(|delay| **delay >= at_least).or(self.delays.last());
+        self.delay_queue_name(delay.copied().unwrap_or_default())
+    }
+
+    fn delay_queue_name(&self, delay: Duration) -> String {
+        format!("{}.delay.{}ms", self.queue, delay.as_millis())
+    }
+
+    /// Returns all queues: the queue of requests first, the dead-letter queue last.
+    pub(crate) fn queues(&self) -> Vec<Queue> {
+        let mut requests = self.dead_lettering(self.queue.clone(), self.dead_letters());
+        if self.is_quorum() {
+            requests.arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT)));
+        }
+        let delays = self.delays.iter().map(|delay| {
+            let mut queue = self.dead_lettering(self.delay_queue_name(*delay), self.queue.clone());
+            let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+            queue.arguments.push(("x-message-ttl", Argument::Number(milliseconds)));
+            queue
+        });
+        let dead_letters = Queue { name: self.dead_letters(), arguments: vec![self.type_argument()] };
+        std::iter::once(requests).chain(delays).chain([dead_letters]).collect()
+    }
+
+    /// A queue whose expired and rejected messages go to another queue.
+    fn dead_lettering(&self, name: String, target: String) -> Queue {
+        let text = |text: &str| Argument::Text(text.to_owned());
+        let mut arguments = vec![
+            self.type_argument(),
+            ("x-dead-letter-exchange", text("")),
+            ("x-dead-letter-routing-key", Argument::Text(target)),
+        ];
+        if self.is_quorum() {
+            // Without these two a message can be lost on its way from one queue to the other.
+            arguments.push(("x-dead-letter-strategy", text("at-least-once")));
+            arguments.push(("x-overflow", text("reject-publish")));
+        }
+        Queue { name, arguments }
+    }
+
+    fn type_argument(&self) -> (&'static str, Argument) {
+        ("x-queue-type", Argument::Text(self.queue_type.to_owned()))
+    }
+
+    fn is_quorum(&self) -> bool {
+        self.queue_type == "quorum"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topology(queue_type: &'static str) -> Topology {
+        let delays = [1, 5, 30].map(Duration::from_secs).to_vec();
+        let (exchange, queue, routing_key) = ("x".into(), "q".into(), "k".into());
+        Topology { exchange, queue, routing_key, queue_type, delays }
+    }
+
+    #[test]
+    fn delays_grow_with_the_attempts_up_to_the_longest() {
+        let topology = topology("quorum");
+        for (attempts, seconds) in [(0, 1), (1, 5), (2, 30), (3, 30), (u32::MAX, 30)] {
+            assert_eq!(topology.delay(attempts), Duration::from_secs(seconds), "{attempts}");
+        }
+    }
+
+    #[test]
+    fn delay_queue_is_the_first_that_is_long_enough_or_the_longest() {
+        let topology = topology("quorum");
+        for (seconds, name) in
+            [(0, "q.delay.1000ms"), (1, "q.delay.1000ms"), (2, "q.delay.5000ms"), (99, "q.delay.30000ms")]
+        {
+            assert_eq!(topology.delay_queue(Duration::from_secs(seconds)), name);
+        }
+    }
+
+    #[test]
+    fn quorum_queues_dead_letter_at_least_once() {
+        let text = |text: &str| Argument::Text(text.to_owned());
+        let queues = topology("quorum").queues();
+        let names: Vec<_> = queues.iter().map(|queue| queue.name.as_str()).collect();
+        assert_eq!(names, ["q", "q.delay.1000ms", "q.delay.5000ms", "q.delay.30000ms", "q.dead"]);
+        assert_eq!(
+            queues[0].arguments,
+            [
+                ("x-queue-type", text("quorum")),
+                ("x-dead-letter-exchange", text("")),
+                ("x-dead-letter-routing-key", text("q.dead")),
+                ("x-dead-letter-strategy", text("at-least-once")),
+                ("x-overflow", text("reject-publish")),
+                ("x-delivery-limit", Argument::Number(100)),
+            ]
+        );
+        assert_eq!(queues[1].arguments[2], ("x-dead-letter-routing-key", text("q")));
+        assert_eq!(queues[1].arguments[5], ("x-message-ttl", Argument::Number(1_000)));
+        assert_eq!(queues[4].arguments, [("x-queue-type", text("quorum"))]);
+    }
+
+    #[test]
+    fn classic_queues_have_no_arguments_of_quorum_queues() {
+        let queues = topology("classic").queues();
+        let names = |queue: &Queue| queue.arguments.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        let common = ["x-queue-type", "x-dead-letter-exchange", "x-dead-letter-routing-key"];
+        assert_eq!(names(&queues[0]), common);
+        assert_eq!(names(&queues[1]), [&common[..], &["x-message-ttl"]].concat());
+    }
+}
