@@ -1,37 +1,36 @@
-//! The circuit breaker at work: one state for all instances, held in the cache.
+//! The circuit breaker around calls of the registry. All instances share its state through the cache.
 //!
-//! The arithmetic is `connectivity_domain::breaker`. An instance reads the shared state at most once a second, adds
-//! what it has seen since by compare-and-set, and tells of failures at once. Where the cache is down each instance
-//! goes by what it has seen itself.
+//! The rules are in `connectivity_domain::breaker`. An instance reads the shared state at most once a
+//! second and adds what it has seen since by compare-and-set; failures are added at once. While the
+//! cache is down, each instance goes by its own calls.
 
 use connectivity_domain::breaker::{Admission, BREAKER_KEY, Batch, BreakerState, Policy};
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::cache::Cache;
-use connectivity_kit::log::{self, Level};
-use connectivity_kit::runtime;
-use connectivity_kit::settings::CacheSettings;
+use connectivity_runtime::log::{self, Level};
+use connectivity_runtime::now;
+use connectivity_storage::cache::{Cache, CacheSettings};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long the state outlives the last word about it.
-const KEEP: Duration = Duration::from_mins(10);
+/// How long the shared state is kept after its last change.
+const LIFETIME: Duration = Duration::from_mins(10);
 
 /// How old an instance's view of the shared state may be.
-const FRESH: Duration = Duration::from_secs(1);
+const MAX_VIEW_AGE: Duration = Duration::from_secs(1);
 
-/// How often a write is tried when other instances write at the same time.
-const WRITES: u32 = 3;
+/// How many times a write is attempted while other instances write too.
+const WRITE_ATTEMPTS: u32 = 3;
 
 /// What a call may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Permission {
-    /// Ask, and ask again.
+    /// Ask, with all attempts.
     Normal,
-    /// Ask once: find out whether the registry is back.
+    /// Ask once, to find out whether the registry has recovered.
     Probe,
 }
 
-/// One instance's view of the shared breaker. No request's data.
+/// The breaker, as one instance sees it. It holds no request's data.
 pub(crate) struct Breaker {
     cache: Cache,
     view: Mutex<View>,
@@ -49,9 +48,13 @@ impl Breaker {
         Self { cache: Cache::new(cache), view: Mutex::new(view) }
     }
 
-    /// May the registry be asked? If not: when again.
+    /// Returns whether the registry may be asked.
+    ///
+    /// # Errors
+    ///
+    /// It may not; the error is the time to wait.
     pub(crate) async fn permit(&self) -> Result<Permission, Duration> {
-        let now = runtime::now();
+        let now = now();
         if !self.is_fresh(now) {
             self.synchronise(now).await;
         }
@@ -59,20 +62,24 @@ impl Breaker {
         match admission {
             Admission::Go => Ok(Permission::Normal),
             Admission::Refuse { retry_after } => Err(retry_after),
-            // The probe is whoever writes it first.
+            // The request that writes the state first sends the probe.
             Admission::Probe(probing) => {
                 let won = self.replace(now, |held| match held.admit(now, &Policy::DEFAULT) {
                     Admission::Probe(probing) => Some(probing),
                     Admission::Go | Admission::Refuse { .. } => None,
                 });
-                if won.await.unwrap_or_else(|| self.take_probe(probing)) { Ok(Permission::Probe) } else { Err(FRESH) }
+                if won.await.unwrap_or_else(|| self.take_probe(probing)) {
+                    Ok(Permission::Probe)
+                } else {
+                    Err(MAX_VIEW_AGE)
+                }
             }
         }
     }
 
-    /// Tells how a try went.
+    /// Records whether an attempt was answered.
     pub(crate) async fn report(&self, permission: Permission, success: bool) {
-        let now = runtime::now();
+        let now = now();
         match permission {
             Permission::Probe => {
                 let finished = self.view().state.probe_finished(success, now, &Policy::DEFAULT);
@@ -89,21 +96,22 @@ impl Breaker {
         }
     }
 
-    /// Adds what this instance has seen to the shared state, and takes the sum as its view.
+    /// Adds what this instance has seen to the shared state, and takes the result as its view.
     async fn synchronise(&self, now: Timestamp) {
         let unsent = std::mem::take(&mut self.view().unsent);
         let written = self.replace(now, |held| Some(held.apply(&unsent, now, &Policy::DEFAULT))).await;
         if written != Some(true) {
-            // Nobody else knows yet: go by it here.
+            // The shared state does not have it yet, so the view alone takes it.
             let mut view = self.view();
             view.state = view.state.apply(&unsent, now, &Policy::DEFAULT);
         }
         self.view().read_at = Some(now);
     }
 
-    /// Replaces the shared state by what `change` makes of it. Tells whether it was replaced; `None`: cache down.
+    /// Replaces the shared state by the result of `change`. Returns whether it was replaced; `None` if
+    /// the cache is down.
     async fn replace(&self, now: Timestamp, change: impl Fn(&BreakerState) -> Option<BreakerState>) -> Option<bool> {
-        for _ in 0..WRITES {
+        for _ in 0..WRITE_ATTEMPTS {
             let held = self.cache.get(BREAKER_KEY, now).await.ok()?;
             let state = BreakerState::decode(held.as_deref().unwrap_or_default());
             let Some(new) = change(&state) else {
@@ -112,7 +120,9 @@ impl Breaker {
             };
             let encoded = new.encode();
             let unchanged = held.as_deref() == Some(encoded.as_str());
-            if unchanged || self.cache.compare_and_set(BREAKER_KEY, held.as_deref(), &encoded, KEEP, now).await.ok()? {
+            if unchanged
+                || self.cache.compare_and_set(BREAKER_KEY, held.as_deref(), &encoded, LIFETIME, now).await.ok()?
+            {
                 self.view().state = new;
                 return Some(true);
             }
@@ -120,14 +130,14 @@ impl Breaker {
         Some(false)
     }
 
-    /// Without the cache nobody else can be asked: each instance probes for itself.
+    /// Starts a probe of this instance alone, because the cache is down.
     fn take_probe(&self, probing: BreakerState) -> bool {
         self.view().state = probing;
         true
     }
 
     fn is_fresh(&self, now: Timestamp) -> bool {
-        self.view().read_at.is_some_and(|read_at| now < read_at.plus(FRESH))
+        self.view().read_at.is_some_and(|read_at| now < read_at.plus(MAX_VIEW_AGE))
     }
 
     fn view(&self) -> MutexGuard<'_, View> {

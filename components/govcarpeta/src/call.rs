@@ -1,101 +1,47 @@
-//! A whole call: tries, the pauses between them, the breaker around them.
+//! The two questions that the plugin answers, with the circuit breaker around each call.
 
 use crate::breaker::{Breaker, Permission};
-use crate::exchange::{self, Question};
+use crate::meaning::{of_citizen_response, of_document_response};
 use crate::settings::Settings;
-use connectivity_domain::backoff::{Backoff, Step, next_step};
-use connectivity_domain::http_registry::{
-    CitizenAnswer, DocumentAnswer, Exchange, read_citizen_answer, read_document_answer,
-};
-use connectivity_domain::verdict::Cause;
-use connectivity_kit::log::{self, Level};
-use connectivity_kit::runtime;
-use http::Method;
+use connectivity_domain::check::Affiliation;
+use connectivity_domain::document::Authenticity;
+use connectivity_domain::registry::{NoVerdict, RegistryError};
+use connectivity_domain::verdict::{Cause, Evidence};
+use connectivity_registry_http::call::{Budget, Meaning, call};
+use connectivity_registry_http::exchange::{Question, exchange};
+use connectivity_runtime::log::{self, Level};
+use http::{HeaderMap, Method};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// The pauses between tries: 100 ms, growing to 2 s, with jitter so that callers do not come back together.
-const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+/// When to ask again while an operator has to correct the settings.
+const MISCONFIGURED_RETRY_AFTER: Duration = Duration::from_mins(1);
 
-/// When to try a registry again that did not say when itself.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-
-/// When to try again while an operator has to mend the settings.
-const MISCONFIGURED: Duration = Duration::from_mins(1);
-
-/// W3C trace context, passed on to the registry.
-pub(crate) struct Trace {
-    pub(crate) traceparent: Option<String>,
-    pub(crate) tracestate: Option<String>,
-}
-
-/// Why there is none, after the last try.
-pub(crate) struct NoVerdict {
-    pub(crate) cause: Cause,
-    pub(crate) status: Option<u16>,
-    pub(crate) retry_after: Duration,
-    pub(crate) attempts: u32,
-}
-
-/// How a call ended.
-pub(crate) enum Outcome<A> {
-    /// With an answer that another try would not change.
-    Final(A),
-    /// Without one.
-    None(NoVerdict),
-}
-
-/// What all kinds of answers have in common: some say "later".
-trait Answer: Sized {
-    fn read(exchange: Exchange) -> Self;
-    fn later(&self) -> Option<(Cause, Option<u16>, Option<Duration>)>;
-}
-
-impl Answer for CitizenAnswer {
-    fn read(exchange: Exchange) -> Self {
-        read_citizen_answer(exchange)
-    }
-
-    fn later(&self) -> Option<(Cause, Option<u16>, Option<Duration>)> {
-        match self {
-            Self::Later { cause, status, retry_after } => Some((*cause, *status, *retry_after)),
-            Self::None(_) | Self::Affiliated(_) | Self::Refused(_) | Self::Nonsense(_) => None,
-        }
-    }
-}
-
-impl Answer for DocumentAnswer {
-    fn read(exchange: Exchange) -> Self {
-        read_document_answer(exchange)
-    }
-
-    fn later(&self) -> Option<(Cause, Option<u16>, Option<Duration>)> {
-        match self {
-            Self::Later { cause, status, retry_after } => Some((*cause, *status, *retry_after)),
-            Self::Authenticated(_) | Self::Rejected(_) | Self::Nonsense(_) => None,
-        }
-    }
-}
-
-/// Asks whether a citizen is affiliated.
-pub(crate) async fn check(citizen_id: &str, trace: &Trace) -> Outcome<CitizenAnswer> {
+/// Asks whether a citizen is affiliated. `trace` is sent with the question.
+pub(crate) async fn check(citizen_id: &str, trace: &HeaderMap) -> Result<Affiliation, RegistryError> {
     let path = format!("/apis/validateCitizen/{citizen_id}");
-    ask(Question { method: Method::GET, path, body: None }, trace).await
+    ask(Question { method: Method::GET, path, body: None }, of_citizen_response, trace).await
 }
 
-/// Asks whether a document is authentic.
-pub(crate) async fn authenticate(citizen_id: &str, url: &str, title: &str, trace: &Trace) -> Outcome<DocumentAnswer> {
+/// Asks whether a document is authentic. `trace` is sent with the question.
+pub(crate) async fn authenticate(
+    citizen_id: &str,
+    url: &str,
+    title: &str,
+    trace: &HeaderMap,
+) -> Result<Authenticity, RegistryError> {
     let citizen: serde_json::Value = citizen_id.parse::<u64>().map_or_else(|_| citizen_id.into(), Into::into);
     let body = serde_json::json!({"idCitizen": citizen, "UrlDocument": url, "documentTitle": title}).to_string();
-    ask(Question { method: Method::PUT, path: "/apis/authenticateDocument".into(), body: Some(body) }, trace).await
+    let path = "/apis/authenticateDocument".to_owned();
+    ask(Question { method: Method::PUT, path, body: Some(body) }, of_document_response, trace).await
 }
 
-/// Are the settings right? The log says what is wrong with them.
+/// Returns whether the settings are valid. The log says what is wrong with them.
 pub(crate) async fn is_configured() -> bool {
     instance().await.is_some()
 }
 
-/// Settings and breaker of this instance. No request's data.
+/// The settings and the breaker of this instance. They hold no request's data.
 struct Instance {
     settings: Settings,
     breaker: Breaker,
@@ -107,7 +53,7 @@ async fn instance() -> Option<&'static Instance> {
     if let Some(instance) = INSTANCE.get() {
         return Some(instance);
     }
-    match Settings::of_host().await {
+    match Settings::from_host().await {
         Ok(settings) => {
             let breaker = Breaker::new(&settings.cache);
             Some(INSTANCE.get_or_init(|| Instance { settings, breaker }))
@@ -119,50 +65,20 @@ async fn instance() -> Option<&'static Instance> {
     }
 }
 
-async fn ask<A: Answer>(question: Question, trace: &Trace) -> Outcome<A> {
-    let none = |cause, retry_after| Outcome::None(NoVerdict { cause, status: None, retry_after, attempts: 0 });
+async fn ask<V>(
+    question: Question,
+    meaning: fn(Evidence) -> Meaning<V>,
+    trace: &HeaderMap,
+) -> Result<V, RegistryError> {
+    let not_asked =
+        |cause, retry_after| RegistryError::Unavailable(NoVerdict { cause, status: None, retry_after, attempts: 0 });
     let Some(Instance { settings, breaker }) = instance().await else {
-        return none(Cause::Misconfigured, MISCONFIGURED);
+        return Err(not_asked(Cause::Misconfigured, MISCONFIGURED_RETRY_AFTER));
     };
-    let permission = match breaker.permit().await {
-        Ok(permission) => permission,
-        Err(retry_after) => return none(Cause::BreakerOpen, retry_after),
-    };
-    attempts(settings, breaker, permission, &question, trace).await
-}
-
-async fn attempts<A: Answer>(
-    settings: &Settings,
-    breaker: &Breaker,
-    permission: Permission,
-    question: &Question,
-    trace: &Trace,
-) -> Outcome<A> {
-    let started = Instant::now();
-    // A probe of a registry that was down is one try: the rest of its callers wait for what it finds.
-    let most = if permission == Permission::Probe { 1 } else { settings.attempts };
-    let mut attempt = 1;
-    loop {
-        let left = settings.call_timeout().saturating_sub(started.elapsed());
-        let answer = A::read(exchange::ask(settings, question, trace, settings.try_timeout.min(left)).await);
-        let later = answer.later();
-        breaker.report(permission, later.is_none()).await;
-        let Some((cause, status, retry_after)) = later else {
-            return Outcome::Final(answer);
-        };
-        log::line(
-            Level::Warn,
-            "registry",
-            &[("cause", format!("{cause:?}").into()), ("status", status.into()), ("attempt", attempt.into())],
-        );
-        let delay = BACKOFF.delay(attempt, runtime::random(), retry_after);
-        match next_step(attempt, most, started.elapsed(), settings.call_timeout(), delay) {
-            Step::Retry(pause) => runtime::sleep(pause).await,
-            Step::GiveUp => {
-                let retry_after = retry_after.unwrap_or(RETRY_AFTER);
-                return Outcome::None(NoVerdict { cause, status, retry_after, attempts: attempt });
-            }
-        }
-        attempt += 1;
-    }
+    let permission = breaker.permit().await.map_err(|retry_after| not_asked(Cause::BreakerOpen, retry_after))?;
+    // A probe of a registry that was down is one attempt; other callers wait for its result.
+    let attempts = if permission == Permission::Probe { 1 } else { settings.attempts };
+    let budget = Budget { attempts, attempt_timeout: settings.attempt_timeout, call_timeout: settings.call_timeout() };
+    let attempt = async |limit| exchange(&settings.endpoint, &question, trace, limit).await;
+    call(budget, attempt, meaning, async |success| breaker.report(permission, success).await).await
 }

@@ -1,13 +1,13 @@
-//! The registry plugin for the GovCarpeta HTTP API: `connectivity:registry` over HTTP.
+//! The registry plugin for the GovCarpeta HTTP API: it exports `connectivity:registry`.
 //!
-//! It decides nothing: what an answer means is `connectivity_domain::http_registry`, when to ask again `backoff`,
-//! when to leave the registry alone `breaker`. Here they are put to work.
+//! `meaning` is the table from HTTP status to verdict, `call` the two questions, `breaker` the circuit
+//! breaker around them, and `wit` the translation to and from the WIT.
 
 #![cfg_attr(not(target_family = "wasm"), expect(dead_code, reason = "the WIT, which uses it all, exists in wasm only"))]
 
 mod breaker;
 mod call;
-mod exchange;
+mod meaning;
 mod settings;
 #[cfg(target_family = "wasm")]
 mod wit;

@@ -1,34 +1,35 @@
 //! The plugin's settings.
 
-use connectivity_kit::log;
-use connectivity_kit::settings::{CacheSettings, Invalid, Reader, log_level};
+use connectivity_registry_http::exchange::Endpoint;
+use connectivity_runtime::log;
+use connectivity_runtime::settings::{Invalid, Reader, log_level};
+use connectivity_storage::cache::CacheSettings;
 use std::time::Duration;
 
-/// What the plugin needs to know. Holds secrets: no `Debug`.
+/// The settings of the plugin. They hold secrets, and so have no `Debug`.
 pub(crate) struct Settings {
-    /// `registry_url`, without a trailing slash.
-    pub(crate) url: String,
-    /// `registry_api_key`: sent as a bearer token when it is set.
-    pub(crate) api_key: Option<String>,
-    /// `registry_timeout_ms`: how long one try may take.
-    pub(crate) try_timeout: Duration,
-    /// `registry_attempts`: how many tries a call may take.
+    /// `registry_url` and `registry_api_key`.
+    pub(crate) endpoint: Endpoint,
+    /// `registry_timeout_ms`: how long one attempt may take.
+    pub(crate) attempt_timeout: Duration,
+    /// `registry_attempts`: how many attempts a call may take.
     pub(crate) attempts: u32,
-    /// Where the breaker's state is shared.
+    /// The cache that holds the shared state of the breaker.
     pub(crate) cache: CacheSettings,
 }
 
 const NAMES: [&str; 5] = ["registry_url", "registry_api_key", "registry_timeout_ms", "registry_attempts", "log_level"];
 
 impl Settings {
-    pub(crate) async fn of_host() -> Result<Self, Invalid> {
+    pub(crate) async fn from_host() -> Result<Self, Invalid> {
         let names: Vec<_> = NAMES.into_iter().chain(CacheSettings::NAMES).collect();
         Self::read(Reader::from_host(&names).await)
     }
 
-    /// How long a whole call may take: a registry that fails at once gets all its tries, one that hangs gets two.
+    /// Returns how long a whole call may take. A registry that fails at once is asked `attempts` times,
+    /// one that hangs is asked twice.
     pub(crate) fn call_timeout(&self) -> Duration {
-        self.try_timeout * 2
+        self.attempt_timeout * 2
     }
 
     fn read(mut reader: Reader) -> Result<Self, Invalid> {
@@ -40,12 +41,11 @@ impl Settings {
         }
         let api_key = Some(reader.secret("registry_api_key")).filter(|key| !key.is_empty());
         if api_key.as_deref().is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
-            reader.problem("registry_api_key", "must be of visible ASCII characters");
+            reader.problem("registry_api_key", "must consist of visible ASCII characters");
         }
         let settings = Self {
-            url,
-            api_key,
-            try_timeout: Duration::from_millis(reader.number("registry_timeout_ms", 10..=60_000)),
+            endpoint: Endpoint { url, api_key },
+            attempt_timeout: Duration::from_millis(reader.number("registry_timeout_ms", 10..=60_000)),
             attempts: u32::try_from(reader.number("registry_attempts", 1..=10)).unwrap_or(1),
             cache: CacheSettings::read(&mut reader),
         };
@@ -69,9 +69,9 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_taken_and_anything_else_refused() {
+    fn url_must_be_an_origin() {
         assert_eq!(
-            read("https://registry.example/", "", "10000").ok().map(|it| it.url).as_deref(),
+            read("https://registry.example/", "", "10000").ok().map(|it| it.endpoint.url).as_deref(),
             Some("https://registry.example")
         );
         for bad in ["", "registry.example", "ftp://a", "https://", "https://a/b", "https://user@a", "https://a?b"] {

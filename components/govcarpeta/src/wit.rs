@@ -1,4 +1,4 @@
-//! The boundary: from the plugin's own types to those of the WIT, one `match` each, without `_`.
+//! The translation between the domain's types and those of the WIT, one `match` each, without `_`.
 
 #[allow(
     unsafe_code,
@@ -18,13 +18,16 @@ mod bindings {
     });
 }
 
-use crate::call::{self, NoVerdict, Outcome, Trace};
+use crate::call;
 use bindings::connectivity::registry::types::{
     Cause as WitCause, Context, Error, Evidence as WitEvidence, Unavailable,
 };
 use bindings::exports::connectivity::registry::{citizens, documents};
-use connectivity_domain::http_registry::{CitizenAnswer, DocumentAnswer};
+use connectivity_domain::check::Affiliation;
+use connectivity_domain::document::Authenticity;
+use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::verdict::{Cause, Evidence};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 struct Plugin;
 
@@ -34,18 +37,10 @@ impl citizens::Guest for Plugin {
     }
 
     async fn check(citizen_id: String, context: Context) -> Result<citizens::Affiliation, Error> {
-        match call::check(&citizen_id, &trace(context)).await {
-            Outcome::Final(CitizenAnswer::None(evidence)) => Ok(citizens::Affiliation::None(wit(evidence))),
-            Outcome::Final(CitizenAnswer::Affiliated(evidence)) => Ok(citizens::Affiliation::Affiliated(wit(evidence))),
-            Outcome::Final(CitizenAnswer::Refused(evidence)) => Err(Error::Refused(wit(evidence))),
-            Outcome::Final(CitizenAnswer::Nonsense(evidence)) => Err(Error::Nonsense(wit(evidence))),
-            Outcome::Final(CitizenAnswer::Later { cause, status, retry_after }) => Err(unavailable(&NoVerdict {
-                cause,
-                status,
-                retry_after: retry_after.unwrap_or_default(),
-                attempts: 1,
-            })),
-            Outcome::None(none) => Err(unavailable(&none)),
+        match call::check(&citizen_id, &trace_headers(context)).await {
+            Ok(Affiliation::None(it)) => Ok(citizens::Affiliation::None(evidence(it))),
+            Ok(Affiliation::Affiliated(it)) => Ok(citizens::Affiliation::Affiliated(evidence(it))),
+            Err(it) => Err(error(it)),
         }
     }
 }
@@ -57,32 +52,36 @@ impl documents::Guest for Plugin {
 
     async fn authenticate(document: documents::Document, context: Context) -> Result<documents::Authenticity, Error> {
         let documents::Document { citizen_id, url, title } = document;
-        match call::authenticate(&citizen_id, &url, &title, &trace(context)).await {
-            Outcome::Final(DocumentAnswer::Authenticated(evidence)) => {
-                Ok(documents::Authenticity::Authenticated(wit(evidence)))
-            }
-            Outcome::Final(DocumentAnswer::Rejected(evidence)) => Ok(documents::Authenticity::Rejected(wit(evidence))),
-            Outcome::Final(DocumentAnswer::Nonsense(evidence)) => Err(Error::Nonsense(wit(evidence))),
-            Outcome::Final(DocumentAnswer::Later { cause, status, retry_after }) => Err(unavailable(&NoVerdict {
-                cause,
-                status,
-                retry_after: retry_after.unwrap_or_default(),
-                attempts: 1,
-            })),
-            Outcome::None(none) => Err(unavailable(&none)),
+        match call::authenticate(&citizen_id, &url, &title, &trace_headers(context)).await {
+            Ok(Authenticity::Authenticated(it)) => Ok(documents::Authenticity::Authenticated(evidence(it))),
+            Ok(Authenticity::Rejected(it)) => Ok(documents::Authenticity::Rejected(evidence(it))),
+            Err(it) => Err(error(it)),
         }
     }
 }
 
-fn trace(context: Context) -> Trace {
-    Trace { traceparent: context.traceparent, tracestate: context.tracestate }
+/// Returns the trace context as the headers of a request. A value that cannot be a header is left out.
+fn trace_headers(context: Context) -> HeaderMap {
+    let headers = [("traceparent", context.traceparent), ("tracestate", context.tracestate)];
+    let headers = headers
+        .into_iter()
+        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value?).ok()?)));
+    headers.collect()
 }
 
-fn wit(evidence: Evidence) -> WitEvidence {
+fn error(error: RegistryError) -> Error {
+    match error {
+        RegistryError::Refused(it) => Error::Refused(evidence(it)),
+        RegistryError::UnexpectedResponse(it) => Error::Nonsense(evidence(it)),
+        RegistryError::Unavailable(it) => Error::Unavailable(unavailable(&it)),
+    }
+}
+
+fn evidence(evidence: Evidence) -> WitEvidence {
     WitEvidence { status: evidence.status, body: evidence.body }
 }
 
-fn unavailable(none: &NoVerdict) -> Error {
+fn unavailable(none: &NoVerdict) -> Unavailable {
     let cause = match none.cause {
         Cause::Timeout => WitCause::Timeout,
         Cause::Connection => WitCause::Connection,
@@ -92,7 +91,7 @@ fn unavailable(none: &NoVerdict) -> Error {
         Cause::Misconfigured => WitCause::Misconfigured,
     };
     let retry_after_ms = u64::try_from(none.retry_after.as_millis()).unwrap_or(u64::MAX);
-    Error::Unavailable(Unavailable { cause, status: none.status, retry_after_ms, attempts: none.attempts })
+    Unavailable { cause, status: none.status, retry_after_ms, attempts: none.attempts }
 }
 
 #[expect(unsafe_code, reason = "generated: the component's exported functions")]

@@ -1,16 +1,17 @@
 //! Who may pass: the token, its scope, its session, and how often its subject has called.
 
 mod address;
+mod admission;
 mod admitted;
 mod bearer;
-mod entry;
 mod recent;
 mod revocation;
 mod store;
 
+pub use crate::cache::Revocation;
 pub use address::{Networks, household};
 pub use admitted::{Admitted, Allowance, RATE_LIMIT, RATE_LIMIT_POLICY};
-pub use revocation::{Revocation, Revocations};
+pub use revocation::Revocations;
 
 use crate::cache::Cache;
 use crate::database::Database;
@@ -20,10 +21,10 @@ use crate::problem::Problem;
 use crate::settings::GuardSettings;
 use crate::throttle::Rate;
 use crate::token::Verifier;
+use admission::{AdmissionCheck, GuardRequest, Refusal};
 use admitted::{Policy, too_often};
 use bearer::{authenticate, invalid};
 use connectivity_domain::time::Timestamp;
-use entry::{Entrance, Refusal, Visitor};
 use http::HeaderMap;
 use recent::Recent;
 use std::net::IpAddr;
@@ -59,14 +60,15 @@ pub struct Guard {
     component: &'static str,
     verifier: Verifier,
     trusted: Networks,
-    doors: Option<Doors>,
+    shared: Option<SharedState>,
 }
 
-struct Doors {
-    entrance: Entrance,
+/// What the guard needs to look beyond the token.
+struct SharedState {
+    check: AdmissionCheck,
     user: Rate,
     anonymous: Rate,
-    /// Of the routes without a throttle.
+    /// Used by the routes without a rate limit.
     recent: Recent,
 }
 
@@ -81,14 +83,14 @@ impl Guard {
     ) -> Self {
         let revocations = Revocations::new(Arc::clone(&cache), database);
         let (user, anonymous) = (settings.throttle_user, settings.throttle_anon);
-        let entrance = Entrance { component, cache, revocations };
-        let doors = Doors { entrance, user, anonymous, recent: Recent::default() };
-        Self { component, verifier, trusted: settings.trusted_proxies.clone(), doors: Some(doors) }
+        let check = AdmissionCheck { component, cache, revocations };
+        let shared = SharedState { check, user, anonymous, recent: Recent::default() };
+        Self { component, verifier, trusted: settings.trusted_proxies.clone(), shared: Some(shared) }
     }
 
     /// A guard that looks at tokens alone: nothing is counted, no session is looked up.
     pub fn tokens_only(verifier: Verifier) -> Self {
-        Self { component: "", verifier, trusted: Networks::default(), doors: None }
+        Self { component: "", verifier, trusted: Networks::default(), shared: None }
     }
 
     /// Lets in a caller whose token holds, carries the route's scope, is of no revoked session, and has calls left.
@@ -98,20 +100,20 @@ impl Guard {
     /// 401 and 403 with a challenge (RFC 6750 section 3), 429 with `Retry-After`, and 503 where it cannot be told.
     pub async fn admit(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Admitted, Problem> {
         let authenticated = authenticate(headers, route.scope, &self.verifier, now).await;
-        let Some(doors) = &self.doors else {
+        let Some(shared) = &self.shared else {
             return Ok(Admitted { caller: authenticated?, allowance: Allowance::default() });
         };
         let caller = authenticated.inspect_err(|_| self.count(route.name, "refused"))?;
-        if !route.throttled && doors.recent.knows(&caller.session, now) {
+        if !route.throttled && shared.recent.knows(&caller.session, now) {
             self.count(route.name, "admitted");
             return Ok(Admitted { caller, allowance: Allowance::default() });
         }
-        let throttle = route.throttled.then_some((Policy::User, doors.user, caller.subject.as_str()));
-        let visitor = Visitor { counter: self.counter(route.name), session: Some(&caller.session), throttle };
-        let entered = doors.entrance.enter(&visitor, now).await;
-        let allowance = entered.map_err(|refusal| refused(refusal).by(&caller.subject))?;
+        let limit = route.throttled.then_some((Policy::User, shared.user, caller.subject.as_str()));
+        let request = GuardRequest { route: route.name, session: Some(&caller.session), limit };
+        let allowance =
+            shared.check.check(request, now).await.map_err(|refusal| refused(refusal).by(&caller.subject))?;
         if !route.throttled {
-            doors.recent.note(&caller.session, now);
+            shared.recent.note(&caller.session, now);
         }
         Ok(Admitted { caller, allowance })
     }
@@ -130,13 +132,12 @@ impl Guard {
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<Allowance, Problem> {
-        let Some(doors) = &self.doors else {
+        let Some(shared) = &self.shared else {
             return Ok(Allowance::default());
         };
         let who = self.client(headers).map_or_else(|| "nobody".to_owned(), household);
-        let throttle = Some((Policy::Anonymous, doors.anonymous, who.as_str()));
-        let visitor = Visitor { counter: self.counter(route), session: None, throttle };
-        doors.entrance.enter(&visitor, now).await.map_err(refused)
+        let limit = Some((Policy::Anonymous, shared.anonymous, who.as_str()));
+        shared.check.check(GuardRequest { route, session: None, limit }, now).await.map_err(refused)
     }
 
     /// The address that a request comes from, as far as it can be known.
@@ -151,14 +152,10 @@ impl Guard {
 
     /// The revoked sessions; none for a guard that looks at tokens alone.
     pub fn revocations(&self) -> Option<&Revocations> {
-        self.doors.as_ref().map(|doors| &doors.entrance.revocations)
+        self.shared.as_ref().map(|shared| &shared.check.revocations)
     }
 
-    fn counter(&self, route: &str) -> String {
-        metrics::GUARD.stem(&[self.component, route])
-    }
-
-    /// Counts what was decided without the cache.
+    /// Counts a decision that needed no admission check.
     fn count(&self, route: &str, outcome: &str) {
         metrics::count(&metrics::GUARD, &[self.component, route, outcome]);
     }
@@ -170,7 +167,7 @@ fn refused(refusal: Refusal) -> Problem {
             log::line(Level::Info, "token refused", &[("cause", "revoked".into())]);
             invalid("the access token is not valid or no longer valid: get a new one")
         }
-        Refusal::TooOften(policy, standing) => too_often(policy, standing),
-        Refusal::CannotTell => Problem::storage_unavailable(),
+        Refusal::RateLimited(policy, standing) => too_often(policy, standing),
+        Refusal::Unavailable => Problem::storage_unavailable(),
     }
 }

@@ -3,16 +3,13 @@
 //! Statics live in the components; what this library keeps between requests is said on each type.
 
 pub mod answer;
-pub mod cache;
 pub mod configured;
 pub mod cors;
-pub mod database;
 pub mod guard;
 pub mod instance;
 pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod openapi;
-pub mod pool;
 pub mod problem;
 #[cfg(target_family = "wasm")]
 pub mod registry;
@@ -23,3 +20,4 @@ pub mod token;
 
 pub use connectivity_runtime as runtime;
 pub use connectivity_runtime::log;
+pub use connectivity_storage::{cache, database, pool, table};

@@ -7,72 +7,10 @@ pub use guard::GuardSettings;
 pub use service::ServiceSettings;
 
 pub use connectivity_runtime::settings::{Invalid, Reader, log_level};
+pub use connectivity_storage::cache::CacheSettings;
+pub use connectivity_storage::database::DatabaseSettings;
 
 use crate::token::jwks::KeySet;
-
-/// Which database holds the records.
-#[derive(Clone, PartialEq, Eq)]
-pub enum DatabaseSettings {
-    /// `mysql_address` and its companions: `mysql://user:password@host:port/database`. Holds a secret: no `Debug`.
-    MySql {
-        /// The address with the credentials in it.
-        address: String,
-    },
-    /// `mysql_address` is empty: the host's own SQLite database `default`.
-    Embedded,
-}
-
-impl DatabaseSettings {
-    /// The variables that [`DatabaseSettings::read`] reads.
-    pub const NAMES: [&str; 4] = ["mysql_address", "mysql_user", "mysql_password", "mysql_database"];
-
-    /// Reads `mysql_address`, `mysql_user`, `mysql_password` and `mysql_database`.
-    pub fn read(reader: &mut Reader) -> Self {
-        let address = reader.text("mysql_address");
-        if address.is_empty() {
-            return Self::Embedded;
-        }
-        let (user, database) = (reader.text("mysql_user"), reader.text("mysql_database"));
-        for (name, value) in [("mysql_user", &user), ("mysql_database", &database)] {
-            if value.is_empty() {
-                reader.problem(name, "must be set when mysql_address is");
-            }
-        }
-        let server = server(reader, "mysql_address", "mysql", &address);
-        let credentials = format!("{}:{}", percent(&user), percent(&reader.secret("mysql_password")));
-        Self::MySql { address: format!("mysql://{credentials}@{server}/{}", percent(&database)) }
-    }
-}
-
-/// Which cache is shared by all instances.
-#[derive(Clone, PartialEq, Eq)]
-pub enum CacheSettings {
-    /// `redis_address` and its companions: `redis://:password@host:port/number`. Holds a secret: no `Debug`.
-    Redis {
-        /// The address with the password in it.
-        address: String,
-    },
-    /// `redis_address` is empty: a table of the host's own SQLite database `default`.
-    Embedded,
-}
-
-impl CacheSettings {
-    /// The variables that [`CacheSettings::read`] reads.
-    pub const NAMES: [&str; 3] = ["redis_address", "redis_password", "redis_database"];
-
-    /// Reads `redis_address`, `redis_password` and `redis_database`.
-    pub fn read(reader: &mut Reader) -> Self {
-        let address = reader.text("redis_address");
-        if address.is_empty() {
-            return Self::Embedded;
-        }
-        let server = server(reader, "redis_address", "redis", &address);
-        let password = reader.secret("redis_password");
-        let credentials = if password.is_empty() { String::new() } else { format!(":{}@", percent(&password)) };
-        let number = reader.number("redis_database", 0..=65_535);
-        Self::Redis { address: format!("redis://{credentials}{server}/{number}") }
-    }
-}
 
 /// Whose tokens are believed. Holds a secret: no `Debug`.
 #[derive(Clone)]
@@ -159,58 +97,9 @@ impl OtherIssuer {
     }
 }
 
-/// The `host:port` of an address like `scheme://host:port`, the only form that a manifest's allowed hosts can hold.
-fn server(reader: &mut Reader, name: &str, scheme: &str, address: &str) -> String {
-    let server = address.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")).unwrap_or_default();
-    let port = server.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    if port.is_none() || server.contains(['/', '@', '?', '#']) {
-        reader.problem(name, &format!("must look like {scheme}://host:port, without user, password or path"));
-    }
-    server.to_owned()
-}
-
-/// Percent-encodes what is not unreserved (RFC 3986 section 2.3).
-fn percent(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_carry_encoded_credentials() {
-        let mut reader = Reader::from_values(&[
-            ("mysql_address", "mysql://db:3306"),
-            ("mysql_user", "me"),
-            ("mysql_password", "p@ss:/?"),
-            ("mysql_database", "records"),
-            ("redis_address", "redis://cache:6379"),
-            ("redis_password", "s#"),
-            ("redis_database", "3"),
-        ]);
-        let database = DatabaseSettings::read(&mut reader);
-        let cache = CacheSettings::read(&mut reader);
-        assert!(database == DatabaseSettings::MySql { address: "mysql://me:p%40ss%3A%2F%3F@db:3306/records".into() });
-        assert!(cache == CacheSettings::Redis { address: "redis://:s%23@cache:6379/3".into() });
-        assert_eq!(reader.finish(()), Ok(()));
-    }
-
-    #[test]
-    fn nothing_set_is_the_embedded_default() {
-        let mut reader = Reader::from_values(&[]);
-        assert!(DatabaseSettings::read(&mut reader) == DatabaseSettings::Embedded);
-        assert!(CacheSettings::read(&mut reader) == CacheSettings::Embedded);
-    }
 
     #[test]
     fn another_issuer_needs_its_name_and_an_origin_that_agrees() {
@@ -237,19 +126,14 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_together_and_none_by_value() {
-        let mut reader = Reader::from_values(&[
-            ("mysql_address", "mysql://user:hunter2@db/records"),
-            ("jwt_secret", "short-secret"),
-            ("log_level", "loud"),
-        ]);
-        DatabaseSettings::read(&mut reader);
+        let mut reader = Reader::from_values(&[("jwt_secret", "short-secret"), ("log_level", "loud")]);
         TokenSettings::read(&mut reader);
         log_level(&mut reader);
         let problems = reader.finish(()).expect_err("problems").to_string();
-        for name in ["mysql_address", "mysql_user", "mysql_database", "jwt_secret", "jwt_issuer", "log_level"] {
+        for name in ["jwt_secret", "jwt_issuer", "log_level"] {
             assert!(problems.contains(name), "{name} in {problems}");
         }
-        for value in ["hunter2", "short-secret", "loud"] {
+        for value in ["short-secret", "loud"] {
             assert!(!problems.contains(value), "{problems}");
         }
     }

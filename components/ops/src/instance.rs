@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long a look may take: a probe has three seconds. A statement that takes longer is not cut off: see
-/// [`runtime::timeout_detached`].
+/// [`runtime::deadline::timeout_detached`].
 const PATIENCE: Duration = Duration::from_secs(2);
 
 static INSTANCE: OnceLock<Instance> = OnceLock::new();
@@ -52,7 +52,7 @@ impl Lookout for &'static Instance {
     async fn database(&self) -> Look {
         let started = Instant::now();
         let database = Arc::clone(&self.database);
-        let answers = runtime::timeout_detached(PATIENCE, async move { store::answers(&database).await });
+        let answers = runtime::deadline::timeout_detached(PATIENCE, async move { store::answers(&database).await });
         let answers = answers.await.unwrap_or(false);
         Look { status: if answers { "up" } else { "down" }, latency: started.elapsed() }
     }
@@ -80,6 +80,6 @@ impl Lookout for &'static Instance {
 
     async fn outbox(&self) -> Option<Depth> {
         let (database, now) = (Arc::clone(&self.database), runtime::now());
-        runtime::timeout_detached(PATIENCE, async move { store::outbox(&database, now).await }).await.flatten()
+        runtime::deadline::timeout_detached(PATIENCE, async move { store::outbox(&database, now).await }).await.flatten()
     }
 }

@@ -1,6 +1,6 @@
 //! What the database and the cache promise, whichever server is behind them. Run on each by `tests/conformance.rs`.
 
-use connectivity_kit::cache::Cache;
+use connectivity_kit::cache::{Cache, GuardAnswer, GuardQuery, RateLimitHit};
 use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
 use connectivity_kit::runtime;
 use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Reader};
@@ -85,16 +85,19 @@ pub(crate) async fn cache() -> Result<String, String> {
     report.expect("what has expired is not there", &set(Some("2"), "3", long).await, &Ok(false));
     report.expect("and may be set anew", &set(None, "3", long).await, &Ok(true));
 
-    let count = async || cache.count(&key("c"), short * 4, runtime::now()).await;
-    report.expect("a count begins at one", &count().await, &Ok(1));
-    report.expect("and goes up", &count().await, &Ok(2));
+    let take = async |name: &str, window_left: Duration| {
+        let query = GuardQuery { session: None, hit: Some(RateLimitHit { key: key(name), window_left }) };
+        cache.guard(&query, runtime::now()).await
+    };
+    report.expect("a rate-limit counter begins at one", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(1)));
+    report.expect("and goes up", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(2)));
     runtime::sleep(short * 6).await;
-    report.expect("and begins again after its time", &count().await, &Ok(1));
-    let counter = key("d");
-    let many = futures_util::future::join_all((0..20).map(|_| cache.count(&counter, long, runtime::now()))).await;
-    let mut many: Vec<u64> = many.into_iter().filter_map(Result::ok).collect();
+    report.expect("and begins again after its window", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(1)));
+    let many = futures_util::future::join_all((0..20).map(|_| take("d", long))).await;
+    let taken = |answer| if let Ok(GuardAnswer::Taken(taken)) = answer { Some(taken) } else { None };
+    let mut many: Vec<u64> = many.into_iter().filter_map(taken).collect();
     many.sort_unstable();
-    report.expect("no count is given twice", &many, &(1..=20).collect());
+    report.expect("concurrent calls are counted one by one", &many, &(1..=20).collect());
     Ok(report.0.join("\n"))
 }
 

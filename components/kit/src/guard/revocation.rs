@@ -5,37 +5,18 @@
 //! the next request is decided by the database, and one of those that come then brings the copy back.
 
 use super::store;
-use crate::cache::{Cache, CacheDown};
+use crate::cache::{Cache, CacheDown, Revocation};
 use crate::database::{Database, DatabaseError};
 use crate::log::{self, Level};
 use connectivity_domain::time::Timestamp;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How many revocations are copied at most. While there are more, each session is looked up in the database: slower by
 /// one read of a primary key, and as right.
 const COPIED: usize = 10_000;
 
-/// How much longer than its session a revocation is kept, for clocks that differ.
-const LEEWAY: Duration = Duration::from_micros(LEEWAY_MICROS.unsigned_abs());
-
+/// Expired sessions are copied for as long as [`Revocation::LEEWAY`] keeps them.
 const LEEWAY_MICROS: i64 = 10_000_000;
-
-/// A session that has been revoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revocation {
-    /// The id of the session: `sid` of its tokens, or `jti` of a token without one.
-    pub session: String,
-    /// When the last of its tokens expires.
-    pub until: Timestamp,
-}
-
-impl Revocation {
-    /// How long it still matters.
-    pub(crate) fn keep(&self, now: Timestamp) -> Duration {
-        self.until.plus(LEEWAY).since(now)
-    }
-}
 
 /// Which sessions have been revoked. Held by an instance; no request's data.
 pub struct Revocations {

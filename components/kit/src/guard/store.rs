@@ -1,6 +1,6 @@
 //! The revoked sessions in SQL: the truth, of which the cache has a copy.
 
-use super::revocation::Revocation;
+use crate::cache::Revocation;
 use crate::database::{Database, DatabaseError, Row, Sql, Value};
 use connectivity_domain::time::Timestamp;
 

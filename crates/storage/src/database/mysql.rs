@@ -1,11 +1,11 @@
 //! MySQL and MariaDB through the host.
 
-use super::{DatabaseError, Row, Value};
 use crate::pool::{Connect, Lease, Pool};
+use crate::sql::{DatabaseError, Row, Value};
 use spin_sdk::mysql::{Connection, DbValue, Error, MysqlError, ParameterValue};
 use std::sync::Arc;
 
-/// Opens connections to one server. Holds a secret: no `Debug`.
+/// Opens connections to one server. It holds a secret, and so has no `Debug`.
 pub struct Server {
     pub(super) address: String,
 }
@@ -16,7 +16,7 @@ impl Connect for Server {
 
     async fn open(&self) -> Result<Connection, DatabaseError> {
         Connection::open(self.address.as_str()).await.map_err(|error| match translate(&error) {
-            // Not a fault of a statement, whatever it says: "too many connections", "access denied".
+            // No statement was run: the cause is "too many connections", "access denied" and the like.
             Failure::Statement(error) | Failure::Connection(error) => match error {
                 DatabaseError::Refused(cause) => DatabaseError::Unavailable(cause),
                 other => other,
@@ -25,11 +25,11 @@ impl Connect for Server {
     }
 }
 
-/// What an error says about the connection it came from.
+/// What an error says about its connection.
 enum Failure {
-    /// The server answered; the connection is in order.
+    /// The server answered: the connection can be used again.
     Statement(DatabaseError),
-    /// The connection cannot be used any more.
+    /// The connection is broken.
     Connection(DatabaseError),
 }
 
@@ -42,18 +42,18 @@ pub(super) async fn run(
     let mut repeated = false;
     loop {
         let lease = pool.lease().await?;
-        let kept = lease.was_kept();
-        match on(lease, sql, parameters.clone()).await {
+        let was_idle = lease.was_idle();
+        match run_on(lease, sql, parameters.clone()).await {
             Ok(rows) => return Ok(rows),
-            // The row that the first, broken-off try wrote.
+            // The first attempt, whose connection broke, had inserted the row.
             Err(Failure::Statement(DatabaseError::Duplicate)) if repeated => return Ok(Vec::new()),
-            Err(Failure::Connection(_)) if kept => repeated = true,
+            Err(Failure::Connection(_)) if was_idle => repeated = true,
             Err(Failure::Statement(error) | Failure::Connection(error)) => return Err(error),
         }
     }
 }
 
-async fn on(lease: Lease<Server>, sql: &str, parameters: Vec<ParameterValue>) -> Result<Vec<Row>, Failure> {
+async fn run_on(lease: Lease<Server>, sql: &str, parameters: Vec<ParameterValue>) -> Result<Vec<Row>, Failure> {
     let Some(connection) = lease.connection() else {
         return Err(Failure::Connection(DatabaseError::Unavailable("no connection".into())));
     };
@@ -84,15 +84,16 @@ async fn on(lease: Lease<Server>, sql: &str, parameters: Vec<ParameterValue>) ->
     }
 }
 
-/// Spin reports every failed statement as `query-failed` with the driver's debug text. Only what the server itself
-/// answered (`Server(ServerError { code: … })`) leaves the connection in order.
+/// Translates an error. Spin reports every failed statement as `query-failed` with the driver's debug
+/// text. Only after an error that the server itself answered (`Server(ServerError { code: … })`) can
+/// the connection be used again.
 fn translate(error: &Error) -> Failure {
     match error {
         Error::MysqlError(MysqlError::QueryFailed(cause)) if cause.starts_with("Server") => {
             Failure::Statement(if cause.contains("code: 1062") {
                 DatabaseError::Duplicate
             } else if cause.contains("code: 1205") || cause.contains("code: 1213") {
-                // Waited too long for a lock, or was the victim of a deadlock: rolled back, may be tried again.
+                // A lock wait timeout or a deadlock: the statement was rolled back and may be repeated.
                 DatabaseError::Unavailable(cause.clone())
             } else {
                 DatabaseError::Refused(cause.clone())

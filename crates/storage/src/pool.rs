@@ -1,85 +1,87 @@
-//! A few kept connections per instance, given to whoever waits longest.
+//! A connection pool per instance, whose waiters are served in order.
 //!
-//! A handle is never dropped while the instance lives. The host takes one lock both while a connection is opened and
-//! when one is dropped: doing both at once in one instance hangs it, and every request sent to it, for ever. A broken
-//! handle is therefore set aside with `mem::forget`; the host takes it back with the instance.
+//! A connection handle is never dropped while the instance lives. The host takes one lock both while
+//! a connection is opened and when one is dropped; doing both at once hangs the instance and every
+//! request sent to it for ever. So a broken handle is leaked with `mem::forget`, and the host frees it
+//! together with the instance.
 
-use crate::runtime::semaphore::{Permit, Semaphore};
+use connectivity_runtime::semaphore::{Permit, Semaphore};
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Opens connections.
+/// Opens connections for a [`Pool`].
 pub trait Connect: Send + Sync + 'static {
-    /// What is pooled.
+    /// A connection handle.
     type Connection: Send + 'static;
-    /// Why one could not be opened.
+    /// Why a connection could not be opened.
     type Error: Send + 'static;
-    /// Opens one.
+    /// Opens a connection.
     fn open(&self) -> impl Future<Output = Result<Self::Connection, Self::Error>> + Send;
 }
 
-/// The pool. It lives in a static of the component and holds connections, never a request's data.
+/// A pool of connections. A component keeps it in a static: it holds connections, never a request's
+/// data.
 pub struct Pool<C: Connect> {
     connect: C,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<C::Connection>>,
-    set_aside: AtomicUsize,
+    leaked: AtomicUsize,
 }
 
-/// One connection, for one user at a time.
+/// A connection that was taken from a [`Pool`].
 pub struct Lease<C: Connect> {
     pool: Arc<Pool<C>>,
     connection: Option<C::Connection>,
-    kept: bool,
+    was_idle: bool,
     _permit: Permit,
 }
 
 impl<C: Connect> Pool<C> {
-    /// A pool of at most `size` connections at once.
+    /// Creates a pool of at most `size` connections in use at once.
     pub fn new(connect: C, size: usize) -> Arc<Self> {
         Arc::new(Self {
             connect,
             permits: Semaphore::new(size),
             idle: Mutex::new(Vec::with_capacity(size)),
-            set_aside: AtomicUsize::new(0),
+            leaked: AtomicUsize::new(0),
         })
     }
 
-    /// A connection: a kept one if there is one, else a new one, as soon as one of the places is free.
+    /// Waits for a permit, and takes an idle connection or opens a new one.
     ///
     /// # Errors
     ///
-    /// Of opening a new one.
+    /// A new connection could not be opened.
     pub async fn lease(self: &Arc<Self>) -> Result<Lease<C>, C::Error> {
         let permit = self.permits.acquire().await;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let kept = idle.is_some();
+        let was_idle = idle.is_some();
         let connection = match idle {
             Some(connection) => connection,
             None => self.connect.open().await?,
         };
-        Ok(Lease { pool: Arc::clone(self), connection: Some(connection), kept, _permit: permit })
+        Ok(Lease { pool: Arc::clone(self), connection: Some(connection), was_idle, _permit: permit })
     }
 
-    /// How many handles were set aside in this instance so far.
-    pub fn set_aside(&self) -> usize {
-        self.set_aside.load(Ordering::Relaxed)
+    #[cfg(test)]
+    fn leaked(&self) -> usize {
+        self.leaked.load(Ordering::Relaxed)
     }
 }
 
 impl<C: Connect> Lease<C> {
-    /// The connection.
+    /// Returns the connection.
     pub fn connection(&self) -> Option<&C::Connection> {
         self.connection.as_ref()
     }
 
-    /// Was it used before? Then it may have broken since.
-    pub fn was_kept(&self) -> bool {
-        self.kept
+    /// Returns whether the connection was used before. Then it may have broken since.
+    pub fn was_idle(&self) -> bool {
+        self.was_idle
     }
 
-    /// Puts a connection that works back for the next one.
+    /// Returns a working connection to the pool.
     pub fn give_back(mut self) {
         if let Some(connection) = self.connection.take() {
             self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
@@ -88,11 +90,12 @@ impl<C: Connect> Lease<C> {
 }
 
 impl<C: Connect> Drop for Lease<C> {
-    /// Not given back: broken, or its user was dropped in the middle of a statement.
+    /// A connection that was not given back is broken, or its user was dropped in the middle of a
+    /// statement.
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             std::mem::forget(connection);
-            self.pool.set_aside.fetch_add(1, Ordering::Relaxed);
+            self.pool.leaked.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -130,24 +133,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_given_back_is_used_again() {
+    async fn connection_given_back_is_reused() {
         let pool = Pool::new(Counting::default(), 2);
         lease(&pool).await.give_back();
         let second = lease(&pool).await;
-        assert!(second.was_kept());
+        assert!(second.was_idle());
         assert_eq!(pool.connect.opened.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
-    async fn a_broken_one_is_set_aside_and_never_dropped() {
+    async fn broken_connection_is_leaked_and_never_dropped() {
         let pool = Pool::new(Counting::default(), 1);
         drop(lease(&pool).await);
-        assert!(!lease(&pool).await.was_kept());
-        assert_eq!((pool.set_aside(), pool.connect.dropped.load(Ordering::Relaxed)), (2, 0));
+        assert!(!lease(&pool).await.was_idle());
+        assert_eq!((pool.leaked(), pool.connect.dropped.load(Ordering::Relaxed)), (2, 0));
     }
 
     #[tokio::test]
-    async fn there_are_never_more_than_its_size_and_waiters_come_in_turn() {
+    async fn size_is_never_exceeded_and_waiters_are_served_in_order() {
         let pool = Pool::new(Counting::default(), 1);
         let first = lease(&pool).await;
         let order = Arc::new(Mutex::new(Vec::new()));

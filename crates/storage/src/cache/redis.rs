@@ -1,20 +1,21 @@
-//! Redis through the host. Several steps of one question are one script: one round trip.
+//! Redis through the host. Several commands that belong together are one script: one round trip.
 
-use super::CacheDown;
+use super::error::CacheDown;
+use super::guard::{GuardAnswer, GuardQuery};
+use super::keys;
+use super::revocation::Revocation;
 use super::script::{self, Script};
-use super::visit::{self, Seen, Session, Visit};
-use crate::guard::Revocation;
-use crate::metrics::Batch;
-use crate::runtime;
 use connectivity_domain::time::Timestamp;
+use connectivity_runtime::metrics::Batch;
+use connectivity_runtime::random;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// One kept connection to one server. Holds a secret: no `Debug`.
+/// One server and its connection. It holds a secret, and so has no `Debug`.
 pub(super) struct Server {
     address: String,
-    /// The host multiplexes: one connection serves all requests of the instance.
+    /// The host multiplexes, so one connection serves all requests of the instance.
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
@@ -32,8 +33,8 @@ impl Server {
         })
     }
 
-    pub(super) async fn put(&self, key: &str, value: &str, keep: Duration) -> Result<(), CacheDown> {
-        self.execute("SET", vec![text(key), text(value), text("PX"), milliseconds(keep)]).await.map(|_| ())
+    pub(super) async fn put(&self, key: &str, value: &str, lifetime: Duration) -> Result<(), CacheDown> {
+        self.execute("SET", vec![text(key), text(value), text("PX"), milliseconds(lifetime)]).await.map(|_| ())
     }
 
     pub(super) async fn compare_and_set(
@@ -41,40 +42,30 @@ impl Server {
         key: &str,
         old: Option<&str>,
         new: &str,
-        keep: Duration,
+        lifetime: Duration,
     ) -> Result<bool, CacheDown> {
-        let arguments = vec![text(old.unwrap_or_default()), text(new), milliseconds(keep)];
-        Ok(self.number(&script::COMPARE_AND_SET, key, arguments).await? == 1)
+        let arguments = vec![text(old.unwrap_or_default()), text(new), milliseconds(lifetime)];
+        let answer = self.run(&script::COMPARE_AND_SET, &[key], arguments).await?;
+        Ok(matches!(answer[..], [RedisResult::Int64(1)]))
     }
 
-    pub(super) async fn count(&self, key: &str, keep: Duration) -> Result<u64, CacheDown> {
-        let count = self.number(&script::COUNT, key, vec![milliseconds(keep)]).await?;
-        u64::try_from(count).map_err(|_| CacheDown("a negative count".into()))
-    }
-
-    pub(super) async fn visit(&self, visit: &Visit<'_>) -> Result<Seen, CacheDown> {
-        let session = match visit.session {
-            Session::Named(session) => format!("{}{session}", visit::REVOKED),
-            Session::Judged { revoked } => i32::from(revoked).to_string(),
-        };
-        let (throttle, limit, keep) = match &visit.take {
-            Some(take) => (take.key.as_str(), take.limit.to_string(), take.keep),
-            None => ("", "0".to_owned(), Duration::ZERO),
-        };
-        let arguments = vec![text(&limit), milliseconds(keep), text(visit.counter)];
-        match self.run(&script::VISIT, &[&session, throttle], arguments).await?[..] {
-            [RedisResult::Int64(0), RedisResult::Int64(taken)] => Ok(Seen::Taken(taken.unsigned_abs())),
-            [RedisResult::Int64(1), _] => Ok(Seen::Revoked),
-            [RedisResult::Int64(2), _] => Ok(Seen::Unknown { load: self.take_load().await? }),
-            _ => Err(CacheDown("the script answered something else".into())),
+    pub(super) async fn guard(&self, query: &GuardQuery<'_>) -> Result<GuardAnswer, CacheDown> {
+        let session = query.session.map(|session| format!("{}{session}", keys::REVOKED)).unwrap_or_default();
+        let (counter, window_left) =
+            query.hit.as_ref().map_or(("", Duration::ZERO), |hit| (hit.key.as_str(), hit.window_left));
+        match self.run(&script::GUARD, &[&session, counter], vec![milliseconds(window_left)]).await?[..] {
+            [RedisResult::Int64(0), RedisResult::Int64(taken)] => Ok(GuardAnswer::Taken(taken.unsigned_abs())),
+            [RedisResult::Int64(1), _] => Ok(GuardAnswer::Revoked),
+            [RedisResult::Int64(2), _] => Ok(GuardAnswer::Unknown { load: self.lock_revocations().await? }),
+            _ => Err(CacheDown("the script returned something else".into())),
         }
     }
 
-    /// Takes it upon this request to bring the revocations, if nobody else has.
-    async fn take_load(&self) -> Result<Option<String>, CacheDown> {
-        let name = runtime::random().to_string();
-        let (key, keep) = (text(visit::LOADING), milliseconds(visit::LOADING_FOR));
-        let answer = self.execute("SET", vec![key, text(&name), text("NX"), text("PX"), keep]).await?;
+    /// Tries to take the lock of the revocations. Returns its value, or `None` if another request has it.
+    async fn lock_revocations(&self) -> Result<Option<String>, CacheDown> {
+        let name = random().to_string();
+        let (key, lifetime) = (text(keys::LOADING), milliseconds(keys::LOADING_LIFETIME));
+        let answer = self.execute("SET", vec![key, text(&name), text("NX"), text("PX"), lifetime]).await?;
         Ok(matches!(answer[..], [RedisResult::Status(_)]).then_some(name))
     }
 
@@ -84,24 +75,25 @@ impl Server {
         revocations: &[Revocation],
         now: Timestamp,
     ) -> Result<bool, CacheDown> {
-        let mut arguments = vec![text(load.unwrap_or_default()), milliseconds(visit::COMPLETE_FOR)];
+        let mut arguments = vec![text(load.unwrap_or_default()), milliseconds(keys::COMPLETE_LIFETIME)];
         for revocation in revocations {
-            let key = format!("{}{}", visit::REVOKED, revocation.session);
-            arguments.extend([text(&key), milliseconds(revocation.keep(now))]);
+            let key = format!("{}{}", keys::REVOKED, revocation.session);
+            arguments.extend([text(&key), milliseconds(revocation.lifetime(now))]);
         }
-        let answer = self.run(&script::REVOKE, &[visit::COMPLETE, visit::LOADING], arguments).await?;
+        let answer = self.run(&script::REVOKE, &[keys::COMPLETE, keys::LOADING], arguments).await?;
         Ok(matches!(answer[..], [RedisResult::Int64(1)]))
     }
 
     pub(super) async fn add_counts(&self, batch: &Batch) -> Result<(), CacheDown> {
         let lines: Vec<_> = batch.counts.iter().map(|(name, count)| format!("{name}\t{count}\n")).collect();
-        let last = format!("{}{}", visit::BATCH, batch.instance);
-        let arguments = vec![text(&batch.number.to_string()), milliseconds(visit::BATCH_FOR), text(&lines.concat())];
-        self.run(&script::ADD_COUNTS, &[visit::COUNTS, &last], arguments).await.map(|_| ())
+        let last = format!("{}{}", keys::BATCH, batch.instance);
+        let arguments =
+            vec![text(&batch.number.to_string()), milliseconds(keys::BATCH_LIFETIME), text(&lines.concat())];
+        self.run(&script::ADD_COUNTS, &[keys::COUNTS, &last], arguments).await.map(|_| ())
     }
 
     pub(super) async fn counts(&self) -> Result<Vec<(String, u64)>, CacheDown> {
-        let flat = self.execute("HGETALL", vec![text(visit::COUNTS)]).await?;
+        let flat = self.execute("HGETALL", vec![text(keys::COUNTS)]).await?;
         let pairs = flat.chunks(2).filter_map(|pair| match pair {
             [RedisResult::Binary(name), RedisResult::Binary(count)] => {
                 let count = String::from_utf8_lossy(count).parse().ok()?;
@@ -112,15 +104,8 @@ impl Server {
         Ok(pairs.collect())
     }
 
-    async fn number(&self, script: &Script, key: &str, arguments: Vec<RedisParameter>) -> Result<i64, CacheDown> {
-        match self.run(script, &[key], arguments).await?.first() {
-            Some(RedisResult::Int64(number)) => Ok(*number),
-            _ => Err(CacheDown("the script answered no number".into())),
-        }
-    }
-
-    /// Runs a script by its name. A server that has not seen it yet, or has been restarted since, has done nothing and
-    /// says so; it is told the text then.
+    /// Runs a script by its name. A server that does not have it, because it is new or was restarted,
+    /// runs nothing and says so; then the text is sent.
     async fn run(
         &self,
         script: &Script,
@@ -137,16 +122,16 @@ impl Server {
             Err(error) if is_unknown_script(&error) => connection.execute("EVAL", call(script.text, &arguments)).await,
             answer => answer,
         };
-        self.judge(answer)
+        self.checked(answer)
     }
 
     async fn execute(&self, command: &str, arguments: Vec<RedisParameter>) -> Result<Vec<RedisResult>, CacheDown> {
         let answer = self.connection().await?.execute(command, arguments).await;
-        self.judge(answer)
+        self.checked(answer)
     }
 
-    /// After a failure, whatever it was, the next question starts on a new connection.
-    fn judge<T>(&self, answer: Result<T, Error>) -> Result<T, CacheDown> {
+    /// Drops the connection after a failure, whatever it was, so that the next call opens a new one.
+    fn checked<T>(&self, answer: Result<T, Error>) -> Result<T, CacheDown> {
         answer.map_err(|error| {
             self.held().take();
             down(&error)
@@ -175,16 +160,16 @@ fn milliseconds(duration: Duration) -> RedisParameter {
     RedisParameter::Int64(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).max(1))
 }
 
-/// `NOSCRIPT` is Redis's own word; drivers write it in their own way.
+/// Redis's error code is `NOSCRIPT`; drivers write it in their own way.
 fn is_unknown_script(error: &Error) -> bool {
     matches!(error, Error::Other(cause) if cause.to_ascii_lowercase().contains("noscript"))
 }
 
 fn down(error: &Error) -> CacheDown {
     CacheDown(match error {
-        Error::InvalidAddress => "the address is not one".into(),
+        Error::InvalidAddress => "the address is invalid".into(),
         Error::TooManyConnections => "too many connections".into(),
-        Error::TypeError => "an answer of another type".into(),
+        Error::TypeError => "the answer has an unexpected type".into(),
         Error::Other(cause) => cause.clone(),
     })
 }

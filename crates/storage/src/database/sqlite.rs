@@ -1,7 +1,7 @@
-//! The host's own SQLite database `default`: the embedded default, where no server is set.
+//! The host's own SQLite database `default`, which is used where no server is set.
 
-use super::{DatabaseError, Row, Value};
 use crate::pool::{Connect, Pool};
+use crate::sql::{DatabaseError, Row, Value};
 use spin_sdk::sqlite::{Connection, Error, Value as SqliteValue};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(super) async fn run(
         Ok(rows) => rows.collect().await,
         Err(error) => Err(error),
     };
-    // No network to break: the connection is as good as before.
+    // There is no network to break, so the connection works after an error too.
     lease.give_back();
     let rows = result.map_err(|error| translate(&error))?;
     Ok(rows.into_iter().map(|row| row.values.into_iter().map(value).collect()).collect())

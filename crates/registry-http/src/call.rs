@@ -1,0 +1,139 @@
+//! A whole call of the registry: attempts, and the pauses between them.
+
+use crate::exchange::Exchange;
+use connectivity_domain::backoff::{Backoff, Step, next_step};
+use connectivity_domain::registry::{NoVerdict, RegistryError};
+use connectivity_domain::verdict::{Cause, Evidence};
+use connectivity_runtime::log::{self, Level};
+use connectivity_runtime::{random, sleep};
+use std::time::{Duration, Instant};
+
+/// The pauses between attempts: from 100 ms up to 2 s, with jitter so that callers spread out.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+
+/// When to ask a registry again that did not say when itself.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// What a response of the registry means. A plugin has a table from status to meaning per question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning<V> {
+    /// Asking again would not change it: a verdict, a refusal, or a response that the registry's
+    /// contract does not know.
+    Final(Result<V, RegistryError>),
+    /// The registry cannot answer now. The question is asked again.
+    TryLater(Evidence),
+}
+
+/// How much one call may spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The most attempts.
+    pub attempts: u32,
+    /// The longest time of one attempt.
+    pub attempt_timeout: Duration,
+    /// The longest time of the whole call, including the pauses.
+    pub call_timeout: Duration,
+}
+
+/// Asks until a response is final or the budget is spent.
+///
+/// `attempt` sends the question once within the time it is given. `meaning` is the plugin's table.
+/// `report` is told after each attempt whether the registry was able to answer, which the circuit
+/// breaker counts.
+///
+/// # Errors
+///
+/// [`RegistryError::Unavailable`] with the cause of the last attempt if none of them was answered; the
+/// other variants as the table says.
+pub async fn call<V>(
+    budget: Budget,
+    attempt: impl AsyncFn(Duration) -> Exchange,
+    meaning: impl Fn(Evidence) -> Meaning<V>,
+    report: impl AsyncFn(bool),
+) -> Result<V, RegistryError> {
+    let started = Instant::now();
+    let mut attempts = 1;
+    loop {
+        let left = budget.call_timeout.saturating_sub(started.elapsed());
+        let (cause, status, retry_after) = match attempt(budget.attempt_timeout.min(left)).await {
+            Exchange::Failed(cause) => (cause, None, None),
+            Exchange::Answered { evidence, retry_after } => match meaning(evidence) {
+                Meaning::TryLater(evidence) => (Cause::Overloaded, Some(evidence.status), retry_after),
+                Meaning::Final(result) => {
+                    report(true).await;
+                    return result;
+                }
+            },
+        };
+        report(false).await;
+        let fields = [("cause", format!("{cause:?}").into()), ("status", status.into()), ("attempt", attempts.into())];
+        log::line(Level::Warn, "registry", &fields);
+        let delay = BACKOFF.delay(attempts, random(), retry_after);
+        match next_step(attempts, budget.attempts, started.elapsed(), budget.call_timeout, delay) {
+            Step::Retry(pause) => sleep(pause).await,
+            Step::GiveUp => {
+                let retry_after = retry_after.unwrap_or(DEFAULT_RETRY_AFTER);
+                return Err(RegistryError::Unavailable(NoVerdict { cause, status, retry_after, attempts }));
+            }
+        }
+        attempts += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::{Cell, RefCell};
+
+    const BUDGET: Budget =
+        Budget { attempts: 2, attempt_timeout: Duration::from_secs(1), call_timeout: Duration::from_secs(2) };
+
+    fn answered(status: u16) -> Exchange {
+        Exchange::Answered { evidence: Evidence { status, body: None }, retry_after: None }
+    }
+
+    fn meaning(evidence: Evidence) -> Meaning<u16> {
+        match evidence.status {
+            200 => Meaning::Final(Ok(200)),
+            503 => Meaning::TryLater(evidence),
+            _ => Meaning::Final(Err(RegistryError::Refused(evidence))),
+        }
+    }
+
+    /// Asks a registry that gives these responses. Returns the result and what was reported.
+    async fn ask(responses: &[Exchange]) -> (Result<u16, RegistryError>, Vec<bool>) {
+        let (next, reported) = (Cell::new(0), RefCell::new(Vec::new()));
+        let attempt = async |_| {
+            next.set(next.get() + 1);
+            responses[next.get() - 1].clone()
+        };
+        let result = call(BUDGET, attempt, meaning, async |success| reported.borrow_mut().push(success)).await;
+        (result, reported.into_inner())
+    }
+
+    #[tokio::test]
+    async fn final_response_ends_the_call() {
+        assert_eq!(ask(&[answered(200)]).await, (Ok(200), vec![true]));
+        let refused = RegistryError::Refused(Evidence { status: 400, body: None });
+        assert_eq!(ask(&[answered(400)]).await, (Err(refused), vec![true]));
+    }
+
+    #[tokio::test]
+    async fn overloaded_or_unreachable_registry_is_asked_again() {
+        for first in [answered(503), Exchange::Failed(Cause::Timeout), Exchange::Failed(Cause::Tls)] {
+            assert_eq!(ask(&[first, answered(200)]).await, (Ok(200), vec![false, true]));
+        }
+    }
+
+    #[tokio::test]
+    async fn last_failure_is_returned_when_the_budget_is_spent() {
+        let unavailable = |cause, status| {
+            RegistryError::Unavailable(NoVerdict { cause, status, retry_after: DEFAULT_RETRY_AFTER, attempts: 2 })
+        };
+        let (down, busy) = (Exchange::Failed(Cause::Connection), answered(503));
+        let expected = (Err(unavailable(Cause::Overloaded, Some(503))), vec![false, false]);
+        assert_eq!(ask(&[down.clone(), busy.clone()]).await, expected);
+        let expected = (Err(unavailable(Cause::Connection, None)), vec![false, false]);
+        assert_eq!(ask(&[busy, down]).await, expected);
+    }
+}

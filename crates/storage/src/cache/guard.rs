@@ -1,0 +1,37 @@
+//! What the guard asks the cache about one request, all of it in one round trip.
+
+use std::time::Duration;
+
+/// A question about one request: is its session revoked, and how many calls has its caller made?
+#[derive(Clone, Debug)]
+pub struct GuardQuery<'a> {
+    /// The id of the session to look up. `None` if there is no session, or if it is known already that
+    /// it is not revoked.
+    pub session: Option<&'a str>,
+    /// The rate-limit counter to take a call from. `None` if the request has no rate limit.
+    pub hit: Option<RateLimitHit>,
+}
+
+/// One more call in a rate-limit counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimitHit {
+    /// The counter's key, which names one caller in one window.
+    pub key: String,
+    /// The time left in the window.
+    pub window_left: Duration,
+}
+
+/// The answer to a [`GuardQuery`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuardAnswer {
+    /// The session is revoked. No call was taken.
+    Revoked,
+    /// The session is not revoked. This many calls were taken in the window, this one included; 0
+    /// without a rate limit.
+    Taken(u64),
+    /// The cache does not hold all revocations, so it cannot answer. No call was taken.
+    Unknown {
+        /// A new lock of the revocations: this request has to load them. `None` if another request does.
+        load: Option<String>,
+    },
+}

@@ -1,0 +1,91 @@
+//! The scripts that Redis runs. A script is several commands in one round trip, executed atomically.
+//!
+//! Scripts return facts; Rust decides.
+
+use sha1_smol::Sha1;
+use std::sync::OnceLock;
+
+/// A script, and the name under which Redis keeps it once it has run it: the SHA-1 of its text. The
+/// text is sent once, not with each call, and digested once.
+pub(super) struct Script {
+    pub(super) text: &'static str,
+    name: OnceLock<String>,
+}
+
+impl Script {
+    const fn new(text: &'static str) -> Self {
+        Self { text, name: OnceLock::new() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.name.get_or_init(|| Sha1::from(self.text).hexdigest())
+    }
+}
+
+/// Sets KEYS[1] to ARGV[2] for ARGV[3] ms if its value is ARGV[1] (empty: the key is absent).
+/// Returns 1 if it did, else 0.
+pub(super) static COMPARE_AND_SET: Script = Script::new(
+    "local held = redis.call('GET', KEYS[1]) or ''
+if held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1",
+);
+
+/// Answers one [`GuardQuery`](super::guard::GuardQuery). It runs for every request, so it sends as
+/// little as possible; the completeness marker is written out in it.
+///
+/// KEYS: 1 the key of the session's revocation (empty: do not look it up), 2 the rate-limit counter
+/// (empty: take no call). ARGV: 1 the milliseconds left in the counter's window. Returns whether the
+/// session is revoked (0: no, 1: yes, 2: not known here) and how many calls were taken. A call is
+/// taken only if the session is known not to be revoked.
+pub(super) static GUARD: Script = Script::new(
+    "if KEYS[1] ~= '' then
+  local held = redis.call('MGET', KEYS[1], 'connectivity:revocations:complete')
+  if held[1] then return {1, 0} end
+  if not held[2] then return {2, 0} end
+end
+if KEYS[2] == '' then return {0, 0} end
+local taken = redis.call('INCR', KEYS[2])
+if taken == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
+return {0, taken}",
+);
+
+/// Writes revocations: pairs of a key and its lifetime in ms, from ARGV[3] on. If ARGV[1] is the value
+/// of the loader's lock KEYS[2], these are all revocations, and the completeness marker KEYS[1] is set
+/// for ARGV[2] ms. Returns 1 if the marker was set, else 0.
+pub(super) static REVOKE: Script = Script::new(
+    "for i = 3, #ARGV, 2 do redis.call('SET', ARGV[i], '1', 'PX', ARGV[i + 1]) end
+if ARGV[1] == '' or redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
+return 1",
+);
+
+/// Adds a batch of counts to the hash KEYS[1], unless its number ARGV[1] or a later one is in KEYS[2],
+/// which is kept for ARGV[2] ms. The counts are lines of a name, a tab and a number in ARGV[3].
+/// Returns 1 if they were added, else 0.
+pub(super) static ADD_COUNTS: Script = Script::new(
+    "local held = redis.call('GET', KEYS[2])
+if held and tonumber(held) >= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+for name, count in string.gmatch(ARGV[3], '([^\\t\\n]+)\\t(%d+)\\n') do redis.call('HINCRBY', KEYS[1], name, count) end
+return 1",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::{GUARD, Script};
+    use crate::cache::keys;
+
+    #[test]
+    fn marker_in_the_guard_script_is_the_one_that_others_use() {
+        assert!(GUARD.text.contains(&format!("'{}'", keys::COMPLETE)));
+    }
+
+    // The example is from Redis's manual for `SCRIPT LOAD`.
+    #[test]
+    fn script_name_is_the_one_that_redis_uses() {
+        let script = Script::new("return 1");
+        assert_eq!(script.name(), "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
+    }
+}

@@ -1,0 +1,95 @@
+//! Statements, values, rows and errors: what the two databases have in common.
+
+use connectivity_domain::time::Timestamp;
+
+/// A statement for both databases, with `?` for its parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Sql {
+    /// The text for MySQL 8 and MariaDB 10.11.
+    pub mysql: &'static str,
+    /// The text for SQLite.
+    pub sqlite: &'static str,
+}
+
+impl Sql {
+    /// Creates a statement whose text is the same for both databases.
+    pub const fn same(text: &'static str) -> Self {
+        Self { mysql: text, sqlite: text }
+    }
+}
+
+/// A parameter of a statement, or a column of a row.
+///
+/// ```
+/// use connectivity_storage::database::Value;
+///
+/// assert_eq!(Value::text("a").into_text().as_deref(), Some("a"));
+/// assert_eq!(Value::optional(None), Value::Null);
+/// assert_eq!(Value::number(u64::MAX), Value::Integer(i64::MAX));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// SQL's NULL.
+    Null,
+    /// A value of any integer type.
+    Integer(i64),
+    /// A value of any text type.
+    Text(String),
+}
+
+impl Value {
+    /// Creates a text.
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+
+    /// Creates a time in the form that records hold it in.
+    pub fn time(time: Timestamp) -> Self {
+        Self::Text(time.to_sql())
+    }
+
+    /// Creates an integer, capped at the largest that SQL can hold.
+    pub fn number(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// Creates a truth value: 1 or 0.
+    pub fn truth(truth: bool) -> Self {
+        Self::Integer(i64::from(truth))
+    }
+
+    /// Creates a text, or NULL for `None`.
+    pub fn optional(text: Option<&str>) -> Self {
+        text.map_or(Self::Null, |text| Self::Text(text.to_owned()))
+    }
+
+    /// Returns the text if the value is one.
+    pub fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null | Self::Integer(_) => None,
+        }
+    }
+
+    /// Returns the time if the value is one, in the form that [`Value::time`] writes.
+    pub fn into_time(self) -> Option<Timestamp> {
+        Timestamp::parse_sql(&self.into_text()?)
+    }
+}
+
+/// A row of a result, in the order of the statement's columns.
+pub type Row = Vec<Value>;
+
+/// Why a statement has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseError {
+    /// There is no connection, it broke, or the statement took too long. It may have been executed.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// A row with this key exists already.
+    #[error("the key exists already")]
+    Duplicate,
+    /// The database refused the statement, which is a bug in this program or its schema.
+    #[error("the database refused the statement: {0}")]
+    Refused(String),
+}
