@@ -1,8 +1,9 @@
 //! The OpenAPI document: written, validated, and compared with what the service does.
 
 use crate::build::{self, HOST, SIMULATOR};
+use crate::failure::{Failure, failed};
 use crate::project::{built, root, target};
-use crate::run::{Failure, announce, failed, program, run};
+use crate::run::{announce, program, run};
 use crate::running::Running;
 use crate::tools::Tools;
 use crate::{application, token};

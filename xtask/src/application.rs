@@ -1,8 +1,9 @@
 //! Starting the application of spin.toml and the registry simulator.
 
 use crate::build::{BRIDGE, HOST, SIMULATOR};
+use crate::failure::{Failure, failed};
 use crate::project::built;
-use crate::run::{Failure, failed, program, run};
+use crate::run::{program, run};
 use crate::running::Running;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

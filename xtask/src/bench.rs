@@ -1,8 +1,9 @@
 //! Benchmarks and chaos: the programs of tests/ that measure and kill.
 
 use crate::build;
+use crate::failure::{Failure, failed};
 use crate::project::{built, target};
-use crate::run::{Failure, announce, cargo, failed, program, run};
+use crate::run::{announce, cargo, program, run};
 use crate::services;
 use std::path::PathBuf;
 

@@ -1,7 +1,8 @@
 //! Builds what the commands run, and no more.
 
+use crate::failure::Failure;
 use crate::manifest::Manifest;
-use crate::run::{Failure, announce, cargo, program, run};
+use crate::run::{announce, cargo, program, run};
 use std::process::Command;
 use std::time::Instant;
 

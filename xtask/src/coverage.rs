@@ -3,8 +3,9 @@
 //! The scenarios run the same code as WebAssembly too, where coverage cannot be measured.
 
 use crate::build::{self, native};
+use crate::failure::{Failure, failed};
 use crate::project::target;
-use crate::run::{Failure, announce, cargo, failed, program, run};
+use crate::run::{announce, cargo, program, run};
 use crate::{services, sonar};
 use std::process::Command;
 

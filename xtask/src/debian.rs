@@ -1,6 +1,7 @@
 //! Installing Debian packages.
 
-use crate::run::{Failure, announce, program, run};
+use crate::failure::Failure;
+use crate::run::{announce, program, run};
 use std::process::{Command, Stdio};
 
 /// Returns whether this program is installed: whether it answers `--version`.

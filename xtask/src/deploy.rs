@@ -1,18 +1,18 @@
-//! Checks what the system is deployed with: manifests, images, pipelines, alerts.
+//! `cargo xtask lint deploy`: manifests, images, pipelines and alerts.
 //!
-//! Nothing here needs a cluster, a container engine or an account anywhere.
+//! No check needs a cluster, a container engine or an account.
 
 mod between;
 mod files;
+mod findings;
 mod manifests;
 mod release;
 mod schemas;
 mod table;
 
-use crate::project::target;
-use crate::run::{Failure, announce};
-use crate::tools::Tools;
-use std::collections::BTreeSet;
+use crate::failure::Failure;
+use crate::run::announce;
+use findings::{Findings, tools};
 use std::path::PathBuf;
 
 /// The variable of `--crds`.
@@ -32,59 +32,28 @@ impl Options {
     }
 }
 
-/// What the checks found.
-#[derive(Default)]
-struct Findings {
-    problems: Vec<String>,
-    /// Each once, however many environments it is skipped for.
-    skipped: BTreeSet<String>,
-}
-
-impl Findings {
-    /// Takes in what a check found, and shows it.
-    fn add(&mut self, what: &str, problems: Vec<String>) {
-        println!("{what}: {}", if problems.is_empty() { "good" } else { "NOT GOOD" });
-        for problem in &problems {
-            println!("  {problem}");
-        }
-        self.problems.extend(problems);
-    }
-
-    /// A check that could not be made.
-    fn skip(&mut self, what: &str, why: &str) {
-        println!("{what}: SKIPPED");
-        self.skipped.insert(format!("SKIPPED: {what}: {why}"));
-    }
-}
-
-/// Where the checks put what they make.
-fn folder() -> PathBuf {
-    target().join("deploy")
-}
-
-fn tools() -> Result<Tools, Failure> {
-    Tools::prepare(&folder().join("tools"), include_str!("deploy/requirements.txt"))
-}
-
-/// Checks everything, shows all problems, and fails if there are any.
+/// Makes all checks, prints their problems, and fails if there are any.
 pub(crate) fn lint(options: &Options) -> Result<(), Failure> {
-    announce("what the system is deployed with");
+    announce("manifests, images, pipelines and alerts");
     let tools = tools()?;
     let mut findings = Findings::default();
     if let Some(kubectl) = tools.find("kubectl") {
         for environment in &table::ENVIRONMENTS {
             let rendered = manifests::render(&kubectl, environment.overlay)?;
             let name = environment.overlay;
-            findings.add(&format!("{name}: the table of environments"), table::differences(&rendered, environment));
-            findings.add(&format!("{name}: what must hold between manifests"), between::manifests(&rendered)?);
-            findings.add(&format!("{name}: a release of it"), release::check(&tools, name)?);
+            findings.add(
+                &format!("{name}: values of the table of environments"),
+                table::differences(&rendered, environment),
+            );
+            findings.add(&format!("{name}: references between manifests"), between::manifests(&rendered)?);
+            findings.add(&format!("{name}: release"), release::check(&tools, name)?);
             schemas::check(&tools, options.crds.as_deref(), name, &rendered, &mut findings)?;
         }
     } else {
-        findings.skip("the manifests of k8s/", "neither kubectl nor Python to install it with");
+        findings.skip("the manifests of k8s/", "kubectl is not installed, nor Python to install it with");
     }
-    findings.add("alerts, their metrics and the runbook", between::alerts()?);
-    findings.add("secrets have no values", between::secrets()?);
+    findings.add("alerts: metrics and runbook", between::alerts()?);
+    findings.add("secrets without values", between::secrets()?);
     files::check(&tools, &mut findings)?;
     for skipped in &findings.skipped {
         announce(skipped);
@@ -92,5 +61,5 @@ pub(crate) fn lint(options: &Options) -> Result<(), Failure> {
     if findings.problems.is_empty() {
         return Ok(());
     }
-    Err(Failure(format!("{} problems with what the system is deployed with", findings.problems.len())))
+    Err(Failure(format!("{} problems with the deployment (see above)", findings.problems.len())))
 }

@@ -5,8 +5,9 @@ mod words;
 
 use crate::build::{add_target, native, wasm_clippy};
 use crate::debian::is_installed;
+use crate::failure::{Failure, failed};
 use crate::project::root;
-use crate::run::{Failure, announce, cargo, failed, program, run};
+use crate::run::{announce, cargo, program, run};
 use crate::{api, deploy};
 use clap::Subcommand;
 
@@ -16,8 +17,8 @@ pub(crate) enum Part {
     /// Validates the OpenAPI document, and compares the running application with it.
     ///
     /// Generated requests must cause no server error, and no response that the document does not
-    /// describe. The tools are installed into target/. A check whose tool is missing is reported as
-    /// SKIPPED.
+    /// describe. The tools are installed into target/. Checks whose tool is missing are reported
+    /// as SKIPPED.
     Api,
     /// Checks manifests, workflows, images, compose files, scripts and alerts.
     ///

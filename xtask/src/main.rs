@@ -7,6 +7,7 @@ mod build;
 mod coverage;
 mod debian;
 mod deploy;
+mod failure;
 mod lint;
 mod manifest;
 mod project;
@@ -21,7 +22,7 @@ mod up;
 
 use build::{BRIDGE, HOST, SIMULATOR};
 use clap::{Parser, Subcommand};
-use run::Failure;
+use failure::Failure;
 use std::process::ExitCode;
 
 /// The commands of this project. Start with `cargo xtask up`.

@@ -1,7 +1,8 @@
 //! spin.toml, the only list of the application's components.
 
+use crate::failure::{Failure, failed};
 use crate::project::text;
-use crate::run::{Failure, cargo, failed};
+use crate::run::cargo;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! The checkout that the commands work on.
 
-use crate::run::{Failure, failed};
+use crate::failure::{Failure, failed};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 

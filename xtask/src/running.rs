@@ -1,6 +1,6 @@
 //! Programs that run beside this one and end with it.
 
-use crate::run::{Failure, failed};
+use crate::failure::{Failure, failed};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::process::{Child, Command, Stdio};

@@ -1,21 +1,21 @@
 //! MariaDB, Redis and RabbitMQ for tests and development: free ports, data under target/services.
 
 mod compose;
+mod list;
 pub(crate) mod mariadb;
 pub(crate) mod rabbitmq;
 mod redis;
+mod server;
+
+pub(crate) use list::known;
 
 use crate::debian::{self, is_installed};
-use crate::project::target;
-use crate::run::{Failure, announce, failed, program, run};
-use crate::token::{random, write_private};
+use crate::failure::Failure;
+use crate::run::{announce, program, run};
 use clap::Subcommand;
-use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use list::{Known, Services};
+use server::{Server, folder};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a server may take to start or to stop.
@@ -35,81 +35,12 @@ pub(crate) enum Action {
     Status,
 }
 
-/// The content of `target/services/services.json`, which the tests and `up --services` read.
-#[derive(Clone, Deserialize, Serialize)]
-pub(crate) struct Services {
-    pub(crate) mariadb: Server,
-    pub(crate) redis: Server,
-    pub(crate) rabbitmq: Server,
-}
-
-/// One of the servers, with its program and its check.
-struct Known<'a> {
-    name: &'static str,
-    /// The name of its process.
-    process: &'static str,
-    server: &'a Server,
-    answers: fn(&Server) -> bool,
-}
-
-impl Services {
-    fn all(&self) -> [Known<'_>; 3] {
-        let Self { mariadb, redis, rabbitmq } = self;
-        [
-            Known { name: "MariaDB", process: "mariadbd", server: mariadb, answers: mariadb::answers },
-            Known { name: "Redis", process: "redis-server", server: redis, answers: redis::answers },
-            Known { name: "RabbitMQ", process: "beam.smp", server: rabbitmq, answers: rabbitmq::answers },
-        ]
-    }
-
-    /// Chooses ports and passwords, and keeps those of the last start where there are any.
-    fn prepare(before: Option<&Self>) -> Result<Self, Failure> {
-        let again = |server: Option<&Server>| {
-            let (port, password) = match server {
-                // The data in target/ was made with this password; the port may be in use by now.
-                Some(server) => (free_port(server.port)?, server.password.clone()),
-                None => (free_port(0)?, random()?),
-            };
-            Ok::<_, Failure>(Server { port, password, pid: 0 })
-        };
-        Ok(Self {
-            mariadb: again(before.map(|it| &it.mariadb))?,
-            redis: again(before.map(|it| &it.redis))?,
-            rabbitmq: again(before.map(|it| &it.rabbitmq))?,
-        })
-    }
-
-    fn write(&self) -> Result<(), Failure> {
-        let path = folder().join("services.json");
-        std::fs::create_dir_all(folder()).map_err(failed(path.display().to_string()))?;
-        write_private(&path, &serde_json::to_string_pretty(self).map_err(failed("services.json"))?)
-    }
-}
-
-#[derive(Clone, Deserialize, Serialize)]
-pub(crate) struct Server {
-    pub(crate) port: u16,
-    pub(crate) password: String,
-    pid: u32,
-}
-
 pub(crate) fn act(action: &Action) -> Result<(), Failure> {
     match action {
         Action::Start => start().map(|_| ()),
         Action::Stop => stop(),
         Action::Status => status(),
     }
-}
-
-pub(crate) fn folder() -> PathBuf {
-    target().join("services")
-}
-
-/// Returns the servers as they were last started.
-pub(crate) fn known() -> Result<Services, Failure> {
-    let text = std::fs::read_to_string(folder().join("services.json"))
-        .map_err(|_| Failure("the servers were never started here: run `cargo xtask services start`".into()))?;
-    serde_json::from_str(&text).map_err(failed("services.json"))
 }
 
 /// Runs `work` while the servers run. Stops them afterwards unless they ran before.
@@ -222,21 +153,6 @@ fn install(services: &Services) -> Result<(), Failure> {
         )));
     }
     debian::install(&PACKAGES)
-}
-
-/// Returns this port if it is free, or else another free port.
-fn free_port(wanted: u16) -> Result<u16, Failure> {
-    let listener = TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
-    let address = listener.and_then(|listener| listener.local_addr()).map_err(failed("a free port"))?;
-    Ok(address.port())
-}
-
-/// Starts a server that outlives this program. Its output goes to a file.
-fn spawn(name: &str, command: &mut Command) -> Result<u32, Failure> {
-    let log = File::create(folder().join(format!("{name}.log"))).map_err(failed(name))?;
-    let errors = log.try_clone().map_err(failed(name))?;
-    let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0).spawn();
-    Ok(child.map_err(failed(name))?.id())
 }
 
 /// Waits until the condition holds. `None` means that it did not hold in time.

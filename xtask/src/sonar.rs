@@ -1,7 +1,7 @@
 //! sonar-project.properties, the only list of what the coverage leaves out.
 
+use crate::failure::Failure;
 use crate::project::text;
-use crate::run::Failure;
 
 const FILE: &str = "sonar-project.properties";
 

@@ -3,9 +3,10 @@
 
 use crate::build::native;
 use crate::debian::{self, is_installed};
+use crate::failure::{Failure, failed};
 use crate::manifest::Manifest;
 use crate::project::root;
-use crate::run::{Failure, announce, cargo, failed};
+use crate::run::{announce, cargo};
 use crate::{api, bench, build, deploy, lint, services, up};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
 //! The secret for development, and access tokens that are signed with it.
 
+use crate::failure::{Failure, failed};
 use crate::project::target;
-use crate::run::{Failure, failed};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,7 +1,8 @@
 //! The programs that the checks call: from `PyPI` into target/, from Debian packages, or from PATH.
 
 use crate::debian::{self, is_installed};
-use crate::run::{Failure, announce, failed, program, run};
+use crate::failure::{Failure, failed};
+use crate::run::{announce, program, run};
 use std::path::{Path, PathBuf};
 
 /// A folder with programs.

@@ -5,7 +5,7 @@ mod bridge;
 mod explain;
 
 use crate::build::{self, BRIDGE, HOST, SIMULATOR};
-use crate::run::{Failure, failed};
+use crate::failure::{Failure, failed};
 use crate::running::{Running, end_with_us};
 use crate::services::{self, mariadb};
 use crate::{application, token};

@@ -1,13 +1,13 @@
-//! k8s/deploy.sh with stand-ins for kubectl and curl: what is rolled out, what is gone back to, and
-//! what it ends with.
+//! k8s/deploy.sh with substitutes for kubectl and curl: rollout, rollback and exit code.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A cluster in a folder. A release whose tag is in the file `broken` never gets ready; in `ill`,
-/// is not healthy; in `immovable`, has a migration that fails.
+/// Simulates a cluster in the folder `$CLUSTER`. The release whose tag is in the file `broken` never
+/// becomes ready, the one in `unhealthy` fails the health check, and the one in `not-migratable` has a
+/// migration that fails.
 const KUBECTL: &str = r#"#!/bin/bash
 echo "$*" >> "$CLUSTER/calls"
 named() { grep -q ":$(cat "$CLUSTER/$1" 2> /dev/null || echo nothing)$" "$CLUSTER/applied.yaml"; }
@@ -33,7 +33,7 @@ case "$1" in
     esac
     ;;
   create) cp "${4#--from-file=release.yaml=}" "$CLUSTER/remembered.yaml" ;;
-  wait) ! grep -q ":$(cat "$CLUSTER/immovable" 2> /dev/null || echo nothing)$" "$CLUSTER/prepared.yaml" ;;
+  wait) ! grep -q ":$(cat "$CLUSTER/not-migratable" 2> /dev/null || echo nothing)$" "$CLUSTER/prepared.yaml" ;;
   rollout) ! named broken ;;
   port-forward) echo "Forwarding from 127.0.0.1:1 -> 80"; exec sleep 30 ;;
   delete) ;;
@@ -42,10 +42,10 @@ esac
 "#;
 
 const CURL: &str = r#"#!/bin/bash
-! grep -q ":$(cat "$CLUSTER/ill" 2> /dev/null || echo nothing)$" "$CLUSTER/applied.yaml"
+! grep -q ":$(cat "$CLUSTER/unhealthy" 2> /dev/null || echo nothing)$" "$CLUSTER/applied.yaml"
 "#;
 
-/// A cluster, removed in the end.
+/// The folder of a simulated cluster. It is removed when this value is dropped.
 struct Cluster(PathBuf);
 
 impl Cluster {
@@ -54,19 +54,19 @@ impl Cluster {
         fs::create_dir_all(&folder).expect("a folder");
         for (name, text) in [("kubectl", KUBECTL), ("curl", CURL)] {
             let path = folder.join(name);
-            fs::write(&path, text).expect("a stand-in");
+            fs::write(&path, text).expect("a substitute");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("may be run");
         }
         Self(folder)
     }
 
-    /// What goes wrong with the release of this tag, or nothing.
-    fn with(self, trouble: &str, tag: &str) -> Self {
-        fs::write(self.0.join(trouble), tag).expect("a file");
+    /// Makes the release with this tag fail in this way.
+    fn with(self, failure: &str, tag: &str) -> Self {
+        fs::write(self.0.join(failure), tag).expect("a file");
         self
     }
 
-    /// Deploys, and tells what the script ended with.
+    /// Deploys a release, and returns the exit code of the script.
     fn deploy(&self, tag: &str) -> Option<i32> {
         let package = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
         let root = Path::new(&package).parent().expect("the workspace");
@@ -85,7 +85,7 @@ impl Cluster {
         self.file("applied.yaml").contains(&format!("image: registry.test/team/connectivity:{tag}\n"))
     }
 
-    fn remembers(&self, tag: &str) -> bool {
+    fn records(&self, tag: &str) -> bool {
         self.file("remembered.yaml").contains(&format!(":{tag}\n"))
     }
 
@@ -102,56 +102,59 @@ impl Drop for Cluster {
 }
 
 #[test]
-fn a_healthy_release_is_rolled_out_and_remembered() {
+fn healthy_release_is_rolled_out_and_recorded() {
     let cluster = Cluster::new("healthy");
     assert_eq!(cluster.deploy("one"), Some(0), "{}", cluster.file("calls"));
-    assert!(cluster.runs("one") && cluster.remembers("one"));
+    assert!(cluster.runs("one") && cluster.records("one"));
     assert_eq!(cluster.deploy("two"), Some(0));
-    assert!(cluster.runs("two") && cluster.remembers("two"));
+    assert!(cluster.runs("two") && cluster.records("two"));
     let calls = cluster.file("calls");
     let position = |what: &str| calls.find(what).unwrap_or_else(|| panic!("{what} in {calls}"));
-    assert!(position("wait job/connectivity-migration") < position("notin (migration)"), "the schema comes first");
+    assert!(
+        position("wait job/connectivity-migration") < position("notin (migration)"),
+        "the schema is migrated first"
+    );
     assert!(calls.contains("rollout status deployment/connectivity-bridge"));
     assert!(calls.contains("port-forward service/connectivity :80"));
 }
 
 #[test]
-fn one_that_does_not_get_ready_is_gone_back_from() {
+fn release_that_does_not_become_ready_is_rolled_back() {
     let cluster = Cluster::new("broken").with("broken", "two");
     assert_eq!(cluster.deploy("one"), Some(0));
     assert_eq!(cluster.deploy("two"), Some(1));
-    assert!(cluster.runs("one") && cluster.remembers("one"));
-    assert_eq!(cluster.migrations(), 2, "a rollback does not migrate: an older program refuses a newer schema");
+    assert!(cluster.runs("one") && cluster.records("one"));
+    assert_eq!(cluster.migrations(), 2, "a rollback does not migrate");
 }
 
 #[test]
-fn one_that_gets_ready_and_is_not_healthy_is_gone_back_from() {
-    let cluster = Cluster::new("ill").with("ill", "two");
+fn release_that_fails_the_health_check_is_rolled_back() {
+    let cluster = Cluster::new("unhealthy").with("unhealthy", "two");
     assert_eq!(cluster.deploy("one"), Some(0));
     assert_eq!(cluster.deploy("two"), Some(1));
-    assert!(cluster.runs("one") && cluster.remembers("one"));
+    assert!(cluster.runs("one") && cluster.records("one"));
 }
 
 #[test]
-fn one_whose_migration_fails_is_not_rolled_out() {
-    let cluster = Cluster::new("immovable").with("immovable", "two");
+fn release_whose_migration_fails_is_not_rolled_out() {
+    let cluster = Cluster::new("not-migratable").with("not-migratable", "two");
     assert_eq!(cluster.deploy("one"), Some(0));
     assert_eq!(cluster.deploy("two"), Some(1));
-    assert!(cluster.runs("one") && cluster.remembers("one"));
+    assert!(cluster.runs("one") && cluster.records("one"));
     assert!(cluster.file("prepared.yaml").contains(":two"));
 }
 
 #[test]
-fn a_first_release_that_is_not_healthy_is_left_to_be_looked_at() {
+fn first_release_that_fails_is_not_rolled_back() {
     let cluster = Cluster::new("first").with("broken", "one");
     assert_eq!(cluster.deploy("one"), Some(1));
-    assert!(cluster.runs("one") && !cluster.remembers("one"));
+    assert!(cluster.runs("one") && !cluster.records("one"));
 }
 
 #[test]
-fn it_is_told_when_going_back_fails_too() {
+fn failed_rollback_has_its_own_exit_code() {
     let cluster = Cluster::new("both");
     assert_eq!(cluster.deploy("one"), Some(0));
-    let cluster = cluster.with("immovable", "two").with("broken", "one");
+    let cluster = cluster.with("not-migratable", "two").with("broken", "one");
     assert_eq!(cluster.deploy("two"), Some(2));
 }

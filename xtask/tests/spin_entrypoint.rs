@@ -1,5 +1,4 @@
-//! docker/spin-entrypoint.sh with a stand-in for Spin: its options, its exit code, and that it is
-//! given time to stop.
+//! docker/spin-entrypoint.sh with a substitute for Spin: options, exit code, and time to stop.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Tells its arguments, and runs until it is asked to stop.
+/// Prints its arguments, and runs until it receives SIGTERM.
 const SPIN: &str = r#"#!/bin/bash
 echo "spin $*"
 [ "$1" = up ] || exit 3
 [ -z "${FAIL:-}" ] || exit 7
-trap 'echo asked; exit 0' TERM
+trap 'echo stopping; exit 0' TERM
 echo ready
 while :; do sleep 0.05; done
 "#;
@@ -24,7 +23,7 @@ impl Folder {
     fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("connectivity-spin-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
-        fs::write(folder.join("spin"), SPIN).expect("a stand-in");
+        fs::write(folder.join("spin"), SPIN).expect("a substitute");
         fs::set_permissions(folder.join("spin"), fs::Permissions::from_mode(0o755)).expect("may be run");
         Self(folder)
     }
@@ -47,19 +46,19 @@ impl Drop for Folder {
 }
 
 #[test]
-fn other_commands_go_to_spin_as_they_are() {
-    let output = Folder::new("other").entrypoint(&["registry", "push", "it"]).output().expect("a script that runs");
-    assert_eq!((output.stdout.as_slice(), output.status.code()), (&b"spin registry push it\n"[..], Some(3)));
+fn other_commands_are_passed_to_spin_unchanged() {
+    let output = Folder::new("other").entrypoint(&["registry", "push", "image"]).output().expect("a script that runs");
+    assert_eq!((output.stdout.as_slice(), output.status.code()), (&b"spin registry push image\n"[..], Some(3)));
 }
 
 #[test]
-fn a_spin_that_ends_by_itself_ends_the_container_with_its_code() {
+fn exit_code_of_spin_is_the_exit_code_of_the_container() {
     let output = Folder::new("ends").entrypoint(&["up"]).env("FAIL", "yes").output().expect("a script that runs");
     assert_eq!(output.status.code(), Some(7));
 }
 
 #[test]
-fn spin_is_asked_to_stop_after_the_pause_and_the_container_ends_well() {
+fn spin_is_stopped_after_the_drain_time_and_the_exit_code_is_0() {
     let folder = Folder::new("stops");
     let mut command = folder.entrypoint(&["up", "--listen", "0.0.0.0:80", "-f", "image"]);
     let mut container = command.env("SPIN_DRAIN_SECONDS", "1").spawn().expect("a script that runs");
@@ -70,7 +69,7 @@ fn spin_is_asked_to_stop_after_the_pause_and_the_container_ends_well() {
     let started = Instant::now();
     let asked = Command::new("kill").args(["-TERM", &container.id().to_string()]).status();
     assert!(asked.is_ok_and(|status| status.success()));
-    assert_eq!(lines.next().as_deref(), Some("asked"));
-    assert!(started.elapsed() >= Duration::from_secs(1), "requests in work were cut off");
+    assert_eq!(lines.next().as_deref(), Some("stopping"));
+    assert!(started.elapsed() >= Duration::from_secs(1), "Spin was stopped before the drain time had passed");
     assert_eq!(container.wait().expect("an end").code(), Some(0));
 }

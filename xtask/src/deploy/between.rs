@@ -1,11 +1,12 @@
-//! What must hold between files that do not know of each other.
+//! References between files: variables, settings, secrets, metrics and runbook pages.
 
-use super::manifests::{at, called, find, read, text};
-use crate::run::{Failure, failed};
+use super::manifests::{at, called, find, read};
+use crate::failure::{Failure, failed};
+use crate::project::text;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What the components count; the bridge's names stand in bridge/src/metrics.rs.
+/// The metrics of the components that alerts use. The bridge's are found in bridge/src/metrics.rs.
 const COMPONENT_METRICS: [&str; 5] = [
     "connectivity_http_requests_total",
     "connectivity_registry_calls_total",
@@ -14,7 +15,7 @@ const COMPONENT_METRICS: [&str; 5] = [
     "connectivity_outbox_depth",
 ];
 
-/// The manifests of an environment, among themselves and with the program's settings.
+/// Returns the problems of an environment's manifests.
 pub(super) fn manifests(objects: &[Value]) -> Result<Vec<String>, Failure> {
     let mut found = variables(objects, &text("spin.toml")?)?;
     found.extend(bridge(objects, &text("bridge/src/settings/table.rs")?));
@@ -23,7 +24,8 @@ pub(super) fn manifests(objects: &[Value]) -> Result<Vec<String>, Failure> {
     Ok(found)
 }
 
-/// The variables of the `SpinApp` are those of spin.toml, and secrets come from secrets.
+/// Checks that the variables of the `SpinApp` are those of spin.toml, and that secret ones come
+/// from secrets.
 fn variables(objects: &[Value], manifest: &str) -> Result<Vec<String>, Failure> {
     let manifest: Value = toml::from_str(manifest).map_err(failed("spin.toml"))?;
     let Some(declared) = manifest.pointer("/variables").and_then(Value::as_object) else { return Ok(Vec::new()) };
@@ -34,44 +36,45 @@ fn variables(objects: &[Value], manifest: &str) -> Result<Vec<String>, Failure> 
     for variable in given {
         let name = at(variable, "/name");
         match declared.get(name) {
-            None => found.push(format!("{name} is no variable of spin.toml")),
+            None => found.push(format!("{name} is not a variable of spin.toml")),
             Some(declaration) if is(declaration, "secret") && variable.pointer("/valueFrom/secretKeyRef").is_none() => {
-                found.push(format!("{name} is secret, and does not come from a secret"));
+                found.push(format!("{name} is secret, but does not come from a secret"));
             }
             Some(_) => {}
         }
     }
     for (name, declaration) in declared {
         if is(declaration, "required") && !given.iter().any(|variable| at(variable, "/name") == name) {
-            found.push(format!("{name} is required, and not given"));
+            found.push(format!("{name} is required, but has no value"));
         }
     }
     Ok(found)
 }
 
-/// The bridge is given settings that it has, and the time to stop.
+/// Checks that the bridge has the settings that it is given, and enough time to stop.
 fn bridge(objects: &[Value], source: &str) -> Vec<String> {
     let settings = find(objects, "ConfigMap", "connectivity-bridge-settings").unwrap_or(&Value::Null);
     let names = settings.pointer("/data").and_then(Value::as_object).into_iter().flat_map(|data| data.keys());
     let mut found: Vec<_> = names
         .filter(|name| !source.contains(*name))
-        .map(|name| format!("{name} is no setting of the bridge"))
+        .map(|name| format!("{name} is not a setting of the bridge"))
         .collect();
-    let stops = at(settings, "/data/BRIDGE_GRACE_SECONDS").parse().ok();
-    let killed = find(objects, "Deployment", "connectivity-bridge")
+    let grace = at(settings, "/data/BRIDGE_GRACE_SECONDS").parse().ok();
+    let killed_after = find(objects, "Deployment", "connectivity-bridge")
         .and_then(|bridge| bridge.pointer("/spec/template/spec/terminationGracePeriodSeconds")?.as_u64());
-    if stops.is_none() || killed <= stops {
-        found.push(format!("the bridge is killed after {killed:?} s, and may take {stops:?} s to stop"));
+    if grace.is_none() || killed_after <= grace {
+        found.push(format!("the bridge is killed after {killed_after:?} s, but may take {grace:?} s to stop"));
     }
     found
 }
 
-/// Config maps that are named are there; secrets that are named are in the template, and only there.
+/// Checks that every referenced config map exists, and that every referenced secret is in the
+/// template and nowhere else.
 fn references(objects: &[Value], template: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for object in objects {
         if at(object, "/kind") == "Secret" {
-            found.push(format!("{} is among the manifests", called(object)));
+            found.push(format!("{} must not be among the manifests", called(object)));
         }
         walk(object, &mut |key, value| {
             let (name, field) = (at(value, "/name"), at(value, "/key"));
@@ -82,7 +85,7 @@ fn references(objects: &[Value], template: &[Value]) -> Vec<String> {
                 _ => false,
             };
             if missing {
-                found.push(format!("{}: there is no {name}, key {field:?}", called(object)));
+                found.push(format!("{}: {name} with the key {field:?} does not exist", called(object)));
             }
         });
     }
@@ -93,7 +96,7 @@ fn has(objects: &[Value], kind: &str, name: &str, pointer: &str, key: &str) -> b
     find(objects, kind, name).and_then(|object| object.pointer(pointer)?.get(key)).is_some()
 }
 
-/// Pods that are ours to describe take no right that they do not need.
+/// Checks that our pods have no permissions that they do not need.
 fn hardened(object: &Value) -> Vec<String> {
     let Some(pod) = object.pointer("/spec/template/spec") else { return Vec::new() };
     let mut found = Vec::new();
@@ -118,7 +121,8 @@ fn hardened(object: &Value) -> Vec<String> {
     found
 }
 
-/// Every alert has its page in the runbook; alerts and dashboards name metrics that exist.
+/// Checks that every alert has a page in the runbook, and that alerts and dashboards use metrics
+/// that exist.
 pub(super) fn alerts() -> Result<Vec<String>, Failure> {
     let (runbook, bridge) = (text("docs/operations.md")?, text("bridge/src/metrics.rs")?);
     let anchors: BTreeSet<_> = runbook
@@ -134,7 +138,7 @@ pub(super) fn alerts() -> Result<Vec<String>, Failure> {
         walk(document, &mut |key, value| {
             let text = value.as_str().unwrap_or_default();
             match key {
-                "runbook_url" if !anchors.contains(text) => found.push(format!("{text}: no such page")),
+                "runbook_url" if !anchors.contains(text) => found.push(format!("{text} does not exist")),
                 "expr" => found.extend(unknown_metrics(text, &bridge)),
                 _ => {}
             }
@@ -147,10 +151,11 @@ fn unknown_metrics(expression: &str, bridge: &str) -> Vec<String> {
     let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let ours = words.filter(|word| word.starts_with("connectivity_"));
     let unknown = ours.filter(|name| !COMPONENT_METRICS.contains(name) && !bridge.contains(&format!("\"{name}\"")));
-    unknown.map(|name| format!("there is no metric {name}")).collect()
+    unknown.map(|name| format!("the metric {name} does not exist")).collect()
 }
 
-/// What is in the tree in the place of secrets has no values, and what needs them says so.
+/// Checks that templates of secrets have no values, and that docker-compose.yml has no defaults for
+/// them.
 pub(super) fn secrets() -> Result<Vec<String>, Failure> {
     let mut found = Vec::new();
     let example = text(".env.example")?;
@@ -169,7 +174,7 @@ pub(super) fn secrets() -> Result<Vec<String>, Failure> {
     Ok(found)
 }
 
-/// Shows every field, at any depth.
+/// Calls `seen` with every field, at any depth.
 fn walk(value: &Value, seen: &mut dyn FnMut(&str, &Value)) {
     match value {
         Value::Object(object) => object.iter().for_each(|(key, value)| {
@@ -186,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_spin_toml_does_not_know_or_keeps_secret_is_noticed() {
+    fn unknown_missing_and_exposed_variables_are_reported() {
         let manifest = "[variables]\na = { required = true }\nb = { default = '', secret = true }\n";
         let application = json!({"kind": "SpinApp", "metadata": {"name": "connectivity"}, "spec": {"variables": [
             {"name": "b", "value": "plain"}, {"name": "c", "value": "x"},
@@ -195,15 +200,15 @@ mod tests {
         assert_eq!(
             found,
             [
-                "b is secret, and does not come from a secret",
-                "c is no variable of spin.toml",
-                "a is required, and not given"
+                "b is secret, but does not come from a secret",
+                "c is not a variable of spin.toml",
+                "a is required, but has no value"
             ]
         );
     }
 
     #[test]
-    fn a_pod_with_rights_is_noticed() {
+    fn pod_with_permissions_is_reported() {
         let pod = json!({"kind": "Deployment", "metadata": {"name": "x"}, "spec": {"template": {"spec": {
             "containers": [{"securityContext": {"readOnlyRootFilesystem": true}}],
         }}}});
@@ -211,8 +216,8 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_that_does_not_exist_is_noticed() {
+    fn unknown_metric_is_reported() {
         let expression = "rate(connectivity_breaker_open[5m]) > connectivity_no_such_total{a=\"b\"}";
-        assert_eq!(unknown_metrics(expression, ""), ["there is no metric connectivity_no_such_total"]);
+        assert_eq!(unknown_metrics(expression, ""), ["the metric connectivity_no_such_total does not exist"]);
     }
 }

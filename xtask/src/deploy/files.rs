@@ -1,14 +1,15 @@
-//! Pipelines, images, compose files, scripts and alerts, each with the tool that the field uses.
+//! Pipelines, images, compose files, scripts and alerts, each checked with the usual tool.
 
+use super::findings::{Findings, folder};
 use super::manifests::read;
 use super::schemas::complaints;
-use super::{Findings, folder};
+use crate::failure::{Failure, failed};
 use crate::project::root;
-use crate::run::{Failure, failed, program};
+use crate::run::program;
 use crate::tools::Tools;
 use std::path::Path;
 
-/// A tool, its arguments, and what it looks at: folders with what their files end with, or files.
+/// A tool, its arguments, and its files: folders with the ending or the name of a file.
 struct Check {
     what: &'static str,
     tool: &'static str,
@@ -19,7 +20,7 @@ struct Check {
 const CHECKS: [Check; 6] = [
     Check { what: "workflows", tool: "actionlint", arguments: &["-no-color"], files: &[(".github/workflows", ".yml")] },
     Check {
-        what: "workflows, for security",
+        what: "workflows: security",
         tool: "zizmor",
         arguments: &["--offline", "--no-progress", "--color=never", "--quiet"],
         files: &[(".github/workflows", ".yml")],
@@ -37,7 +38,7 @@ const CHECKS: [Check; 6] = [
         files: &[("", "docker-compose.yml"), ("tests", "compose.yml")],
     },
     Check {
-        what: "updates of dependencies",
+        what: "dependency updates",
         tool: "check-jsonschema",
         arguments: &["--builtin-schema", "vendor.dependabot"],
         files: &[(".github", "dependabot.yml")],
@@ -50,29 +51,30 @@ const CHECKS: [Check; 6] = [
     },
 ];
 
-/// Checks all of them.
+/// Makes all checks.
 pub(super) fn check(tools: &Tools, findings: &mut Findings) -> Result<(), Failure> {
     for Check { what, tool, arguments, files } in &CHECKS {
         let Some(path) = tools.find(tool) else {
-            findings.skip(what, &format!("{tool} is not here: pip install it, or put it on PATH"));
+            findings.skip(what, &format!("{tool} is not installed (pip install {tool})"));
             continue;
         };
         let mut command = program(&path, arguments);
         for (folder, ending) in *files {
             command.args(matching(folder, ending)?);
         }
-        // actionlint calls shellcheck for the scripts within workflows.
+        // actionlint calls shellcheck for the scripts in workflows.
         command.env("PATH", tools.path());
         findings.add(what, complaints(&mut command)?);
     }
     rules(tools, findings)
 }
 
-/// The alerts without the head that Kubernetes wants, with their tests; and the settings of
-/// compose's Prometheus.
+/// Checks and tests the alerts, without the Kubernetes object around them, and checks the settings
+/// of the Prometheus in docker-compose.yml.
 fn rules(tools: &Tools, findings: &mut Findings) -> Result<(), Failure> {
     let Some(promtool) = tools.promtool() else {
-        findings.skip("alerts", "promtool is not here: it comes with Prometheus (Debian: apt-get install prometheus)");
+        findings
+            .skip("alerts", "promtool is not installed (it is part of Prometheus; Debian: apt-get install prometheus)");
         return Ok(());
     };
     let folder = folder();
@@ -83,7 +85,7 @@ fn rules(tools: &Tools, findings: &mut Findings) -> Result<(), Failure> {
     std::fs::copy(root().join("monitoring/alerts.test.yaml"), &tests).map_err(failed(tests.display().to_string()))?;
     for (what, arguments, path) in [
         ("alerts", ["check", "rules"].as_slice(), alerts.as_path()),
-        ("alerts, in time", &["test", "rules"], tests.as_path()),
+        ("alerts: unit tests", &["test", "rules"], tests.as_path()),
         ("Prometheus", &["check", "config", "--syntax-only"], Path::new("monitoring/prometheus.yml")),
     ] {
         findings.add(what, complaints(program(&promtool, arguments).arg(path))?);
@@ -91,7 +93,8 @@ fn rules(tools: &Tools, findings: &mut Findings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The files of a folder whose names end so. There must be some.
+/// Returns the files of a folder with this name, or with this ending if it begins with a dot. There
+/// must be at least one.
 fn matching(folder: &str, ending: &str) -> Result<Vec<String>, Failure> {
     let path = root().join(folder);
     let files = std::fs::read_dir(&path).map_err(failed(path.display().to_string()))?;
@@ -99,5 +102,5 @@ fn matching(folder: &str, ending: &str) -> Result<Vec<String>, Failure> {
     let wanted = names.filter(|name| if ending.starts_with('.') { name.ends_with(ending) } else { name == ending });
     let mut found: Vec<_> = wanted.map(|name| Path::new(folder).join(name).display().to_string()).collect();
     found.sort();
-    if found.is_empty() { Err(Failure(format!("{folder}: nothing like {ending}"))) } else { Ok(found) }
+    if found.is_empty() { Err(Failure(format!("{folder} has no file {ending}"))) } else { Ok(found) }
 }

@@ -1,11 +1,12 @@
-//! Manifests as kustomize renders them.
+//! Reading Kubernetes manifests.
 
-use crate::project::root;
-use crate::run::{Failure, failed, program};
+use crate::failure::{Failure, failed};
+use crate::project::text;
+use crate::run::program;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The objects of an environment.
+/// Returns the objects of an environment, as kustomize renders them.
 pub(super) fn render(kubectl: &str, overlay: &str) -> Result<Vec<Value>, Failure> {
     let path = format!("k8s/overlays/{overlay}");
     let output = program(kubectl, &["kustomize", &path]).output().map_err(failed(kubectl))?;
@@ -15,17 +16,12 @@ pub(super) fn render(kubectl: &str, overlay: &str) -> Result<Vec<Value>, Failure
     documents(&String::from_utf8_lossy(&output.stdout), &path)
 }
 
-/// The documents of a file of the project.
+/// Returns the YAML documents of a file of the checkout.
 pub(super) fn read(path: &str) -> Result<Vec<Value>, Failure> {
     documents(&text(path)?, path)
 }
 
-/// A file of the project.
-pub(super) fn text(path: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(root().join(path)).map_err(failed(path))
-}
-
-/// The documents of a text, which is called so where it cannot be read.
+/// Returns the YAML documents of a text. `name` is used in errors.
 pub(super) fn documents(text: &str, name: &str) -> Result<Vec<Value>, Failure> {
     serde_norway::Deserializer::from_str(text)
         .map(|document| Value::deserialize(document).map_err(failed(name)))
@@ -33,12 +29,13 @@ pub(super) fn documents(text: &str, name: &str) -> Result<Vec<Value>, Failure> {
         .collect()
 }
 
-/// The text at a JSON pointer (RFC 6901), empty where there is none.
+/// Returns the text at a JSON pointer (RFC 6901), or an empty text.
 pub(super) fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The object of this kind whose name is this, or this and the digest that kustomize adds.
+/// Returns the object of this kind and name. The name of a config map may have the hash that
+/// kustomize adds.
 pub(super) fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Option<&'a Value> {
     objects.iter().find(|object| {
         let found = at(object, "/metadata/name");
@@ -48,7 +45,7 @@ pub(super) fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Option<&
     })
 }
 
-/// An object's kind and name, for people.
+/// Returns an object's kind and name, for messages.
 pub(super) fn called(object: &Value) -> String {
     format!("{} {}", at(object, "/kind"), at(object, "/metadata/name"))
 }

@@ -1,12 +1,13 @@
-//! What k8s/deploy.sh makes of an environment.
+//! The manifests that k8s/deploy.sh renders for a release.
 
 use super::manifests::{at, documents, find};
+use crate::failure::{Failure, failed};
 use crate::project::root;
-use crate::run::{Failure, failed, program};
+use crate::run::program;
 use crate::tools::Tools;
 use serde_json::Value;
 
-/// Where every image is, and of what kind of object.
+/// The images: kind and name of the object, and where the image stands in it.
 const IMAGES: [(&str, &str, &str); 4] = [
     ("SpinApp", "connectivity", "/spec/image"),
     ("SpinAppExecutor", "spintainer", "/spec/deploymentConfig/spinImage"),
@@ -14,7 +15,7 @@ const IMAGES: [(&str, &str, &str); 4] = [
     ("Job", "connectivity-migration", "/spec/template/spec/containers/0/image"),
 ];
 
-/// Has the script render a release, and sees whether all of it is of that release.
+/// Renders a release with the script, and returns what does not belong to that release.
 pub(super) fn check(tools: &Tools, environment: &str) -> Result<Vec<String>, Failure> {
     let script = root().join("k8s/deploy.sh").display().to_string();
     let mut command = program(&script, &[environment, "of-one-commit"]);
@@ -37,10 +38,9 @@ fn differences(objects: &[Value]) -> Vec<String> {
     let named = find(objects, "SpinApp", "connectivity")
         .and_then(|application| application.pointer("/spec/podAnnotations")?.get("connectivity/release"));
     if named.is_none() {
-        found.push("the pods do not tell which release they are of".to_owned());
+        found.push("the pods have no annotation connectivity/release".to_owned());
     }
-    // The script reads the namespace from the first object of that kind, and applies a SpinApp
-    // after its executor.
+    // The objects are applied in this order, and a SpinApp needs its executor.
     let place = |kind: &str| objects.iter().position(|object| at(object, "/kind") == kind);
     if place("SpinAppExecutor") > place("SpinApp") {
         found.push("the SpinApp comes before its executor".to_owned());
@@ -54,14 +54,15 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_not_of_the_release_is_noticed() {
+    fn images_of_another_release_are_reported() {
         let application = json!({"kind": "SpinApp", "metadata": {"name": "connectivity"},
             "spec": {"image": "registry.test/team/connectivity:main-latest"}});
         let executor = json!({"kind": "SpinAppExecutor", "metadata": {"name": "spintainer"},
             "spec": {"deploymentConfig": {"spinImage": "registry.test/team/connectivity-spin:of-one-commit"}}});
         let found = differences(&[application, executor]);
         assert!(found[0].ends_with(":main-latest"), "{found:?}");
-        // Neither bridge nor migration, no name, and the wrong order.
+        // The others: the bridge and the migration are missing, so is the annotation, and the order
+        // is wrong.
         assert_eq!(found.len(), 5, "{found:?}");
     }
 }

@@ -1,8 +1,9 @@
-//! Manifests against schemas: those of Kubernetes, and custom resource definitions.
+//! Manifests, checked against the schemas of Kubernetes and of custom resource definitions.
 
+use super::findings::{Findings, folder};
 use super::manifests::{at, called};
-use super::{Findings, folder};
-use crate::run::{Failure, failed, program};
+use crate::failure::{Failure, failed};
+use crate::run::program;
 use crate::tools::Tools;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -10,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-/// The oldest Kubernetes that must take the manifests.
+/// The oldest version of Kubernetes that must accept the manifests.
 const KUBERNETES: &str = "1.31";
 
-/// Checks the objects of an environment.
+/// Checks the objects of an environment against their schemas.
 pub(super) fn check(
     tools: &Tools,
     crds: Option<&Path>,
@@ -31,7 +32,9 @@ pub(super) fn check(
             let mut command = program(&validator, &["--strict", "--quiet", "-k", KUBERNETES]);
             findings.add(&format!("{name}: Kubernetes {KUBERNETES}"), complaints(command.arg(path))?);
         }
-        None => findings.skip("built-in kinds", "kubernetes-validate is not here: pip install it"),
+        None => {
+            findings.skip("built-in kinds", "kubernetes-validate is not installed (pip install kubernetes-validate)");
+        }
     }
     let schemas = crds.map_or_else(|| Ok(BTreeMap::new()), definitions)?;
     let kinds: BTreeSet<_> = custom.iter().map(|object| kind(object)).collect();
@@ -56,19 +59,20 @@ pub(super) fn check(
     Ok(())
 }
 
-/// What a checker says when it is not content.
+/// Runs a checker, and returns the lines that it prints when it fails.
 pub(super) fn complaints(command: &mut Command) -> Result<Vec<String>, Failure> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(failed(name.clone()))?;
     if output.status.success() {
         return Ok(Vec::new());
     }
-    let said = [output.stdout, output.stderr].concat();
-    let lines: Vec<_> = String::from_utf8_lossy(&said).lines().map(str::to_owned).collect();
+    let printed = [output.stdout, output.stderr].concat();
+    let lines: Vec<_> = String::from_utf8_lossy(&printed).lines().map(str::to_owned).collect();
     Ok(if lines.is_empty() { vec![format!("{name} ended with {}", output.status)] } else { lines })
 }
 
-/// Kubernetes' own groups have no dot in their names, or end with k8s.io.
+/// Returns whether an object is of a custom kind. Kubernetes' own groups have no dot in their
+/// names, or end in `.k8s.io`.
 fn is_custom(object: &Value) -> bool {
     let (version, _) = kind(object);
     version.split_once('/').is_some_and(|(group, _)| group.contains('.') && !group.ends_with(".k8s.io"))
@@ -78,7 +82,7 @@ fn kind(object: &Value) -> (String, String) {
     (at(object, "/apiVersion").to_owned(), at(object, "/kind").to_owned())
 }
 
-/// The schemas of all definitions in a folder, by version and kind.
+/// Returns the schemas of all definitions in a folder, by version and kind.
 fn definitions(folder: &Path) -> Result<BTreeMap<(String, String), Value>, Failure> {
     let mut schemas = BTreeMap::new();
     let Ok(files) = std::fs::read_dir(folder) else { return Ok(schemas) };
@@ -100,7 +104,7 @@ fn definitions(folder: &Path) -> Result<BTreeMap<(String, String), Value>, Failu
     Ok(schemas)
 }
 
-/// Refuses fields that are not in the schema: the server would drop them without a word.
+/// Makes a schema reject unknown fields, which the server would drop silently.
 fn close(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else { return };
     let open = object.contains_key("additionalProperties")
@@ -108,7 +112,7 @@ fn close(schema: &mut Value) {
     if object.contains_key("properties") && !open {
         object.insert("additionalProperties".into(), false.into());
     }
-    // Flags in the middle are Go's, and no regular expression to others (ECMA-262).
+    // Go allows flags in the middle of a regular expression, and ECMA-262 does not.
     if object.get("pattern").and_then(Value::as_str).is_some_and(|pattern| pattern.contains("(?")) {
         object.remove("pattern");
     }
@@ -131,7 +135,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn unknown_fields_are_refused_except_where_any_are_allowed() {
+    fn unknown_fields_are_rejected_unless_the_schema_allows_any() {
         let mut schema = json!({"properties": {
             "spec": {"properties": {"list": {"items": {"properties": {}}}}},
             "map": {"properties": {}, "additionalProperties": {"type": "string"}},
@@ -147,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn custom_kinds_are_those_of_groups_that_are_not_kubernetes_own() {
+    fn kinds_outside_the_groups_of_kubernetes_are_custom() {
         let custom = |version: &str| is_custom(&json!({"apiVersion": version, "kind": "Thing"}));
         assert!(custom("core.spinkube.dev/v1alpha1") && custom("keda.sh/v1alpha1"));
         assert!(!custom("v1") && !custom("apps/v1") && !custom("networking.k8s.io/v1"));

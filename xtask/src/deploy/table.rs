@@ -1,22 +1,23 @@
-//! The table of environments, and what differs from it.
+//! The table of environments, and the differences of the manifests from it.
 
 use super::manifests::{at, called, find};
 use serde_json::{Value, json};
 
-/// One row.
+/// A row of the table.
 pub(super) struct Environment {
     /// The folder under k8s/overlays.
     pub(super) overlay: &'static str,
     namespace: &'static str,
     web_replicas: u64,
     consumer_replicas: u64,
-    /// What each pod of both asks for: cores and memory.
+    /// The CPU and memory requests of each pod, of the application and of the bridge.
     requests: [&'static str; 2],
     debug: bool,
     image_tag: &'static str,
 }
 
-/// What is agreed upon with those who run the environments: whoever changes a row here has agreed on it with them.
+/// The values that were agreed with the operators of the environments. Change a row only after they
+/// have agreed to the change.
 pub(super) const ENVIRONMENTS: [Environment; 3] = [
     Environment {
         overlay: "development",
@@ -49,12 +50,12 @@ pub(super) const ENVIRONMENTS: [Environment; 3] = [
 
 const BRIDGE_REQUESTS: &str = "/spec/template/spec/containers/0/resources/requests";
 
-/// What the manifests say otherwise than the table.
+/// Returns what the manifests say differently from the table.
 pub(super) fn differences(objects: &[Value], expected: &Environment) -> Vec<String> {
     let mut found = Vec::new();
-    let mut same = |what: &str, is: Value, should: Value| {
-        if is != should {
-            found.push(format!("{what} is {is}, not {should}"));
+    let mut same = |what: &str, actual: Value, expected: Value| {
+        if actual != expected {
+            found.push(format!("{what} is {actual}, but the table says {expected}"));
         }
     };
     let [application, executor, bridge, migration] = [
@@ -76,7 +77,7 @@ pub(super) fn differences(objects: &[Value], expected: &Environment) -> Vec<Stri
         [("web", application, "/spec/resources/requests"), ("consumer", bridge, BRIDGE_REQUESTS)]
     {
         let requests = pod.pointer(pointer).unwrap_or(&Value::Null).clone();
-        same(&format!("what a {what} pod requests"), requests, json!({"cpu": cpu, "memory": memory}));
+        same(&format!("the resource requests of a {what} pod"), requests, json!({"cpu": cpu, "memory": memory}));
     }
     let debugs = |map: &str, key: &str, level: &str| {
         find(objects, "ConfigMap", map)
@@ -96,7 +97,8 @@ pub(super) fn differences(objects: &[Value], expected: &Environment) -> Vec<Stri
     found
 }
 
-/// The `SpinApp`'s own count, or that from which the autoscaler goes up. Not both: the operator refuses that.
+/// Returns the replica count of the `SpinApp`, or the minimum of its autoscaler. The operator rejects
+/// both at once.
 fn web_replicas(objects: &[Value], application: &Value) -> Value {
     let stated = application.pointer("/spec/replicas");
     let is_scaled = application.pointer("/spec/enableAutoscaling") == Some(&Value::Bool(true));
@@ -107,7 +109,8 @@ fn web_replicas(objects: &[Value], application: &Value) -> Value {
     either(stated, scaler.filter(|_| is_scaled), is_scaled || scaler.is_some(), "/spec/minReplicas")
 }
 
-/// The Deployment's own count, or that from which KEDA goes up. Not both: each apply would undo what KEDA did.
+/// Returns the replica count of the Deployment, or the minimum of KEDA. With both, each apply would
+/// undo what KEDA did.
 fn consumer_replicas(objects: &[Value], bridge: &Value) -> Value {
     let scaler = find(objects, "ScaledObject", "connectivity-bridge")
         .filter(|scaler| at(scaler, "/spec/scaleTargetRef/name") == at(bridge, "/metadata/name"));
@@ -125,13 +128,13 @@ fn either(stated: Option<&Value>, scaler: Option<&Value>, is_scaled: bool, minim
 
 #[cfg(test)]
 mod tests {
-    use super::super::{manifests, tools};
+    use super::super::{findings::tools, manifests};
     use super::*;
 
     /// A pointer into an object, and a value that is wrong there.
     type Change = (&'static str, &'static str, &'static str, Value);
 
-    /// Every value of the table that stands in one place in each environment.
+    /// A wrong value for everything that the table states, except the replica counts.
     fn changes() -> Vec<Change> {
         vec![
             ("Namespace", "connectivity", "/metadata/name", json!("elsewhere")),
@@ -148,7 +151,7 @@ mod tests {
         ]
     }
 
-    /// The replica counts, which stand somewhere else where something scales.
+    /// Wrong values for the replica counts, which are in other objects in a scaled environment.
     fn replicas(scaled: bool) -> Vec<Change> {
         if scaled {
             vec![
@@ -175,9 +178,9 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_value_of_every_environment_is_noticed() {
+    fn every_changed_value_of_every_environment_is_reported() {
         let Some(kubectl) = tools().expect("a writable target/").find("kubectl") else {
-            println!("SKIPPED: no kubectl, and no Python to install it with");
+            println!("SKIPPED: kubectl is not installed, nor Python to install it with");
             return;
         };
         for environment in &ENVIRONMENTS {
@@ -198,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_is_both_stated_and_scaled_is_refused() {
+    fn replica_count_that_is_both_stated_and_scaled_is_reported() {
         let application = json!({
             "kind": "SpinApp", "metadata": {"name": "connectivity"},
             "spec": {"replicas": 3, "enableAutoscaling": true},

@@ -1,7 +1,8 @@
 //! The same servers in containers, for machines on which they cannot be installed.
 
-use super::{Services, folder};
-use crate::run::Failure;
+use super::list::Services;
+use super::server::folder;
+use crate::failure::Failure;
 use crate::token::write_private;
 use std::fmt::Write;
 

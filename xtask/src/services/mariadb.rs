@@ -1,7 +1,8 @@
 //! MariaDB.
 
-use super::{Server, folder, spawn};
-use crate::run::{Failure, failed, program, run};
+use super::server::{Server, folder, spawn};
+use crate::failure::{Failure, failed};
+use crate::run::{program, run};
 use crate::token::write_private;
 use std::io::Read;
 use std::net::TcpStream;

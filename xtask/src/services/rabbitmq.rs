@@ -1,7 +1,8 @@
 //! RabbitMQ.
 
-use super::{Server, folder, free_port, spawn};
-use crate::run::{Failure, failed, program};
+use super::server::{Server, folder, free_port, spawn};
+use crate::failure::{Failure, failed};
+use crate::run::program;
 use crate::token::write_private;
 use std::io::{Read, Write};
 use std::net::TcpStream;

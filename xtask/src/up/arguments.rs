@@ -1,6 +1,7 @@
 //! What `up` checks before it builds anything.
 
-use crate::run::{Failure, program};
+use crate::failure::Failure;
+use crate::run::program;
 use std::fmt::{Display, Formatter};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};

@@ -1,8 +1,9 @@
 //! The bridge beside the application.
 
 use crate::build::BRIDGE;
+use crate::failure::{Failure, failed};
 use crate::project::built;
-use crate::run::{Failure, failed, program};
+use crate::run::program;
 use crate::running::Running;
 use crate::services::{self, rabbitmq};
 use crate::token;

@@ -1,8 +1,9 @@
 //! What is printed once the application runs: whether it is ready, and how to try it.
 
 use crate::build::BRIDGE;
+use crate::failure::Failure;
 use crate::project::built;
-use crate::run::{Failure, announce};
+use crate::run::announce;
 use crate::token;
 use std::io::{Read, Write};
 use std::net::TcpStream;
