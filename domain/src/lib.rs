@@ -6,7 +6,6 @@ pub mod breaker;
 pub mod check;
 pub mod citizen;
 pub mod document;
-pub mod http_registry;
 pub mod page;
 pub mod problem;
 pub mod registry;

@@ -31,7 +31,7 @@ fn make(settings: Settings) -> Same {
         guard = Arc::new(Guard::tokens_only(Verifier::new(&settings.service.tokens)));
     }
     let services = Services {
-        registry: Arc::new(Plugin::of),
+        registry: Arc::new(Plugin::new),
         store: Store::new(database),
         memory: Memory::new(Arc::clone(&cache), settings.remember_affiliated),
         guard,

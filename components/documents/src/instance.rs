@@ -27,7 +27,7 @@ async fn settings() -> Result<Settings, Invalid> {
 fn make(settings: Settings) -> Same {
     let Base { database, cache, guard } = Base::new("documents", &settings.service);
     let services = Services {
-        registry: Arc::new(Plugin::of),
+        registry: Arc::new(Plugin::new),
         store: Store::new(database),
         guard,
         settings: settings.routes,

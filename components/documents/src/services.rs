@@ -47,8 +47,8 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
             message_id,
             request,
             origin,
-            traceparent: context.traceparent.clone(),
-            tracestate: context.tracestate.clone(),
+            traceparent: context.trace.as_ref().map(|trace| trace.traceparent.clone()),
+            tracestate: context.trace.as_ref().and_then(|trace| trace.tracestate.clone()),
             at,
             until: at.plus(self.settings.lease),
         }

@@ -11,13 +11,13 @@ pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 pub mod openapi;
 pub mod problem;
-#[cfg(target_family = "wasm")]
-pub mod registry;
 pub mod request;
 pub mod settings;
 pub mod throttle;
 pub mod token;
 
+#[cfg(target_family = "wasm")]
+pub use connectivity_registry as registry;
 pub use connectivity_runtime as runtime;
 pub use connectivity_runtime::log;
 pub use connectivity_storage::{cache, database, pool, table};

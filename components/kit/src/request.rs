@@ -10,7 +10,6 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longest body that is read. A check is 30 bytes; the longest document request stays under 8 KiB.
@@ -79,8 +78,7 @@ where
     Ok(read.freeze())
 }
 
-/// Makes the registry that one request asks: its trace goes with the question.
-pub type Asking<R> = Arc<dyn Fn(&RequestContext) -> R + Send + Sync>;
+pub use connectivity_registry::RegistryFactory as Asking;
 
 /// The context of a request that went through [`crate::answer::exchange`].
 pub fn context<B>(request: &Request<B>) -> Option<&RequestContext> {

@@ -80,6 +80,8 @@ impl Lookout for &'static Instance {
 
     async fn outbox(&self) -> Option<Depth> {
         let (database, now) = (Arc::clone(&self.database), runtime::now());
-        runtime::deadline::timeout_detached(PATIENCE, async move { store::outbox(&database, now).await }).await.flatten()
+        runtime::deadline::timeout_detached(PATIENCE, async move { store::outbox(&database, now).await })
+            .await
+            .flatten()
     }
 }

@@ -90,7 +90,7 @@ fn render(
     object.insert("message".into(), message.into());
     if let Some(context) = context {
         object.insert("request_id".into(), context.request_id.as_str().into());
-        object.extend(context.trace_id().map(|id| ("trace_id".to_owned(), id.into())));
+        object.extend(context.trace.iter().map(|trace| ("trace_id".to_owned(), trace.trace_id().into())));
     }
     for (name, value) in fields {
         if !value.is_null() {

@@ -1,28 +1,10 @@
 use super::fakes::{FakeMemory, FakeRegistry, FakeStore};
 use super::*;
-use crate::http_registry::{CitizenAnswer, Exchange, Transport, read_citizen_answer};
-use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
 fn citizen() -> CitizenId {
     CitizenId::parse("1128456232").expect("an id")
-}
-
-/// What a plugin makes of an exchange: the registry port's answer.
-fn through_the_plugin(exchange: Exchange) -> Result<Affiliation, RegistryError> {
-    match read_citizen_answer(exchange) {
-        CitizenAnswer::None(evidence) => Ok(Affiliation::None(evidence)),
-        CitizenAnswer::Affiliated(evidence) => Ok(Affiliation::Affiliated(evidence)),
-        CitizenAnswer::Refused(evidence) => Err(RegistryError::Refused(evidence)),
-        CitizenAnswer::Nonsense(evidence) => Err(RegistryError::UnexpectedResponse(evidence)),
-        CitizenAnswer::Later { cause, status, retry_after } => Err(RegistryError::Unavailable(NoVerdict {
-            cause,
-            status,
-            retry_after: retry_after.unwrap_or_default(),
-            attempts: 1,
-        })),
-    }
 }
 
 fn run(registry: &FakeRegistry, store: &FakeStore, memory: &FakeMemory) -> Result<CheckRecord, CheckError> {
@@ -32,55 +14,6 @@ fn run(registry: &FakeRegistry, store: &FakeStore, memory: &FakeMemory) -> Resul
 
 fn evidence(status: u16) -> Evidence {
     Evidence { status, body: None }
-}
-
-/// Runs a whole check and tells how it ended and what was recorded.
-fn check(exchange: Exchange) -> (Result<CheckStatus, CheckError>, CheckRecord) {
-    let store = FakeStore::default();
-    let answer = run(&FakeRegistry::answering(through_the_plugin(exchange)), &store, &FakeMemory::default());
-    let mut records = store.records();
-    assert_eq!(records.len(), 1, "every check leaves one record");
-    (answer.map(|record| record.status()), records.remove(0))
-}
-
-#[test]
-fn every_status_code_there_is_makes_only_204_eligible_and_only_200_affiliated() {
-    for status in 0..=u16::MAX {
-        let (answer, record) = check(Exchange::Answered { status, body: None, retry_after: None });
-        let expected = match status {
-            204 => Some(CheckStatus::Eligible),
-            200 => Some(CheckStatus::AlreadyAffiliated),
-            _ => None,
-        };
-        assert_eq!(answer.ok(), expected, "{status}");
-        assert_eq!(record.status(), expected.unwrap_or(CheckStatus::Error), "{status}");
-        assert_eq!(record.status().is_eligible(), status == 204, "{status}");
-        assert_eq!(record.status_code(), Some(status));
-    }
-}
-
-#[test]
-fn no_transport_error_makes_a_verdict() {
-    for transport in [Transport::Timeout, Transport::Connection, Transport::Tls] {
-        let (answer, record) = check(Exchange::Failed(transport));
-        assert!(matches!(answer, Err(CheckError::NoVerdict { .. })), "{transport:?}");
-        assert_eq!((record.status(), record.status().exists_in_system()), (CheckStatus::Error, None));
-    }
-}
-
-proptest! {
-    #[test]
-    fn no_body_and_no_header_changes_what_the_status_says(
-        status in prop_oneof![Just(200_u16), Just(204), Just(500), 100_u16..600],
-        body in prop::option::of(".{0,200}"),
-        seconds in prop::option::of(0_u64..10_000),
-    ) {
-        let retry_after = seconds.map(Duration::from_secs);
-        let with = check(Exchange::Answered { status, body, retry_after }).1.status();
-        let without = check(Exchange::Answered { status, body: None, retry_after: None }).1.status();
-        prop_assert_eq!(with, without);
-        prop_assert_eq!(with.is_eligible(), status == 204);
-    }
 }
 
 #[test]

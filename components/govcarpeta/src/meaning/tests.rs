@@ -1,4 +1,12 @@
 use super::*;
+use connectivity_domain::check::fakes::{FakeMemory, FakeRegistry, FakeStore};
+use connectivity_domain::check::{CheckStatus, check_affiliation};
+use connectivity_domain::citizen::CitizenId;
+use connectivity_domain::registry::NoVerdict;
+use connectivity_domain::time::Timestamp;
+use connectivity_domain::verdict::Cause;
+use futures_util::FutureExt;
+use std::time::Duration;
 
 /// The whole contract, row by row, from 0 to 65535 without a gap: statuses, and what they mean for a
 /// citizen and for a document.
@@ -68,4 +76,36 @@ fn rows_leave_no_gap() {
         next = u32::from(*range.end()) + 1;
     }
     assert_eq!(next, 65_536);
+}
+
+/// Runs a whole affiliation check that the registry answers with this status, and returns the status
+/// of its result and of its record.
+fn check(status: u16) -> (Option<CheckStatus>, CheckStatus) {
+    let answer = match of_citizen_response(evidence(status)) {
+        Meaning::Final(answer) => answer,
+        Meaning::TryLater(evidence) => Err(RegistryError::Unavailable(NoVerdict {
+            cause: Cause::Overloaded,
+            status: Some(evidence.status),
+            retry_after: Duration::ZERO,
+            attempts: 1,
+        })),
+    };
+    let (registry, store, memory) = (FakeRegistry::answering(answer), FakeStore::default(), FakeMemory::default());
+    let citizen = CitizenId::parse("1128456232").expect("an id");
+    let now = || Timestamp::from_micros(0);
+    let checked = check_affiliation(&registry, &store, &memory, &citizen, "id-1".into(), now).now_or_never();
+    let status = checked.expect("fakes answer at once").ok().map(|record| record.status());
+    (status, store.records()[0].status())
+}
+
+#[test]
+fn only_204_makes_a_citizen_eligible_and_only_200_affiliated() {
+    for status in 0..=u16::MAX {
+        let expected = match status {
+            204 => Some(CheckStatus::Eligible),
+            200 => Some(CheckStatus::AlreadyAffiliated),
+            _ => None,
+        };
+        assert_eq!(check(status), (expected, expected.unwrap_or(CheckStatus::Error)), "{status}");
+    }
 }

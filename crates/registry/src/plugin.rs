@@ -1,4 +1,5 @@
-//! The registry plugin behind the WIT, as the domain's ports. A component imports only the interfaces that it uses.
+//! The plugin that the application was composed with. A component imports only the interfaces that it
+//! uses.
 
 #[allow(
     unsafe_code,
@@ -18,48 +19,50 @@ mod bindings {
     });
 }
 
-use crate::metrics;
-use crate::request::RequestContext;
-use crate::settings::Invalid;
 use bindings::connectivity::registry::types::{Cause as WitCause, Context, Error, Evidence as WitEvidence};
 use bindings::connectivity::registry::{citizens, documents};
 use connectivity_domain::check::{Affiliation, Registry};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::document::{Authenticity, DocumentRegistry, DocumentRequest};
 use connectivity_domain::registry::{NoVerdict, RegistryError};
+use connectivity_domain::trace::TraceContext;
 use connectivity_domain::verdict::{Cause, Evidence};
+use connectivity_runtime::metrics;
+use connectivity_runtime::request_context::RequestContext;
+use connectivity_runtime::settings::Invalid;
 use std::time::{Duration, Instant};
 
-/// The plugin, for one request whose trace it carries on.
+/// The registry plugin, as one request asks it.
 #[derive(Clone)]
 pub struct Plugin {
-    traceparent: Option<String>,
-    tracestate: Option<String>,
+    trace: Option<TraceContext>,
 }
 
-/// Are the settings of the plugin right which is asked about citizens?
+/// Fails if the settings of the plugin that is asked about citizens are invalid.
 pub async fn expect_citizens() -> Result<(), Invalid> {
     configured(citizens::configured().await)
 }
 
-/// Are the settings of the plugin right which is asked about documents?
+/// Fails if the settings of the plugin that is asked about documents are invalid.
 pub async fn expect_documents() -> Result<(), Invalid> {
     configured(documents::configured().await)
 }
 
 fn configured(is_configured: bool) -> Result<(), Invalid> {
-    let problem = || Invalid(vec!["the settings of the registry plugin are wrong: it says which".into()]);
+    let problem = || Invalid(vec!["the settings of the registry plugin are invalid: its log says which".into()]);
     if is_configured { Ok(()) } else { Err(problem()) }
 }
 
 impl Plugin {
-    /// The plugin, for the request with this context.
-    pub fn of(context: &RequestContext) -> Self {
-        Self { traceparent: context.traceparent.clone(), tracestate: context.tracestate.clone() }
+    /// Creates the plugin for a request. Questions carry on the request's trace.
+    pub fn new(context: &RequestContext) -> Self {
+        Self { trace: context.trace.clone() }
     }
 
     fn context(&self) -> Context {
-        Context { traceparent: self.traceparent.clone(), tracestate: self.tracestate.clone() }
+        let trace = self.trace.clone().map(|trace| (trace.traceparent, trace.tracestate));
+        let (traceparent, tracestate) = trace.unzip();
+        Context { traceparent, tracestate: tracestate.flatten() }
     }
 }
 
@@ -96,7 +99,7 @@ impl DocumentRegistry for Plugin {
     }
 }
 
-/// What a call without an answer is counted as.
+/// Returns the metric label of a failed call.
 fn failure(error: &Error) -> &'static str {
     match error {
         Error::Refused(_) => "refused",
