@@ -48,8 +48,8 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     spawn("mariadb", &mut command)
 }
 
-/// Returns the name of the current user. Started as root, the server refuses to run unless it is
-/// told a user.
+/// Returns the name of the current user. The server refuses to run as root without the option
+/// `--user`.
 fn user() -> String {
     let output = program("id", &["-un"]).output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim().to_owned()
