@@ -13,6 +13,7 @@ use crate::citizen::CitizenId;
 use crate::page::Page;
 use crate::registry::{RegistryError, StoreError};
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 use crate::verdict::{Cause, Evidence};
 use std::future::Future;
 use std::time::Duration;
@@ -57,10 +58,8 @@ pub struct Claim {
     pub request: DocumentRequest,
     /// Where it came from.
     pub origin: Origin,
-    /// Its trace.
-    pub traceparent: Option<String>,
-    /// What goes with it.
-    pub tracestate: Option<String>,
+    /// The trace context of the request.
+    pub trace: Option<TraceContext>,
     /// When it was made.
     pub at: Timestamp,
     /// When it is void.

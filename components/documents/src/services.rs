@@ -47,8 +47,7 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
             message_id,
             request,
             origin,
-            traceparent: context.trace.as_ref().map(|trace| trace.traceparent.clone()),
-            tracestate: context.trace.as_ref().and_then(|trace| trace.tracestate.clone()),
+            trace: context.trace.clone(),
             at,
             until: at.plus(self.settings.lease),
         }

@@ -8,6 +8,7 @@ use connectivity_domain::document::{
 use connectivity_domain::page::Page;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
+use connectivity_domain::trace::TraceContext;
 use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
 use connectivity_kit::log::{self, Level};
 use connectivity_kit::metrics;
@@ -157,8 +158,8 @@ impl Store {
             Value::text(request.url.as_str()),
             Value::text(&request.title),
             Value::time(claim.at),
-            Value::optional(claim.traceparent.as_deref()),
-            Value::optional(claim.tracestate.as_deref()),
+            Value::optional(claim.trace.as_ref().map(|trace| trace.traceparent.as_str())),
+            Value::optional(claim.trace.as_ref().and_then(|trace| trace.tracestate.as_deref())),
             Value::text(&claim.token),
             Value::time(claim.until),
             outbox,
@@ -327,8 +328,7 @@ fn stored(row: Row) -> Option<Stored> {
         received_at: received.into_time()?,
         processed_at: processed.into_time(),
         event_published_at: published.into_time(),
-        traceparent: parent.into_text(),
-        tracestate: state.into_text(),
+        trace: parent.into_text().and_then(|parent| TraceContext::parse(&parent, state.into_text().as_deref())),
     };
     Some(Stored { record, claim: claim.into_text()?, claimed_until: until.into_time()? })
 }

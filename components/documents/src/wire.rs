@@ -256,6 +256,8 @@ fn event(record: &DocumentRecord, settings: &RouteSettings) -> Value {
         }
         None => ("request", None, record.message_id.as_str().to_owned(), record.request_event()),
     };
+    let trace = record.trace.as_ref();
     json!({"id": record.id, "kind": kind, "routing_key": routing_key, "message_id": message_id, "body": body,
-           "traceparent": record.traceparent, "tracestate": record.tracestate})
+           "traceparent": trace.map(|trace| &trace.traceparent),
+           "tracestate": trace.and_then(|trace| trace.tracestate.as_ref())})
 }

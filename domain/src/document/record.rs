@@ -4,6 +4,7 @@
 use super::{Authenticity, Claim, DocumentRequest, MessageId};
 use crate::registry::RegistryError;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 use serde_json::{Value, json};
 
 /// Where an authentication stands.
@@ -130,10 +131,8 @@ pub struct DocumentRecord {
     pub processed_at: Option<Timestamp>,
     /// When the event with its result was known to be published.
     pub event_published_at: Option<Timestamp>,
-    /// The trace of the request.
-    pub traceparent: Option<String>,
-    /// What goes with it.
-    pub tracestate: Option<String>,
+    /// The trace context of the request.
+    pub trace: Option<TraceContext>,
 }
 
 impl DocumentRecord {
@@ -150,8 +149,7 @@ impl DocumentRecord {
             received_at: claim.at,
             processed_at: None,
             event_published_at: None,
-            traceparent: claim.traceparent.clone(),
-            tracestate: claim.tracestate.clone(),
+            trace: claim.trace.clone(),
         }
     }
 

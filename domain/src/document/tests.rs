@@ -23,8 +23,7 @@ fn claim(token: &str, at: Timestamp) -> Claim {
         message_id: message_id.expect("an id"),
         request,
         origin: Origin::Queue,
-        traceparent: None,
-        tracestate: None,
+        trace: None,
         at,
         until: at.plus(LEASE),
     }
