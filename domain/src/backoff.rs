@@ -1,21 +1,35 @@
-//! When to try again.
+//! Pauses between attempts: exponential backoff with jitter.
 
 use std::time::Duration;
 
-/// Exponentially growing pauses, each drawn from the upper half of its range so that callers spread.
+/// Pauses that double with each attempt. Each pause is drawn from the upper half of its range, so
+/// that callers do not retry at the same time.
+///
+/// ```
+/// use connectivity_domain::backoff::Backoff;
+/// use std::time::Duration;
+///
+/// let backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+/// // 64 random bits choose between 200 and 400 milliseconds after the third attempt.
+/// assert_eq!(backoff.delay(3, 0, None), Duration::from_millis(200));
+/// // The server asked for a longer pause.
+/// assert_eq!(backoff.delay(3, 0, Some(Duration::from_secs(7))), Duration::from_secs(7));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// The first pause at most.
+    /// The longest pause after the first attempt.
     pub base: Duration,
-    /// Any pause at most.
+    /// The longest pause after any attempt.
     pub cap: Duration,
 }
 
 impl Backoff {
-    /// The pause after the `attempt`th try (from 1): half to all of `base * 2^(attempt-1)`, at most `cap`, by 64 random
-    /// bits; longer where the other side asked for longer (`Retry-After`, RFC 9110 section 10.2.3).
+    /// Returns the pause after an attempt. Attempts are counted from 1.
     ///
-    /// Who asks for less, `Retry-After: 0` say, is still not asked again at once by everybody.
+    /// With `full = min(base * 2^(attempt - 1), cap)`, the pause is between `full / 2` and `full`,
+    /// chosen by 64 random bits. If the server asked for a longer pause (`Retry-After`, RFC 9110
+    /// section 10.2.3), the result is that pause. A shorter `Retry-After`, such as 0, does not
+    /// shorten the pause.
     pub fn delay(self, attempt: u32, random: u64, retry_after: Option<Duration>) -> Duration {
         let doublings = attempt.saturating_sub(1).min(31);
         let full = self.base.saturating_mul(1 << doublings).min(self.cap);
@@ -26,18 +40,20 @@ impl Backoff {
     }
 }
 
-/// What to do after a try that failed.
+/// What to do after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Pause that long, then try again.
+    /// Wait for this long, then try again.
     Retry(Duration),
-    /// Leave it.
+    /// Do not try again.
     GiveUp,
 }
 
-/// Decides after the `attempt`th of at most `attempts` tries, `elapsed` into a call that may take `deadline`.
+/// Decides what to do after failed attempt number `attempt` of at most `attempts`.
 ///
-/// A pause that does not leave time for another try is not worth waiting for.
+/// `elapsed` is the time since the start of the call, `deadline` the time that the call may take,
+/// and `delay` the pause before the next attempt. If the pause would not end before the deadline,
+/// the result is [`Step::GiveUp`].
 pub fn next_step(attempt: u32, attempts: u32, elapsed: Duration, deadline: Duration, delay: Duration) -> Step {
     if attempt < attempts && elapsed.saturating_add(delay) < deadline { Step::Retry(delay) } else { Step::GiveUp }
 }
@@ -50,7 +66,7 @@ mod tests {
     const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
 
     #[test]
-    fn the_other_side_is_obeyed_or_left() {
+    fn retry_after_is_respected_within_the_deadline() {
         let asked = Duration::from_secs(7);
         assert_eq!(BACKOFF.delay(2, 0, Some(Duration::ZERO)), Duration::from_millis(100));
         assert_eq!(BACKOFF.delay(1, 0, Some(asked)), asked);
@@ -63,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pause_is_never_shorter_than_asked_nor_than_without_being_asked(
+        fn pause_is_the_longer_of_own_and_requested(
             attempt in 1_u32..1_000, random: u64, seconds in 0_u64..100,
         ) {
             let asked = Duration::from_secs(seconds);
@@ -72,7 +88,7 @@ mod tests {
         }
 
         #[test]
-        fn tries_and_pauses_stay_within_their_bounds(
+        fn attempts_and_pauses_stay_within_their_bounds(
             attempts in 0_u32..20, deadline in 0_u64..60_000, took in 0_u64..5_000, random: u64, asked: Option<u32>,
         ) {
             let deadline = Duration::from_millis(deadline);

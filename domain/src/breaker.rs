@@ -1,36 +1,57 @@
-//! A circuit breaker shared by many instances: all arithmetic, no I/O.
+//! A circuit breaker whose state many instances share. This module is arithmetic only; the caller
+//! does the I/O.
 //!
-//! The state is a short text that the instances exchange by compare-and-set. Closed, it counts tries in two adjoining
-//! windows; too many failures among them open it; open, it refuses until a point in time; then one caller at a time
-//! may probe, and what the probe finds closes it or opens it for longer. Every refusal has an end: nothing that an
-//! instance does or fails to do (it may die as the prober) can keep the breaker open for ever.
+//! The state is a short text that the instances replace by compare-and-set. A closed breaker counts
+//! calls in two consecutive windows, and opens if too many of them failed. An open breaker refuses
+//! calls for a limited time. After that, one caller at a time may probe the registry: a success
+//! closes the breaker, a failure opens it for longer. Every refusal ends by itself, even if the
+//! probing instance is killed.
+//!
+//! ```
+//! use connectivity_domain::breaker::{Admission, Batch, BreakerState, Policy};
+//! use connectivity_domain::time::Timestamp;
+//! use std::time::Duration;
+//!
+//! let (policy, now) = (Policy::DEFAULT, Timestamp::from_micros(1_800_000_000_000_000));
+//! let closed = BreakerState::default();
+//! assert_eq!(closed.admit(now, &policy), Admission::Go);
+//!
+//! let open = closed.apply(&Batch { successes: 0, failures: 10 }, now, &policy);
+//! assert_eq!(open.admit(now, &policy), Admission::Refuse { retry_after: Duration::from_secs(2) });
+//!
+//! let later = now.plus(Duration::from_secs(2));
+//! let Admission::Probe(half_open) = open.admit(later, &policy) else { panic!("one caller may probe") };
+//! let closed = half_open.probe_finished(true, later, &policy);
+//! assert_eq!(closed.admit(later, &policy), Admission::Go);
+//! ```
 
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Under what name the cache holds the state of the breaker before the registry.
+/// The cache key of the state of the breaker for the registry.
 pub const BREAKER_KEY: &str = "connectivity:breaker:registry";
 
-/// When the breaker opens, and for how long.
+/// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Fewer tries than this say nothing.
+    /// The least number of calls in the two windows on which the breaker opens.
     pub min_tries: u64,
-    /// It opens when at least one in so many tries failed.
+    /// The breaker opens if at least one in `one_in` calls failed.
     pub one_in: u64,
-    /// The length of one of the two windows.
+    /// The length of each of the two windows.
     pub window: Duration,
-    /// The first time it stays open; each time after that twice as long.
+    /// How long the breaker stays open at first. After each failed probe it stays open twice as
+    /// long.
     pub open_for: Duration,
-    /// The longest time it stays open.
+    /// The longest time that the breaker stays open.
     pub open_for_at_most: Duration,
-    /// A prober that has not told its result after this long is taken for dead.
+    /// How long a caller that probes has to report the result, before another caller may probe.
     pub probe_lease: Duration,
 }
 
 impl Policy {
-    /// Ten tries within 5 to 10 s of which half failed: left alone for 2 s, growing to 30 s. A probe may take as long
-    /// as the longest try that can be set.
+    /// Opens if half of at least ten calls within 5 to 10 s failed, first for 2 s and at most for
+    /// 30 s. The probe lease is the longest timeout of a call that can be configured.
     pub const DEFAULT: Self = Self {
         min_tries: 10,
         one_in: 2,
@@ -40,23 +61,23 @@ impl Policy {
         probe_lease: Duration::from_mins(1),
     };
 
-    /// The longest that a caller can be refused.
+    /// Returns the longest time for which a caller can be refused.
     pub fn longest_refusal(&self) -> Duration {
         self.probe_lease.max(self.open_for).max(self.open_for_at_most)
     }
 }
 
-/// Tries and how they went.
+/// Counts of successful and failed calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Tries that brought an answer.
+    /// Calls that the registry answered.
     pub successes: u64,
-    /// Tries that did not.
+    /// Calls that the registry did not answer, or answered with an overload.
     pub failures: u64,
 }
 
 impl Batch {
-    /// Counts one more.
+    /// Counts one more call.
     pub fn add(&mut self, success: bool) {
         if success {
             self.successes = self.successes.saturating_add(1);
@@ -73,44 +94,45 @@ impl Batch {
     }
 }
 
-/// The shared state.
+/// The state that the instances share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerState {
-    /// The registry may be asked.
+    /// Calls are allowed and counted.
     Closed {
-        /// When the present window began.
+        /// When the current window started.
         since: Timestamp,
-        /// What happened in it.
+        /// The calls in the current window.
         current: Batch,
-        /// What happened in the one before.
+        /// The calls in the window before the current one.
         previous: Batch,
     },
-    /// The registry is left alone.
+    /// Calls are refused.
     Open {
-        /// Until then.
+        /// When the next caller may probe.
         until: Timestamp,
-        /// How often it opened in a row.
+        /// How often the breaker opened without closing in between.
         times: u32,
     },
-    /// One caller is finding out whether the registry is back.
+    /// Half-open: one caller probes whether the registry answers again, all others are refused.
     Probing {
-        /// Until then it is waited for.
+        /// When another caller may probe if this one has not reported its result.
         until: Timestamp,
-        /// How often the breaker opened in a row.
+        /// How often the breaker opened without closing in between.
         times: u32,
     },
 }
 
-/// May the registry be asked?
+/// Whether a call to the registry is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Yes.
+    /// The call is allowed.
     Go,
-    /// Once, by whoever is first to replace the shared state by this one.
+    /// The call is allowed as a probe, if the caller succeeds in replacing the shared state by this
+    /// one.
     Probe(BreakerState),
-    /// No.
+    /// The call is refused.
     Refuse {
-        /// When to ask again.
+        /// When the next call may be allowed.
         retry_after: Duration,
     },
 }
@@ -122,10 +144,10 @@ impl Default for BreakerState {
 }
 
 impl BreakerState {
-    /// May the registry be asked now?
+    /// Returns whether a call at `now` is allowed.
     ///
-    /// An end further away than any refusal lasts was set by a clock that went wrong, or is garbage: nobody waits for
-    /// it.
+    /// An end that is further away than [`Policy::longest_refusal`] was written by an instance with
+    /// a wrong clock, or is not a state of this program. It is ignored.
     pub fn admit(&self, now: Timestamp, policy: &Policy) -> Admission {
         match *self {
             Self::Closed { .. } => Admission::Go,
@@ -140,10 +162,11 @@ impl BreakerState {
         }
     }
 
-    /// The state after these tries. Only a closed breaker counts; what comes in late finds it open and changes nothing.
+    /// Returns the state after these calls. A state other than closed stays as it is.
     ///
-    /// Clocks of instances differ a little: a window that began just now elsewhere counts. One that begins further in
-    /// the future than it lasts would never end, and is begun anew.
+    /// The clocks of instances differ a little, so the window may start slightly in the future. A
+    /// window that starts more than its length in the future is replaced by a new one, because it
+    /// would not end.
     #[must_use]
     pub fn apply(&self, batch: &Batch, now: Timestamp, policy: &Policy) -> Self {
         let Self::Closed { since, current, previous } = *self else { return *self };
@@ -167,7 +190,7 @@ impl BreakerState {
         Self::Closed { since, current, previous }
     }
 
-    /// The state after a probe.
+    /// Returns the state after a probe that succeeded or failed.
     #[must_use]
     pub fn probe_finished(&self, success: bool, now: Timestamp, policy: &Policy) -> Self {
         match *self {
@@ -178,12 +201,12 @@ impl BreakerState {
                 let open_for = policy.open_for.saturating_mul(1 << times.min(16)).min(policy.open_for_at_most);
                 Self::Open { until: now.plus(open_for), times: times.saturating_add(1) }
             }
-            // Somebody else's probe has been heard already.
+            // Another instance has already reported the result of a probe.
             Self::Open { .. } | Self::Closed { .. } => *self,
         }
     }
 
-    /// The state as text.
+    /// Formats the state as text.
     pub fn encode(&self) -> String {
         match self {
             Self::Closed { since, current, previous } => format!(
@@ -199,7 +222,7 @@ impl BreakerState {
         }
     }
 
-    /// The state from text; what cannot be read is a closed breaker that has seen nothing.
+    /// Parses a state. Returns a closed breaker without any calls if the text is malformed.
     pub fn decode(text: &str) -> Self {
         Self::read(text).unwrap_or_default()
     }

@@ -1,99 +1,64 @@
-//! The affiliation check: what is asked, what is recorded, what is answered. In that order.
+//! The affiliation check: ask the registry, record the answer, then return it.
 
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
+mod ports;
 mod record;
 
-pub use record::{CheckRecord, CheckStatus, StoredCheck};
-
 pub use crate::registry::{NoVerdict, RegistryError, StoreError};
+pub use ports::{AffiliatedCache, CheckStore, Registry};
+pub use record::{Affiliation, CheckRecord, CheckStatus, StoredCheck};
 
 use crate::citizen::CitizenId;
-use crate::page::Page;
 use crate::time::Timestamp;
-use crate::verdict::{Cause, Evidence};
-use std::future::Future;
+use crate::verdict::Cause;
 use std::time::Duration;
 
-/// The registry's verdict, with its evidence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Affiliation {
-    /// Nobody has affiliated this citizen.
-    None(Evidence),
-    /// An operator has.
-    Affiliated(Evidence),
-}
-
-/// Asks the registry.
-pub trait Registry: Send + Sync {
-    /// Is this citizen affiliated with an operator?
-    fn check(&self, citizen: &CitizenId) -> impl Future<Output = Result<Affiliation, RegistryError>> + Send;
-}
-
-/// Keeps the records.
-pub trait CheckStore: Send + Sync {
-    /// Commits a record. It is durable when this returns.
-    fn record(&self, record: &CheckRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// A citizen's checks, newest first, and how many there are in all.
-    fn history(
-        &self,
-        citizen: &CitizenId,
-        page: Page,
-    ) -> impl Future<Output = Result<(u64, Vec<StoredCheck>), StoreError>> + Send;
-}
-
-/// Remembers "already affiliated" for a while, and nothing else. A memory that fails has forgotten.
-pub trait AffiliatedMemory: Send + Sync {
-    /// The evidence, if this citizen is remembered.
-    fn recall(&self, citizen: &CitizenId) -> impl Future<Output = Option<Evidence>> + Send;
-
-    /// Remembers.
-    fn remember(&self, citizen: &CitizenId, evidence: &Evidence) -> impl Future<Output = ()> + Send;
-}
-
-/// Why a check has no answer. Whatever it is, a record says so; if even that failed, [`CheckError::NotRecorded`].
+/// Why a check has no answer. Unless it is [`CheckError::NotRecorded`], a record with the status
+/// `ERROR` has been written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckError {
     /// The registry gave no verdict.
     NoVerdict {
-        /// Why.
+        /// Why there is no verdict.
         cause: Cause,
-        /// When to ask again.
+        /// How long to wait before asking again.
         retry_after: Duration,
     },
-    /// The registry refused the question.
+    /// The registry rejected the question as invalid.
     Refused,
-    /// The registry's answer cannot be understood.
+    /// The registry's response is not part of its contract.
     UnexpectedResponse,
-    /// The check could not be recorded, so it is not answered.
+    /// The check could not be recorded, so the verdict is not returned.
     NotRecorded,
 }
 
-/// Checks a citizen: asks (or remembers), records, and only then answers.
+/// Checks whether a citizen is affiliated with an operator, and records the result.
 ///
-/// `now` is asked when the registry has answered: that is the time of the check.
-pub async fn check_affiliation<R: Registry, S: CheckStore, M: AffiliatedMemory>(
+/// The registry is not asked if `cache` has the answer. `now` is called after the registry has
+/// answered: it is the time of the check. The record is written before this function returns;
+/// without a record there is no answer.
+pub async fn check_affiliation<R: Registry, S: CheckStore, C: AffiliatedCache>(
     registry: &R,
     store: &S,
-    memory: &M,
+    cache: &C,
     citizen: &CitizenId,
     id: String,
     now: impl Fn() -> Timestamp + Send,
 ) -> Result<CheckRecord, CheckError> {
-    let remembered = memory.recall(citizen).await;
-    let is_news = remembered.is_none();
-    let outcome = match remembered {
+    let cached = cache.get(citizen).await;
+    let is_new = cached.is_none();
+    let answer = match cached {
         Some(evidence) => Ok(Affiliation::Affiliated(evidence)),
         None => registry.check(citizen).await,
     };
-    let record = CheckRecord::from_answer(id, now(), citizen.clone(), &outcome);
+    let record = CheckRecord::from_answer(id, now(), citizen.clone(), &answer);
     store.record(&record).await.map_err(|StoreError| CheckError::NotRecorded)?;
-    match outcome {
+    match answer {
         Ok(Affiliation::None(_)) => Ok(record),
         Ok(Affiliation::Affiliated(evidence)) => {
-            if is_news {
-                memory.remember(citizen, &evidence).await;
+            if is_new {
+                cache.put(citizen, &evidence).await;
             }
             Ok(record)
         }

@@ -1,32 +1,44 @@
-//! The citizen's id.
+//! Ids of citizens.
 
 use std::fmt;
 
-/// A citizen's id: 6 to 12 ASCII digits (API contract, affiliation check).
+/// The id of a citizen: 6 to 12 ASCII digits (API contract, affiliation check).
 ///
-/// It identifies a person: `Debug` shows the last four digits, and there is no `Display`.
+/// An id is personal data, so `Debug` shows only the last four digits and there is no `Display`.
+///
+/// ```
+/// use connectivity_domain::citizen::{CitizenId, CitizenIdError};
+///
+/// let id = CitizenId::parse(" 1128456232 ").expect("a valid id");
+/// assert_eq!(id.as_str(), "1128456232");
+/// assert_eq!(id.masked(), "******6232");
+///
+/// assert_eq!(CitizenId::parse("12345"), Err(CitizenIdError::TooShort));
+/// assert_eq!(CitizenId::parse("12345x"), Err(CitizenIdError::NotDigits));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CitizenId(String);
 
-/// Why a text is not a citizen's id. The messages are for the caller and do not repeat what came.
+/// Why a text is not the id of a citizen. The messages are for the caller and do not repeat the
+/// text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CitizenIdError {
-    /// Nothing but white space.
+    /// The text is empty or white space.
     #[error("must not be empty")]
     Empty,
-    /// A character that is not one of 0 to 9.
-    #[error("must be of the digits 0 to 9 only")]
+    /// The text has a character other than 0 to 9.
+    #[error("must consist of the digits 0 to 9")]
     NotDigits,
-    /// Fewer than 6 digits.
+    /// The id has fewer than 6 digits.
     #[error("must have at least 6 digits")]
     TooShort,
-    /// More than 12 characters.
+    /// The id has more than 12 digits.
     #[error("must have at most 12 digits")]
     TooLong,
 }
 
 impl CitizenId {
-    /// Reads an id; white space around it does not count.
+    /// Parses an id. White space around it is ignored.
     pub fn parse(text: &str) -> Result<Self, CitizenIdError> {
         let text = text.trim();
         if text.is_empty() {
@@ -42,12 +54,12 @@ impl CitizenId {
         }
     }
 
-    /// The digits.
+    /// Returns the digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// For logs: only the last four digits can be read.
+    /// Returns the id for logs: every digit but the last four is replaced by `*`.
     pub fn masked(&self) -> String {
         let hidden = self.0.len() - 4;
         format!("{}{}", "*".repeat(hidden), &self.0[hidden..])
@@ -70,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn six_to_twelve_digits_are_an_id() {
+    fn six_to_twelve_digits_are_valid() {
         check("123456", Ok("123456"));
         check("123456789012", Ok("123456789012"));
         check(" \t1128456232\n", Ok("1128456232"));
@@ -78,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not() {
+    fn anything_else_is_rejected() {
         check("", Err(CitizenIdError::Empty));
         check(" \u{a0}\t", Err(CitizenIdError::Empty));
         check("12345", Err(CitizenIdError::TooShort));
@@ -102,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_shown_by_its_last_four_digits_only() {
+    fn debug_shows_the_last_four_digits_only() {
         let id = CitizenId::parse("1128456232").expect("an id");
         assert_eq!(format!("{id:?}"), "CitizenId(******6232)");
     }

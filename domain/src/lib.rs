@@ -1,4 +1,7 @@
-//! The pure rules of the service. No Spin, HTTP, SQL, clock or randomness: `now`, ids and random bits come in.
+//! The rules of the service, as pure functions and small ports.
+//!
+//! This crate does no I/O and reads neither the clock nor a source of randomness: callers pass the
+//! time, ids and random bits in. It knows nothing of Spin, HTTP servers or SQL.
 
 pub mod access;
 pub mod backoff;

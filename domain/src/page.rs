@@ -1,36 +1,47 @@
-//! Pages of a history, newest first.
+//! Pagination of histories.
 
-/// One page of a list, counted from 1.
+/// One page of a list. Pages are counted from 1.
+///
+/// ```
+/// use connectivity_domain::page::{Page, PageError};
+///
+/// let page = Page::parse(Some("3"), Some("50")).expect("a valid page");
+/// assert_eq!((page.offset(), page.size()), (100, 50));
+/// assert_eq!((page.previous(), page.next(151)), (Some(2), Some(4)));
+///
+/// assert_eq!(Page::parse(Some("0"), None), Err(PageError::Number));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     number: u64,
     size: u64,
 }
 
-/// Which of the page's parameters cannot be read.
+/// Which of the two query parameters is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     /// `page` is not a whole number from 1 to a million.
     #[error("page must be a whole number from 1 to 1000000")]
     Number,
-    /// `page_size` is not a whole number from 1.
+    /// `page_size` is not a whole number of at least 1.
     #[error("page_size must be a whole number from 1 to 100")]
     Size,
 }
 
 impl Page {
-    /// Records on a page where nobody says otherwise (API contract).
+    /// The number of records on a page without `page_size` (API contract).
     pub const DEFAULT_SIZE: u64 = 20;
-    /// Most records on a page; more than that is cut to it (API contract).
+    /// The largest number of records on a page. A larger `page_size` is reduced to it (API
+    /// contract).
     pub const MAX_SIZE: u64 = 100;
-    /// The last page that can be asked for.
+    /// The largest number of a page.
     pub const MAX_NUMBER: u64 = 1_000_000;
 
-    /// Reads the parameters `page` and `page_size`.
+    /// Parses the query parameters `page` and `page_size`.
     pub fn parse(number: Option<&str>, size: Option<&str>) -> Result<Self, PageError> {
         let whole = |text: &str| {
             let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            // What is too long for a number is more than any bound.
+            // A number that overflows is larger than any bound.
             digits.then(|| text.parse().unwrap_or(u64::MAX))
         };
         let read = |text: Option<&str>, default| text.map_or(Some(default), whole);
@@ -40,27 +51,27 @@ impl Page {
         Ok(Self { number, size: size.min(Self::MAX_SIZE) })
     }
 
-    /// Which page, from 1.
+    /// Returns the number of the page, from 1.
     pub fn number(self) -> u64 {
         self.number
     }
 
-    /// How many records on it at most.
+    /// Returns the largest number of records on the page.
     pub fn size(self) -> u64 {
         self.size
     }
 
-    /// How many records come before it.
+    /// Returns the number of records on the pages before this one.
     pub fn offset(self) -> u64 {
         (self.number - 1) * self.size
     }
 
-    /// The number of the page after it, in a list of `count` records.
+    /// Returns the number of the next page in a list of `count` records, if there is one.
     pub fn next(self, count: u64) -> Option<u64> {
         (self.number * self.size < count && self.number < Self::MAX_NUMBER).then_some(self.number + 1)
     }
 
-    /// The number of the page before it.
+    /// Returns the number of the previous page, if there is one.
     pub fn previous(self) -> Option<u64> {
         (self.number > 1).then_some(self.number - 1)
     }
@@ -76,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_read_within_bounds() {
+    fn parameters_are_parsed_within_bounds() {
         check(None, None, Ok((1, 20, 0)));
         check(Some("3"), Some("50"), Ok((3, 50, 100)));
         check(Some("1000000"), Some("5000"), Ok((1_000_000, 100, 99_999_900)));
@@ -90,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_exist_only_where_there_are_records() {
+    fn next_and_previous_exist_only_within_the_list() {
         let page = |number: &str| Page::parse(Some(number), Some("10")).expect("a page");
         assert_eq!((page("1").previous(), page("1").next(10)), (None, None));
         assert_eq!((page("1").previous(), page("1").next(11)), (None, Some(2)));

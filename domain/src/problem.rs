@@ -1,54 +1,54 @@
-//! The kinds of problems a caller can meet (RFC 9457): what `type`, `title` and `status` say.
+//! The kinds of problems in error responses (RFC 9457): their `type`, `title` and `status`.
 
-/// A kind of problem. Its slug is part of the API: it never changes.
+/// A kind of problem. Callers compare the slug, so a change of it is a breaking change of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProblemKind {
-    /// The request cannot be read.
+    /// The request is malformed.
     InvalidRequest,
-    /// `citizen_id` is not one.
+    /// `citizen_id` is not a valid id.
     InvalidCitizenId,
-    /// The document is not described as it must be.
+    /// A field of the document request is missing or invalid.
     InvalidDocument,
-    /// No token came.
+    /// The request has no access token.
     Unauthenticated,
-    /// The token does not hold.
+    /// The access token is invalid or expired.
     InvalidToken,
-    /// Name and secret do not belong to an account.
+    /// The name or the secret is wrong, or the account is disabled.
     InvalidCredentials,
-    /// The token is for something else.
+    /// The access token lacks the scope.
     Forbidden,
-    /// Nothing is here.
+    /// The resource does not exist.
     NotFound,
-    /// Not with this method.
+    /// The resource does not support the method.
     MethodNotAllowed,
-    /// Somebody else works on this request.
+    /// Another instance is processing the request.
     InProgress,
-    /// There is an account of this name.
+    /// There is already an account with this name.
     AccountExists,
-    /// The body is too long.
+    /// The request body is too long.
     PayloadTooLarge,
-    /// The body is not JSON.
+    /// The request body is not JSON.
     UnsupportedMediaType,
-    /// This message id or idempotency key is that of another request.
+    /// The message id or idempotency key was used for a request with other content.
     MessageIdReused,
-    /// Too often.
+    /// The rate limit is exceeded.
     TooManyRequests,
-    /// Ours.
+    /// An error of this service.
     Internal,
     /// The registry gave no verdict.
     RegistryUnavailable,
-    /// The registry refused the question.
+    /// The registry rejected the question as invalid.
     RegistryRefused,
-    /// The registry's answer is not in its contract.
+    /// The registry's response is not part of its contract.
     RegistryUnexpectedResponse,
-    /// The answer could not be recorded, so it is not given.
+    /// The database is unavailable, so there is no answer.
     StorageUnavailable,
-    /// The service is not configured yet.
+    /// The service is not ready, for example because its settings are invalid.
     NotReady,
 }
 
 impl ProblemKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 21] = [
         Self::InvalidRequest,
         Self::InvalidCitizenId,
@@ -73,7 +73,7 @@ impl ProblemKind {
         Self::NotReady,
     ];
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(self) -> u16 {
         match self {
             Self::InvalidRequest | Self::InvalidCitizenId | Self::InvalidDocument => 400,
@@ -95,7 +95,7 @@ impl ProblemKind {
         }
     }
 
-    /// The last part of the `type` URI.
+    /// Returns the last part of the `type` URI.
     pub fn slug(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid-request",
@@ -122,29 +122,29 @@ impl ProblemKind {
         }
     }
 
-    /// A short summary, the same for every occurrence.
+    /// Returns the title: a short summary that is the same for every occurrence.
     pub fn title(self) -> &'static str {
         match self {
-            Self::InvalidRequest => "The request cannot be read",
-            Self::InvalidDocument => "This is not a document request",
-            Self::InvalidCitizenId => "This is not a citizen id",
-            Self::Unauthenticated => "An access token is needed",
-            Self::InvalidToken => "The token does not hold",
-            Self::InvalidCredentials => "Name and secret do not belong together",
-            Self::AccountExists => "The name is taken",
-            Self::Forbidden => "The access token is not for this",
-            Self::NotFound => "Nothing is here",
-            Self::InProgress => "The request is in work",
-            Self::MethodNotAllowed => "Not with this method",
-            Self::PayloadTooLarge => "The body is too long",
-            Self::MessageIdReused => "The id is that of another request",
-            Self::UnsupportedMediaType => "The body must be JSON",
+            Self::InvalidRequest => "The request is malformed",
+            Self::InvalidDocument => "The document request is invalid",
+            Self::InvalidCitizenId => "The citizen id is invalid",
+            Self::Unauthenticated => "An access token is required",
+            Self::InvalidToken => "The access token is invalid or expired",
+            Self::InvalidCredentials => "The name or the secret is wrong",
+            Self::AccountExists => "An account with this name exists",
+            Self::Forbidden => "The access token lacks the required scope",
+            Self::NotFound => "The resource does not exist",
+            Self::InProgress => "The request is in progress",
+            Self::MethodNotAllowed => "The method is not allowed",
+            Self::PayloadTooLarge => "The request body is too long",
+            Self::MessageIdReused => "The id was used for another request",
+            Self::UnsupportedMediaType => "The request body must be JSON",
             Self::TooManyRequests => "Too many requests",
-            Self::Internal => "Something went wrong here",
+            Self::Internal => "Internal error",
             Self::RegistryUnavailable => "The registry gave no verdict",
-            Self::RegistryRefused => "The registry refused the question",
-            Self::RegistryUnexpectedResponse => "The registry's answer cannot be understood",
-            Self::StorageUnavailable => "The answer could not be recorded",
+            Self::RegistryRefused => "The registry rejected the question as invalid",
+            Self::RegistryUnexpectedResponse => "The registry gave an unexpected response",
+            Self::StorageUnavailable => "The database is unavailable",
             Self::NotReady => "The service is not ready",
         }
     }

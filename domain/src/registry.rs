@@ -1,33 +1,33 @@
-//! How a registry, whatever it was asked, may fail to answer.
+//! How a registry or a store may fail, whichever question was asked.
 
 use crate::verdict::{Cause, Evidence};
 use std::time::Duration;
 
-/// No verdict: the question may be asked again.
+/// The registry gave no verdict. The question may be asked again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoVerdict {
-    /// Why.
+    /// Why there is no verdict.
     pub cause: Cause,
-    /// The registry's last status, if it answered at all.
+    /// The status code of the registry's last response, if there was one.
     pub status: Option<u16>,
-    /// When to ask again.
+    /// How long to wait before asking again.
     pub retry_after: Duration,
-    /// How often the registry was asked.
+    /// How often the registry was asked during this call.
     pub attempts: u32,
 }
 
-/// Every way in which a registry fails to give a verdict.
+/// Why a registry gave no verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryError {
-    /// Later, perhaps.
+    /// The registry could not be reached or is overloaded.
     Unavailable(NoVerdict),
-    /// It refused the question.
+    /// The registry rejected the question as invalid.
     Refused(Evidence),
-    /// It answered outside its contract.
+    /// The registry's response is not part of its contract.
     UnexpectedResponse(Evidence),
 }
 
-/// Why a record could not be written or read. The cause is logged where it happened.
+/// A record could not be written or read. The store logs the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the records cannot be reached")]
+#[error("the database is unavailable")]
 pub struct StoreError;

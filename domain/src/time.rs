@@ -1,4 +1,4 @@
-//! Points in time. The clock is the caller's.
+//! Points in time. This crate does not read the clock: callers pass the time in.
 
 use std::time::Duration;
 
@@ -7,44 +7,53 @@ use std::time::Duration;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// So many microseconds after (before, if negative) the epoch.
+    /// Returns the time this many microseconds after the epoch, or before it if `micros` is
+    /// negative.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Microseconds since the epoch.
+    /// Returns the microseconds since the epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
-    /// The point that much later; the end of time where that is past it.
+    /// Returns the time `duration` later. Saturates at the largest time.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// How long it is since `earlier`; nothing if that is later.
+    /// Returns the time that has passed since `earlier`, or zero if `earlier` is later than this.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// `2026-01-01T00:00:00.000000Z` (RFC 3339).
+    /// Formats the time as `2026-01-01T00:00:00.000000Z` (RFC 3339).
     pub fn to_rfc3339_micros(self) -> String {
         self.format('T', "Z")
     }
 
-    /// `2026-01-01T00:00:00.000Z` (RFC 3339).
+    /// Formats the time as `2026-01-01T00:00:00.000Z` (RFC 3339).
     pub fn to_rfc3339_millis(self) -> String {
         let micros = self.format('T', "");
         format!("{}Z", &micros[..micros.len() - 3])
     }
 
-    /// `2026-01-01 00:00:00.000000`, UTC, as both databases keep it.
+    /// Formats the time as `2026-01-01 00:00:00.000000` in UTC, as the databases store it.
+    ///
+    /// ```
+    /// use connectivity_domain::time::Timestamp;
+    ///
+    /// let time = Timestamp::from_micros(1_800_000_000_000_001);
+    /// assert_eq!(time.to_sql(), "2027-01-15 08:00:00.000001");
+    /// assert_eq!(Timestamp::parse_sql("2027-01-15 08:00:00.000001"), Some(time));
+    /// ```
     pub fn to_sql(self) -> String {
         self.format(' ', "")
     }
 
-    /// Reads what [`Timestamp::to_sql`] wrote.
+    /// Parses the text that [`Timestamp::to_sql`] returns.
     pub fn parse_sql(text: &str) -> Option<Self> {
         let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
         let separated = |at: usize, by: u8| text.as_bytes().get(at) == Some(&by);
@@ -55,7 +64,8 @@ impl Timestamp {
         let days = days_of_civil(number(0, 4)?, number(5, 7)?, number(8, 10)?);
         let seconds = days * 86_400 + number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?;
         let time = Self(seconds * 1_000_000 + number(20, 26)?);
-        // A month 13, a 30 February or a sign among the digits would be written differently.
+        // A month 13, a 30 February or a sign among the digits does not survive being formatted
+        // again.
         (time.to_sql() == text).then_some(time)
     }
 
@@ -68,8 +78,8 @@ impl Timestamp {
     }
 }
 
-// Gregorian dates counted in eras of 400 years (146,097 days) that begin on 1 March, so that the leap day is last.
-// 719,468 days lie between 0000-03-01 and 1970-01-01.
+// Gregorian dates are counted in eras of 400 years (146,097 days) that start on 1 March, so that
+// the leap day is the last day of a year. There are 719,468 days from 0000-03-01 to 1970-01-01.
 
 fn civil_of_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
@@ -96,7 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn known_times_are_written_as_they_are() {
+    fn known_times_are_formatted() {
         for (micros, expected) in [
             (0, "1970-01-01T00:00:00.000000Z"),
             (951_782_400_000_001, "2000-02-29T00:00:00.000001Z"),
@@ -108,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_time_is_not_read() {
+    fn malformed_times_are_rejected() {
         for text in [
             "",
             "2026-01-01",
@@ -129,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_stop_at_the_ends_of_time() {
+    fn arithmetic_saturates() {
         let (early, late) = (Timestamp::from_micros(10), Timestamp::from_micros(25));
         assert_eq!((late.since(early), early.since(late)), (Duration::from_micros(15), Duration::ZERO));
         assert_eq!(early.plus(Duration::from_micros(15)), late);
@@ -141,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(micros in -62_135_596_800_000_000_i64..253_402_300_799_999_999) {
+        fn formatted_time_is_parsed_again(micros in -62_135_596_800_000_000_i64..253_402_300_799_999_999) {
             let time = Timestamp::from_micros(micros);
             prop_assert_eq!(Timestamp::parse_sql(&time.to_sql()), Some(time));
         }

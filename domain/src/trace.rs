@@ -1,7 +1,7 @@
 //! The trace context that travels with a request (W3C Trace Context).
 
-/// The longest `tracestate` that is passed on, in bytes. It is what the records have room for; a longer one is dropped,
-/// as the specification allows (section 3.3.1.5).
+/// The longest `tracestate` that is passed on, in bytes. It is what the records have room for; a
+/// longer one is dropped, as the specification allows (section 3.3.1.5).
 pub const MAX_TRACESTATE: usize = 512;
 
 /// The length of a `traceparent` of version 00: `00-{trace-id: 32}-{parent-id: 16}-{flags: 2}`.
@@ -34,10 +34,11 @@ pub struct TraceContext {
 impl TraceContext {
     /// Parses the two headers.
     ///
-    /// Returns `None` if `traceparent` is invalid (section 3.2.2): the caller then starts a trace of its own, and
-    /// `tracestate` is dropped with it. A `traceparent` of an unknown version is parsed by its first four fields and
-    /// written as version 00; flags that version 00 does not define are cleared. A `tracestate` that is empty, too long
-    /// or unfit for an HTTP header is dropped, and the rest of the context is kept.
+    /// Returns `None` if `traceparent` is invalid (section 3.2.2): the caller then starts a trace
+    /// of its own, and `tracestate` is dropped with it. A `traceparent` of an unknown version is
+    /// parsed by its first four fields and written as version 00; flags that version 00 does not
+    /// define are cleared. A `tracestate` that is empty, too long or unfit for an HTTP header is
+    /// dropped, and the rest of the context is kept.
     pub fn parse(traceparent: &str, tracestate: Option<&str>) -> Option<Self> {
         let (fields, rest) = traceparent.split_at_checked(LENGTH)?;
         let mut parts = fields.split('-');

@@ -1,50 +1,70 @@
-//! What a registry may say, and what it may fail to say.
+//! Verdicts of a registry, their evidence, and the reasons for having none.
 
-/// What the registry answered, kept for the auditor. Evidence of a verdict, never the verdict itself.
+/// The response of the registry, recorded as evidence of a verdict. It never decides the verdict:
+/// the plugin has done that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// The registry's own status code.
+    /// The status code of the registry's response.
     pub status: u16,
-    /// What it said: JSON text of at most 64 KiB.
+    /// The response body: JSON text of at most 64 KiB.
     pub body: Option<String>,
 }
 
-/// The verdict on a citizen. There is no third one: what is not an answer cannot become either.
+/// The verdict on the affiliation of a citizen. A failure to answer is a
+/// [`RegistryError`](crate::registry::RegistryError) and cannot become a verdict.
+///
+/// ```
+/// use connectivity_domain::check::{Affiliation, CheckRecord, CheckStatus, NoVerdict, RegistryError};
+/// use connectivity_domain::citizen::CitizenId;
+/// use connectivity_domain::time::Timestamp;
+/// use connectivity_domain::verdict::{Cause, Evidence};
+/// use std::time::Duration;
+///
+/// let status = |answer| {
+///     let citizen = CitizenId::parse("1128456232").expect("a valid id");
+///     CheckRecord::from_answer("id".into(), Timestamp::from_micros(0), citizen, &answer).status()
+/// };
+/// let evidence = Evidence { status: 204, body: None };
+/// assert_eq!(status(Ok(Affiliation::None(evidence))), CheckStatus::Eligible);
+///
+/// let timeout = NoVerdict { cause: Cause::Timeout, status: None, retry_after: Duration::ZERO, attempts: 3 };
+/// assert_eq!(status(Err(RegistryError::Unavailable(timeout))), CheckStatus::Error);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nobody has affiliated this citizen: we may.
+    /// No operator has affiliated the citizen.
     Eligible,
-    /// An operator has.
+    /// An operator has affiliated the citizen.
     AlreadyAffiliated,
 }
 
-/// Why there is no verdict, later there may be one.
+/// Why the registry gave no verdict. Asking again later may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// No answer within the deadline.
+    /// The registry did not answer before the deadline.
     Timeout,
-    /// No connection, or it broke.
+    /// The connection could not be opened, or was lost.
     Connection,
-    /// No trusted connection.
+    /// The TLS handshake failed, for example because the certificate is not trusted.
     Tls,
-    /// The registry said "later".
+    /// The registry answered with a status that means "try again later".
     Overloaded,
-    /// It was not asked, because it has failed too often lately.
+    /// The circuit breaker is open, so the registry was not asked.
     BreakerOpen,
-    /// It was not asked, because the settings are wrong.
+    /// The settings of the plugin are invalid, so the registry was not asked.
     Misconfigured,
 }
 
 impl Cause {
-    /// A sentence for records and logs.
+    /// Describes the cause in a clause, for records and logs.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Timeout => "the registry did not answer in time",
             Self::Connection => "the registry could not be reached",
-            Self::Tls => "the registry could not be reached securely",
-            Self::Overloaded => "the registry cannot answer at the moment",
+            Self::Tls => "no secure connection to the registry could be established",
+            Self::Overloaded => "the registry is overloaded or failing",
             Self::BreakerOpen => "the registry has failed repeatedly and was not asked",
-            Self::Misconfigured => "the registry plugin is not configured",
+            Self::Misconfigured => "the settings of the registry plugin are invalid",
         }
     }
 }

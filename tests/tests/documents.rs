@@ -88,16 +88,16 @@ async fn bad_messages_are_kept_with_a_reason_and_the_consumer_goes_on() {
         message.replacen('{', &format!("{{\"{field}\": 1128456233, "), 1).into_bytes()
     };
     let cases = [
-        (b"not json".to_vec(), "it is not a JSON object"),
-        (Vec::new(), "it is not a JSON object"),
-        (b"{\"a\": \"\xff\"}".to_vec(), "it is not UTF-8"),
-        (vec![b'x'; 1024 * 1024], "it is longer than 65536 bytes"),
+        (b"not json".to_vec(), "the request is not a JSON object"),
+        (Vec::new(), "the request is not a JSON object"),
+        (b"{\"a\": \"\xff\"}".to_vec(), "the request is not valid UTF-8"),
+        (vec![b'x'; 1024 * 1024], "the request is longer than 65536 bytes"),
         (without("idCitizen"), "idCitizen is missing"),
         (without("UrlDocument"), "UrlDocument is missing"),
         (without("documentTitle"), "documentTitle is missing"),
-        (with("idCitizen", json!(true)), "idCitizen must be a whole number of 6 to 12 digits or a text of them"),
-        (twice("idCitizen"), "one of its fields is there twice, or UrlDocument and urlDocument differ"),
-        (with("UrlDocument", json!("https://me:secret@host/")), "UrlDocument must be without user and password"),
+        (with("idCitizen", json!(true)), "idCitizen must be a whole number or a string of 6 to 12 digits"),
+        (twice("idCitizen"), "a field appears twice, or UrlDocument and urlDocument have different values"),
+        (with("UrlDocument", json!("https://me:secret@host/")), "UrlDocument must not contain a user name or password"),
     ];
     for (bytes, _) in &cases {
         pipeline.publish(bytes).await;

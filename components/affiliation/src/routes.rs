@@ -9,7 +9,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use connectivity_domain::check::{AffiliatedMemory, CheckError, CheckStore, Registry, StoreError, check_affiliation};
+use connectivity_domain::check::{AffiliatedCache, CheckError, CheckStore, Registry, StoreError, check_affiliation};
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
@@ -44,7 +44,7 @@ pub(crate) fn router<R, S, M>(services: Services<R, S, M>) -> Router
 where
     R: Registry + 'static,
     S: CheckStore + 'static,
-    M: AffiliatedMemory + 'static,
+    M: AffiliatedCache + 'static,
 {
     Router::new()
         .route("/api/v1/affiliation/check", post(check::<R, S, M>))
@@ -70,7 +70,7 @@ where
         Refusals<openapi::Check>,
     ),
 ))]
-pub(crate) async fn check<R: Registry, S: CheckStore, M: AffiliatedMemory>(
+pub(crate) async fn check<R: Registry, S: CheckStore, M: AffiliatedCache>(
     State(services): State<Arc<Services<R, S, M>>>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
@@ -95,7 +95,7 @@ pub(crate) async fn check<R: Registry, S: CheckStore, M: AffiliatedMemory>(
         Refusals<openapi::History>,
     ),
 ))]
-pub(crate) async fn history<R: Registry, S: CheckStore, M: AffiliatedMemory>(
+pub(crate) async fn history<R: Registry, S: CheckStore, M: AffiliatedCache>(
     State(services): State<Arc<Services<R, S, M>>>,
     headers: HeaderMap,
     query: Result<Query<HistoryQuery>, QueryRejection>,
@@ -106,7 +106,7 @@ pub(crate) async fn history<R: Registry, S: CheckStore, M: AffiliatedMemory>(
     }
 }
 
-impl<R: Registry, S: CheckStore, M: AffiliatedMemory> Services<R, S, M> {
+impl<R: Registry, S: CheckStore, M: AffiliatedCache> Services<R, S, M> {
     async fn check(&self, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
         let citizen = wire::read_check(headers, body)?;
         let id = (self.new_id)();

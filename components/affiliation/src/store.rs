@@ -1,6 +1,6 @@
 //! The records in SQL, and the memory of affiliated citizens in the cache.
 
-use connectivity_domain::check::{AffiliatedMemory, CheckRecord, CheckStatus, CheckStore, StoreError, StoredCheck};
+use connectivity_domain::check::{AffiliatedCache, CheckRecord, CheckStatus, CheckStore, StoreError, StoredCheck};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::page::Page;
 use connectivity_domain::time::Timestamp;
@@ -102,8 +102,8 @@ impl Memory {
     }
 }
 
-impl AffiliatedMemory for Memory {
-    async fn recall(&self, citizen: &CitizenId) -> Option<Evidence> {
+impl AffiliatedCache for Memory {
+    async fn get(&self, citizen: &CitizenId) -> Option<Evidence> {
         self.keep?;
         let held = self.cache.get(&key(citizen), runtime::now()).await.ok()??;
         let (status, body) = held.split_once(' ')?;
@@ -111,7 +111,7 @@ impl AffiliatedMemory for Memory {
         Some(Evidence { status: status.parse().ok()?, body })
     }
 
-    async fn remember(&self, citizen: &CitizenId, evidence: &Evidence) {
+    async fn put(&self, citizen: &CitizenId, evidence: &Evidence) {
         if let Some(keep) = self.keep {
             let value = format!("{} {}", evidence.status, evidence.body.as_deref().unwrap_or_default());
             // Forgotten is no harm, and the cache has logged it.

@@ -2,7 +2,7 @@
 
 use crate::routes::{Services, router};
 use bytes::Bytes;
-use connectivity_domain::check::fakes::{FakeMemory, FakeRegistry, FakeStore};
+use connectivity_domain::check::fakes::{FakeAffiliatedCache, FakeRegistry, FakeStore};
 use connectivity_domain::check::{Affiliation, NoVerdict, RegistryError};
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::verdict::{Cause, Evidence};
@@ -44,7 +44,7 @@ fn token(scope: &str) -> String {
 }
 
 impl Given {
-    fn services(&self) -> Services<FakeRegistry, FakeStore, FakeMemory> {
+    fn services(&self) -> Services<FakeRegistry, FakeStore, FakeAffiliatedCache> {
         let tokens = TokenSettings {
             secret: SECRET.into(),
             issuer: "connectivity".into(),
@@ -58,7 +58,7 @@ impl Given {
                 Arc::new(move |_| registry.clone())
             },
             store: self.store.clone(),
-            memory: FakeMemory::default(),
+            memory: FakeAffiliatedCache::default(),
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens))),
             affiliated_without_body: self.affiliated_without_body,
             now: || NOW,

@@ -11,7 +11,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Event, FailedLogins, LoginOrigin, NewSecret, Stored,
+    Account, AccountChange, AccountName, Event, FailedLogins, LoginOrigin, NewSecret, StoredAccount,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
@@ -201,7 +201,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let (name, scopes) = (wire::name(&name)?, wire::scopes(&scopes)?);
         let (now, secret) = ((self.now)(), new_secret());
         let account = Account { name, scopes, disabled: false, created_at: now, rotated_at: now, last_used_at: None };
-        let stored = Stored { account, secret_hash: self.keeper.argon.hash(&secret), seed: None };
+        let stored = StoredAccount { account, secret_hash: self.keeper.argon.hash(&secret), seed: None };
         if !self.store.insert(&stored).await.map_err(down)? {
             let detail = "there is a service account of this name: rotate its secret, or choose another name";
             return Err(Problem::new(ProblemKind::AccountExists, detail).field("name"));

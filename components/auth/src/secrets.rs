@@ -33,7 +33,7 @@ impl Argon {
 }
 
 impl Secrets for Argon {
-    fn is(&self, stored: Option<&str>, secret: &str) -> bool {
+    fn verify(&self, stored: Option<&str>, secret: &str) -> bool {
         let Ok(parsed) = PasswordHash::new(stored.unwrap_or(NOBODY)) else { return false };
         // Compares in constant time.
         self.0.verify_password(secret.as_bytes(), &parsed).is_ok() && stored.is_some()
@@ -66,11 +66,11 @@ mod tests {
         let hash = argon.hash("a secret");
         assert!(hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{hash}");
         assert_ne!(hash, argon.hash("a secret"), "each has its own salt");
-        assert!(argon.is(Some(&hash), "a secret"));
+        assert!(argon.verify(Some(&hash), "a secret"));
         for (stored, secret) in
             [(Some(hash.as_str()), "A secret"), (Some(""), ""), (Some("plain"), "plain"), (None, "")]
         {
-            assert!(!argon.is(stored, secret), "{secret}");
+            assert!(!argon.verify(stored, secret), "{secret}");
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::secrets::Argon;
 use connectivity_domain::access::{
     Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, NewSecret, Scopes, Session, Sessions,
-    Stored,
+    StoredAccount,
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -88,7 +88,7 @@ impl Seed {
                 rotated_at: now,
                 last_used_at: None,
             };
-            let stored = Stored { account, secret_hash, seed: Some(self.digest.clone()) };
+            let stored = StoredAccount { account, secret_hash, seed: Some(self.digest.clone()) };
             // If somebody else was first, it was with the same variable.
             if !store.insert(&stored).await? {
                 return Ok(Vec::new());

@@ -1,7 +1,7 @@
 //! Accounts, sessions and the audit in SQL. Every change is one statement.
 
 use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, Scopes, Session, Sessions, Stored,
+    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, Scopes, Session, Sessions, StoredAccount,
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -129,7 +129,7 @@ impl Store {
 }
 
 impl Accounts for Store {
-    async fn find(&self, name: &AccountName) -> Result<Option<Stored>, StoreError> {
+    async fn find(&self, name: &AccountName) -> Result<Option<StoredAccount>, StoreError> {
         Ok(self.read(ACCOUNT, vec![Value::text(name.as_str())], account).await?.pop())
     }
 
@@ -138,7 +138,7 @@ impl Accounts for Store {
         Ok(stored.into_iter().map(|stored| stored.account).collect())
     }
 
-    async fn insert(&self, stored: &Stored) -> Result<bool, StoreError> {
+    async fn insert(&self, stored: &StoredAccount) -> Result<bool, StoreError> {
         let account = &stored.account;
         let parameters = vec![
             Value::text(account.name.as_str()),
@@ -236,7 +236,7 @@ impl Audit for Store {
     }
 }
 
-fn account(row: Row) -> Option<Stored> {
+fn account(row: Row) -> Option<StoredAccount> {
     let [name, hash, scopes, disabled, seed, created, rotated, used] = <[Value; 8]>::try_from(row).ok()?;
     let account = Account {
         name: AccountName::parse(&name.into_text()?).ok()?,
@@ -246,7 +246,7 @@ fn account(row: Row) -> Option<Stored> {
         rotated_at: rotated.into_time()?,
         last_used_at: used.into_time(),
     };
-    Some(Stored { account, secret_hash: hash.into_text()?, seed: seed.into_text() })
+    Some(StoredAccount { account, secret_hash: hash.into_text()?, seed: seed.into_text() })
 }
 
 fn session(row: Row) -> Option<Session> {

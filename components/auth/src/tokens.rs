@@ -8,7 +8,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::access::{Event, FailedLogins, Refused, Rotation, Session, end, refresh as exchange};
+use connectivity_domain::access::{Event, FailedLogins, RefreshError, Rotation, Session, end, refresh as exchange};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -136,12 +136,12 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
                 let refresh = self.refresh_token(session, subject, &new, &scopes, now);
                 Ok(Json(TokenPair { access, refresh }).into_response())
             }
-            Err(Refused::Reused(ended)) => {
+            Err(RefreshError::Reused(ended)) => {
                 self.forget(&[ended], now).await;
                 Err(not_valid())
             }
-            Err(Refused::Ended) => Err(not_valid()),
-            Err(Refused::NotRecorded) => Err(Problem::storage_unavailable()),
+            Err(RefreshError::Ended) => Err(not_valid()),
+            Err(RefreshError::NotRecorded) => Err(Problem::storage_unavailable()),
         }
     }
 

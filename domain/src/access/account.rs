@@ -1,28 +1,39 @@
-//! Service accounts.
+//! Service accounts and the ports that store them.
 
-use super::Scopes;
+use super::scope::Scopes;
+use crate::registry::StoreError;
 use crate::time::Timestamp;
 use std::fmt;
+use std::future::Future;
 
-/// The name of a service account: 1 to 64 of `a` to `z`, `A` to `Z`, `0` to `9`, `.`, `_` and `-`, the first one a letter
-/// or a digit.
+/// The name of a service account: 1 to 64 ASCII letters, digits and `.`, `_`, `-`; the first
+/// character is a letter or a digit.
+///
+/// ```
+/// use connectivity_domain::access::AccountName;
+///
+/// assert_eq!(AccountName::parse("operator-1").expect("a valid name").as_str(), "operator-1");
+/// assert!(AccountName::parse("-operator").is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountName(String);
 
-/// A text that is no name.
+/// The text is not a valid account name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a name has 1 to 64 of the characters a-z, A-Z, 0-9, '.', '_' and '-', and begins with a letter or a digit")]
+#[error(
+    "the name must have 1 to 64 of the characters a-z, A-Z, 0-9, '.', '_' and '-', and begin with a letter or a digit"
+)]
 pub struct NameError;
 
 impl AccountName {
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
         if begins && text.len() <= 64 && text.bytes().all(allowed) { Ok(Self(text.to_owned())) } else { Err(NameError) }
     }
 
-    /// The name.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,49 +48,80 @@ impl fmt::Display for AccountName {
 /// A service account, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its name.
+    /// The unique name, which is the subject of the account's tokens.
     pub name: AccountName,
-    /// What it may do.
+    /// The scopes that its tokens may have.
     pub scopes: Scopes,
-    /// It may not log in.
+    /// Whether the account is disabled. A disabled account cannot log in.
     pub disabled: bool,
-    /// When it was made.
+    /// When the account was created.
     pub created_at: Timestamp,
-    /// When it got its secret.
+    /// When the account got its present secret.
     pub rotated_at: Timestamp,
-    /// When somebody logged in with it last.
+    /// When the account last logged in.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// An account as it is stored.
+/// A service account with the hash of its secret.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// All but its secret.
+pub struct StoredAccount {
+    /// The account.
     pub account: Account,
-    /// What is kept of the secret.
+    /// The hash of the secret, as [`Secrets::verify`] takes it.
     pub secret_hash: String,
-    /// Which content of the variable `service_accounts` was last written into it.
+    /// The digest of the entry of the variable `service_accounts` that was last written to the
+    /// account.
     pub seed: Option<String>,
 }
 
-/// A secret that replaces the one before.
+/// A secret that replaces the present one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewSecret {
-    /// What is kept of it.
+    /// The hash of the secret.
     pub hash: String,
-    /// From when.
+    /// When it replaces the present one.
     pub at: Timestamp,
 }
 
-/// What becomes different about an account; nothing else does.
+/// The changes of an account. A field that is `None` stays as it is.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct AccountChange {
-    /// What it may do.
+    /// The new scopes.
     pub scopes: Option<Scopes>,
-    /// Whether it may log in.
+    /// Whether the account is disabled.
     pub disabled: Option<bool>,
-    /// Its secret.
+    /// The new secret.
     pub secret: Option<NewSecret>,
-    /// The content of the variable `service_accounts` that says so.
+    /// The digest of the entry of the variable `service_accounts` that requires the change.
     pub seed: Option<String>,
+}
+
+/// Stores the service accounts.
+pub trait Accounts: Send + Sync {
+    /// Returns the account with this name.
+    fn find(&self, name: &AccountName) -> impl Future<Output = Result<Option<StoredAccount>, StoreError>> + Send;
+
+    /// Returns all accounts, sorted by name.
+    fn list(&self) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send;
+
+    /// Adds an account. Returns false, and changes nothing, if the name is taken.
+    fn insert(&self, account: &StoredAccount) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Changes an account. Does nothing if there is no account with this name.
+    fn change(&self, name: &AccountName, change: &AccountChange)
+    -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Deletes an account. Does nothing if there is no account with this name.
+    fn delete(&self, name: &AccountName) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Records that the account logged in.
+    fn used(&self, name: &AccountName, at: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Compares secrets with stored hashes.
+pub trait Secrets: Send + Sync {
+    /// Returns whether `secret` is the one that `hash` was made from. Without a hash the result is
+    /// false, after the same time, so that the duration of a login does not reveal whether the
+    /// account exists.
+    fn verify(&self, hash: Option<&str>, secret: &str) -> bool;
 }

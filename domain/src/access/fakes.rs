@@ -1,9 +1,9 @@
-//! In-memory ports, for tests.
+//! In-memory implementations of the ports, for tests.
 
-use super::{
-    Account, AccountChange, AccountName, Accounts, Attempts, Audit, Event, FailedLogins, LoginOrigin, LoginThrottle,
-    Secrets, Session, Sessions, Stored,
-};
+use super::account::{Account, AccountChange, AccountName, Accounts, Secrets, StoredAccount};
+use super::audit::{Audit, Event, LoginOrigin};
+use super::login_throttle::{Attempts, FailedLogins, LoginThrottle};
+use super::session::{Session, Sessions};
 use crate::registry::StoreError;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -14,22 +14,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Accounts, sessions and the audit. Clones share them.
+/// Accounts, sessions and the audit log. Clones share them.
 #[derive(Clone, Default)]
 pub struct FakeAccess {
-    accounts: Arc<Mutex<BTreeMap<AccountName, Stored>>>,
+    accounts: Arc<Mutex<BTreeMap<AccountName, StoredAccount>>>,
     sessions: Arc<Mutex<BTreeMap<String, Session>>>,
     events: Arc<Mutex<Vec<(Event, String)>>>,
     down: bool,
 }
 
 impl FakeAccess {
-    /// One that cannot be reached.
+    /// Returns a store whose every call fails.
     pub fn down() -> Self {
         Self { down: true, ..Self::default() }
     }
 
-    /// What was noted, oldest first.
+    /// Returns the entries of the audit log, oldest first.
     pub fn events(&self) -> Vec<(Event, String)> {
         lock(&self.events).clone()
     }
@@ -40,7 +40,7 @@ impl FakeAccess {
 }
 
 impl Accounts for FakeAccess {
-    async fn find(&self, name: &AccountName) -> Result<Option<Stored>, StoreError> {
+    async fn find(&self, name: &AccountName) -> Result<Option<StoredAccount>, StoreError> {
         Ok(lock(&self.up()?.accounts).get(name).cloned())
     }
 
@@ -48,7 +48,7 @@ impl Accounts for FakeAccess {
         Ok(lock(&self.up()?.accounts).values().map(|stored| stored.account.clone()).collect())
     }
 
-    async fn insert(&self, account: &Stored) -> Result<bool, StoreError> {
+    async fn insert(&self, account: &StoredAccount) -> Result<bool, StoreError> {
         let mut accounts = lock(&self.up()?.accounts);
         let is_new = !accounts.contains_key(&account.account.name);
         accounts.entry(account.account.name.clone()).or_insert_with(|| account.clone());
@@ -127,18 +127,18 @@ impl Audit for FakeAccess {
     }
 }
 
-/// Secrets that are kept as they are. Counts how often one was compared.
+/// Secrets that are stored in plain text. Counts the comparisons.
 #[derive(Clone, Default)]
 pub struct PlainSecrets(pub Arc<Mutex<u32>>);
 
 impl Secrets for PlainSecrets {
-    fn is(&self, hash: Option<&str>, secret: &str) -> bool {
+    fn verify(&self, hash: Option<&str>, secret: &str) -> bool {
         *lock(&self.0) += 1;
         hash == Some(secret)
     }
 }
 
-/// Failed logins in memory.
+/// Failed logins, counted in memory.
 #[derive(Clone, Default)]
 pub struct FakeFailedLogins(Arc<Mutex<BTreeMap<String, Attempts>>>);
 

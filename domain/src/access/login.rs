@@ -1,47 +1,41 @@
-//! A login: a name and a secret become a session.
+//! Logins: a name and a secret are exchanged for a session.
 
-use super::{AccountName, Accounts, Audit, Event, FailedLogins, LoginThrottle, Scopes, Secrets, Session, Sessions};
+use super::account::{AccountName, Accounts, Secrets};
+use super::audit::{Audit, Event, LoginOrigin};
+use super::login_throttle::{FailedLogins, LoginThrottle};
+use super::scope::Scopes;
+use super::session::{Session, Sessions};
 use crate::registry::StoreError;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Who stands at the door.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoginOrigin {
-    /// Where from, as far as that is known.
-    pub address: Option<String>,
-    /// In which request.
-    pub request_id: String,
-    /// As whom, where that is known already.
-    pub actor: Option<String>,
-}
-
-/// What is presented.
+/// A request to log in.
 pub struct Login<'a> {
-    /// The account's name, as it came.
+    /// The name of the account, unchecked.
     pub name: &'a str,
-    /// The secret, as it came.
+    /// The secret, unchecked.
     pub secret: &'a str,
-    /// The scopes that are asked for; `None`: all that the account has.
+    /// The requested scopes; `None` requests all scopes of the account.
     pub scopes: Option<Scopes>,
-    /// The session that begins: its id, its refresh token's, and when it ends.
+    /// The id of the session to be started.
     pub session: &'a str,
-    /// The id of its first refresh token; `None`: it gets none.
+    /// The id of the first refresh token; `None` starts a session without one.
     pub refresh_id: Option<&'a str>,
-    /// How long the session lives.
+    /// How long the session lasts.
     pub lifetime: Duration,
 }
 
-/// Why there is no session.
+/// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginError {
-    /// No such account, another secret, or disabled. Which of them is nobody's affair.
+    /// The account does not exist, the secret is wrong, or the account is disabled. The caller is
+    /// not told which.
     Refused,
-    /// Too many attempts: come back after this.
+    /// There were too many attempts; the next one is allowed after this time.
     TooSoon(Duration),
-    /// The account does not have the scopes that were asked for.
+    /// The account does not have all requested scopes.
     Scope,
-    /// The accounts cannot be reached, or the login not be recorded.
+    /// The accounts could not be read, or the login could not be recorded.
     NotRecorded,
 }
 
@@ -51,10 +45,11 @@ impl From<StoreError> for LoginError {
     }
 }
 
-/// Logs in, and returns the session with the scopes that it has.
+/// Checks a name and a secret, starts a session and returns it with its scopes.
 ///
-/// The same is done, in the same order and time, for an account that exists and for one that does not. An attempt counts
-/// before its secret is looked at, so that many at once cannot all be the first.
+/// The steps are the same for accounts that exist and for those that do not, so that neither the
+/// answer nor its duration reveals which names are taken. An attempt is counted before its secret
+/// is compared, so that concurrent attempts cannot all pass as the first one.
 pub async fn log_in<S: Accounts + Sessions + Audit>(
     store: &S,
     secrets: &impl Secrets,
@@ -74,7 +69,7 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
         Ok(name) => store.find(name).await?,
         Err(_) => None,
     };
-    let matches = secrets.is(found.as_ref().map(|found| found.secret_hash.as_str()), login.secret);
+    let matches = secrets.verify(found.as_ref().map(|found| found.secret_hash.as_str()), login.secret);
     let Some(account) = found.map(|found| found.account).filter(|account| matches && !account.disabled) else {
         store.note(Event::LoginRefused, subject, origin, now).await?;
         return Err(LoginError::Refused);
@@ -99,7 +94,7 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
     Ok((session, scopes))
 }
 
-/// Under what the attempts of this origin on this account are counted.
+/// Returns the keys under which the attempts on this account from this address are counted.
 fn keys(subject: &str, address: Option<&str>) -> Vec<(String, LoginThrottle)> {
     let address = address.unwrap_or("unknown");
     vec![

@@ -1,6 +1,7 @@
 //! Limits on failed logins: the pause before the next attempt doubles with each failure.
 
 use crate::time::Timestamp;
+use std::future::Future;
 use std::time::Duration;
 
 /// How long attempts are remembered after the last one.
@@ -18,14 +19,41 @@ pub struct LoginThrottle {
 impl LoginThrottle {
     /// Attempts on one account from one address. The strictest limit.
     pub const ACCOUNT_AT_ADDRESS: Self = Self { free: 10, longest: Duration::from_mins(15) };
-    /// Attempts from one address on any account. Many callers may share an address, so more attempts are free.
+    /// Attempts from one address on any account. Many callers may share an address, so more
+    /// attempts are free.
     pub const ADDRESS: Self = Self { free: 50, longest: Duration::from_mins(15) };
-    /// Attempts on one account from any address. The pauses stay short, so that an attacker cannot lock the owner of the
-    /// account out.
+    /// Attempts on one account from any address. The pauses stay short, so that an attacker cannot
+    /// lock out the owner of the account.
     pub const ACCOUNT: Self = Self { free: 200, longest: Duration::from_secs(10) };
 }
 
+/// Counts failed logins across all instances.
+pub trait FailedLogins: Send + Sync {
+    /// Counts one attempt under each of the keys. If one of the keys is in a pause, returns how
+    /// long the pause still lasts, and the login must not go on.
+    fn attempt(
+        &self,
+        keys: &[(String, LoginThrottle)],
+        now: Timestamp,
+    ) -> impl Future<Output = Option<Duration>> + Send;
+
+    /// Forgets the attempts under these keys.
+    fn forget(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> impl Future<Output = ()> + Send;
+}
+
 /// The attempts under one key that have not succeeded, including those in progress.
+///
+/// ```
+/// use connectivity_domain::access::{Attempts, LoginThrottle};
+/// use connectivity_domain::time::Timestamp;
+/// use std::time::Duration;
+///
+/// let throttle = LoginThrottle { free: 2, longest: Duration::from_secs(60) };
+/// let now = Timestamp::from_micros(0);
+/// let first = Attempts::default().one_more(throttle, now).expect("the first attempt is free");
+/// let second = first.one_more(throttle, now).expect("the second attempt is free");
+/// assert_eq!(second.one_more(throttle, now), Err(Duration::from_secs(1)));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
     count: u32,
@@ -34,8 +62,8 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Counts one more attempt. If the attempt comes during a pause, it is not counted, and the error is the rest of the
-    /// pause.
+    /// Counts one more attempt. An attempt during a pause is not counted; the error is the time
+    /// that remains of the pause.
     pub fn one_more(self, throttle: LoginThrottle, now: Timestamp) -> Result<Self, Duration> {
         if now < self.wait_until {
             return Err(self.wait_until.since(now));
@@ -45,8 +73,9 @@ impl Attempts {
             None => Duration::ZERO,
             Some(beyond) => Duration::from_secs(1 << beyond.min(20)).min(throttle.longest),
         };
-        // The clocks of instances differ and requests overtake each other, so `now` may be earlier than `last`. Without a
-        // pause that must not delay anyone: `wait_until` only changes when there is a pause.
+        // `now` may be before `last`, because the clocks of instances differ and requests overtake
+        // each other. `wait_until` changes only with a pause, so that such a request does not have
+        // to wait.
         let wait_until = if pause.is_zero() { self.wait_until } else { now.plus(pause) };
         Ok(Self { count, wait_until, last: now.max(self.last) })
     }

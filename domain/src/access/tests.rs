@@ -1,6 +1,8 @@
 use super::fakes::{FakeAccess, FakeFailedLogins, PlainSecrets};
 use super::*;
+use crate::time::Timestamp;
 use proptest::prelude::*;
+use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 const LIFETIME: Duration = Duration::from_hours(168);
@@ -19,17 +21,17 @@ async fn with_account(disabled: bool) -> FakeAccess {
         rotated_at: NOW,
         last_used_at: None,
     };
-    assert_eq!(store.insert(&Stored { account, secret_hash: "right".into(), seed: None }).await, Ok(true));
+    assert_eq!(store.insert(&StoredAccount { account, secret_hash: "right".into(), seed: None }).await, Ok(true));
     store
 }
 
-struct Door {
+struct Service {
     store: FakeAccess,
     secrets: PlainSecrets,
     failed: FakeFailedLogins,
 }
 
-impl Door {
+impl Service {
     async fn new(disabled: bool) -> Self {
         Self {
             store: with_account(disabled).await,
@@ -38,14 +40,14 @@ impl Door {
         }
     }
 
-    async fn knock(&self, name: &str, secret: &str, asked: Option<&str>, at: Timestamp) -> Result<Scopes, LoginError> {
+    async fn log_in(&self, name: &str, secret: &str, asked: Option<&str>, at: Timestamp) -> Result<Scopes, LoginError> {
         let login =
             Login { name, secret, scopes: asked.map(scopes), session: "s", refresh_id: Some("r0"), lifetime: LIFETIME };
         let origin = LoginOrigin { address: Some("192.0.2.1".into()), ..LoginOrigin::default() };
         log_in(&self.store, &self.secrets, &self.failed, &login, &origin, at).await.map(|(_, scopes)| scopes)
     }
 
-    async fn refresh(&self, old: &str, new: &str) -> Result<Scopes, Refused> {
+    async fn refresh(&self, old: &str, new: &str) -> Result<Scopes, RefreshError> {
         let rotation = Rotation { session: "s", subject: "operator", old, new, expires_at: NOW.plus(LIFETIME) };
         refresh(&self.store, &rotation, &LoginOrigin::default(), NOW).await
     }
@@ -56,99 +58,99 @@ impl Door {
 }
 
 #[tokio::test]
-async fn a_login_begins_a_session_and_is_noted() {
-    let door = Door::new(false).await;
-    assert_eq!(door.knock("operator", "right", None, NOW).await, Ok(scopes("affiliation documents")));
-    let session = door.store.find_session("s").await.expect("a store").expect("a session");
+async fn login_starts_a_session_and_is_audited() {
+    let service = Service::new(false).await;
+    assert_eq!(service.log_in("operator", "right", None, NOW).await, Ok(scopes("affiliation documents")));
+    let session = service.store.find_session("s").await.expect("a store").expect("a session");
     assert_eq!((session.subject.as_str(), session.refresh_id.as_deref()), ("operator", Some("r0")));
     assert_eq!(session.expires_at, NOW.plus(LIFETIME));
-    assert_eq!(door.events(), [Event::Login]);
-    let account = door.store.list().await.expect("accounts").remove(0);
+    assert_eq!(service.events(), [Event::Login]);
+    let account = service.store.list().await.expect("accounts").remove(0);
     assert_eq!(account.last_used_at, Some(NOW));
 }
 
 #[tokio::test]
-async fn who_is_refused_is_treated_alike_and_noted() {
+async fn refused_logins_are_indistinguishable_and_audited() {
     for (disabled, name, secret) in [
         (false, "operator", "wrong"),
         (true, "operator", "right"),
         (false, "nobody", "right"),
         (false, "no name!", "x"),
     ] {
-        let door = Door::new(disabled).await;
-        assert_eq!(door.knock(name, secret, None, NOW).await, Err(LoginError::Refused), "{name} {secret}");
-        assert_eq!(*door.secrets.0.lock().expect("a count"), 1, "{name}: a secret is compared in any case");
-        assert_eq!(door.events(), [Event::LoginRefused]);
+        let service = Service::new(disabled).await;
+        assert_eq!(service.log_in(name, secret, None, NOW).await, Err(LoginError::Refused), "{name} {secret}");
+        assert_eq!(*service.secrets.0.lock().expect("a count"), 1, "{name}: a secret is always compared");
+        assert_eq!(service.events(), [Event::LoginRefused]);
     }
 }
 
 #[tokio::test]
-async fn scopes_may_be_narrowed_and_never_widened() {
-    let door = Door::new(false).await;
-    assert_eq!(door.knock("operator", "right", Some("documents"), NOW).await, Ok(scopes("documents")));
-    assert_eq!(door.knock("operator", "right", Some("documents admin"), NOW).await, Err(LoginError::Scope));
+async fn requested_scopes_must_be_those_of_the_account() {
+    let service = Service::new(false).await;
+    assert_eq!(service.log_in("operator", "right", Some("documents"), NOW).await, Ok(scopes("documents")));
+    assert_eq!(service.log_in("operator", "right", Some("documents admin"), NOW).await, Err(LoginError::Scope));
 }
 
 #[tokio::test]
-async fn too_many_attempts_have_to_wait_and_a_success_forgets_them() {
-    let door = Door::new(false).await;
+async fn failed_attempts_cause_pauses_and_a_success_resets_them() {
+    let service = Service::new(false).await;
     for _ in 1..10 {
-        assert_eq!(door.knock("operator", "wrong", None, NOW).await, Err(LoginError::Refused));
+        assert_eq!(service.log_in("operator", "wrong", None, NOW).await, Err(LoginError::Refused));
     }
-    assert!(door.knock("operator", "right", None, NOW).await.is_ok(), "the tenth is free");
+    assert!(service.log_in("operator", "right", None, NOW).await.is_ok(), "the tenth attempt is free");
     for _ in 0..10 {
-        assert_eq!(door.knock("operator", "wrong", None, NOW).await, Err(LoginError::Refused));
+        assert_eq!(service.log_in("operator", "wrong", None, NOW).await, Err(LoginError::Refused));
     }
     let second = Duration::from_secs(1);
-    assert_eq!(door.knock("operator", "right", None, NOW).await, Err(LoginError::TooSoon(second)));
-    assert_eq!(*door.secrets.0.lock().expect("a count"), 20, "a secret that comes too soon is not looked at");
-    assert_eq!(door.events().last(), Some(&Event::LoginThrottled));
-    assert!(door.knock("operator", "right", None, NOW.plus(second)).await.is_ok());
+    assert_eq!(service.log_in("operator", "right", None, NOW).await, Err(LoginError::TooSoon(second)));
+    assert_eq!(*service.secrets.0.lock().expect("a count"), 20, "no secret is compared during a pause");
+    assert_eq!(service.events().last(), Some(&Event::LoginThrottled));
+    assert!(service.log_in("operator", "right", None, NOW.plus(second)).await.is_ok());
 }
 
 #[tokio::test]
-async fn attempts_that_overtake_each_other_do_not_wait_for_each_other() {
-    let door = Door::new(false).await;
+async fn attempts_out_of_order_do_not_wait_for_each_other() {
+    let service = Service::new(false).await;
     for micros in [9, 5, 7, 1, 8, 2] {
         let at = Timestamp::from_micros(NOW.as_micros() + micros);
-        assert_eq!(door.knock("operator", "wrong", None, at).await, Err(LoginError::Refused));
+        assert_eq!(service.log_in("operator", "wrong", None, at).await, Err(LoginError::Refused));
     }
 }
 
 #[tokio::test]
-async fn without_a_record_nobody_gets_in() {
-    let door = Door { store: FakeAccess::down(), ..Door::new(false).await };
-    assert_eq!(door.knock("operator", "right", None, NOW).await, Err(LoginError::NotRecorded));
-    assert_eq!(door.refresh("r0", "r1").await, Err(Refused::NotRecorded));
+async fn login_fails_if_it_cannot_be_recorded() {
+    let service = Service { store: FakeAccess::down(), ..Service::new(false).await };
+    assert_eq!(service.log_in("operator", "right", None, NOW).await, Err(LoginError::NotRecorded));
+    assert_eq!(service.refresh("r0", "r1").await, Err(RefreshError::NotRecorded));
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_good_once_and_its_reuse_ends_the_session() {
-    let door = Door::new(false).await;
-    door.knock("operator", "right", None, NOW).await.expect("a session");
-    assert_eq!(door.refresh("r0", "r1").await, Ok(scopes("affiliation documents")));
-    assert_eq!(door.refresh("r1", "r2").await, Ok(scopes("affiliation documents")));
-    assert!(matches!(door.refresh("r0", "r3").await, Err(Refused::Reused(_))));
-    assert_eq!(door.refresh("r2", "r4").await, Err(Refused::Ended), "the good one ends with it");
+async fn reuse_of_a_refresh_token_ends_the_session() {
+    let service = Service::new(false).await;
+    service.log_in("operator", "right", None, NOW).await.expect("a session");
+    assert_eq!(service.refresh("r0", "r1").await, Ok(scopes("affiliation documents")));
+    assert_eq!(service.refresh("r1", "r2").await, Ok(scopes("affiliation documents")));
+    assert!(matches!(service.refresh("r0", "r3").await, Err(RefreshError::Reused(_))));
+    assert_eq!(service.refresh("r2", "r4").await, Err(RefreshError::Ended), "the unused token ends with its session");
     let expected = [Event::Login, Event::Refresh, Event::Refresh, Event::RefreshReused, Event::RefreshRefused];
-    assert_eq!(door.events(), expected);
+    assert_eq!(service.events(), expected);
 }
 
 #[tokio::test]
-async fn a_refresh_follows_what_the_account_may_do_now() {
-    let door = Door::new(false).await;
-    door.knock("operator", "right", None, NOW).await.expect("a session");
+async fn refresh_uses_the_present_scopes_of_the_account() {
+    let service = Service::new(false).await;
+    service.log_in("operator", "right", None, NOW).await.expect("a session");
     let name = AccountName::parse("operator").expect("a name");
     let narrowed = AccountChange { scopes: Some(scopes("documents")), ..AccountChange::default() };
-    door.store.change(&name, &narrowed).await.expect("changed");
-    assert_eq!(door.refresh("r0", "r1").await, Ok(scopes("documents")));
+    service.store.change(&name, &narrowed).await.expect("changed");
+    assert_eq!(service.refresh("r0", "r1").await, Ok(scopes("documents")));
     let disabled = AccountChange { disabled: Some(true), ..AccountChange::default() };
-    door.store.change(&name, &disabled).await.expect("changed");
-    assert_eq!(door.refresh("r1", "r2").await, Err(Refused::Ended));
+    service.store.change(&name, &disabled).await.expect("changed");
+    assert_eq!(service.refresh("r1", "r2").await, Err(RefreshError::Ended));
 }
 
 #[test]
-fn scopes_are_read_and_written() {
+fn scopes_are_parsed_and_formatted() {
     for (text, expected) in [
         ("", Some("")),
         ("admin", Some("admin")),
@@ -164,7 +166,7 @@ fn scopes_are_read_and_written() {
 }
 
 #[test]
-fn names_are_read_or_refused() {
+fn account_names_are_validated() {
     let longest = "a".repeat(64);
     for (name, good) in [
         ("operator-1", true),
@@ -182,9 +184,8 @@ fn names_are_read_or_refused() {
 }
 
 proptest! {
-    /// Whatever comes when, no window of an hour sees more attempts than the throttle allows for.
     #[test]
-    fn attempts_are_slowed_down(gaps in prop::collection::vec(0_u64..5_000, 1..400)) {
+    fn pauses_between_attempts_double_up_to_the_longest(gaps in prop::collection::vec(0_u64..5_000, 1..400)) {
         let throttle = LoginThrottle { free: 5, longest: Duration::from_mins(1) };
         let (mut attempts, mut now, mut admitted) = (Attempts::default(), NOW, Vec::new());
         for gap in gaps {

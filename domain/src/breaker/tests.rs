@@ -12,32 +12,32 @@ fn fed(successes: u64, failures: u64) -> BreakerState {
 }
 
 #[test]
-fn it_opens_when_half_of_enough_tries_failed() {
+fn breaker_opens_when_half_of_enough_calls_failed() {
     assert_eq!(fed(0, 9).admit(at(0), &POLICY), Admission::Go);
     assert_eq!(fed(11, 10).admit(at(0), &POLICY), Admission::Go);
     assert_eq!(fed(10, 10).admit(at(0), &POLICY), Admission::Refuse { retry_after: POLICY.open_for });
 }
 
 #[test]
-fn old_failures_are_forgotten() {
+fn failures_before_the_two_windows_do_not_count() {
     let later = fed(0, 9).apply(&Batch { successes: 0, failures: 9 }, at(10_000), &POLICY);
     assert_eq!(later.admit(at(10_000), &POLICY), Admission::Go);
 }
 
 #[test]
-fn one_probes_and_its_finding_counts() {
+fn one_caller_probes_and_its_result_decides() {
     let open = fed(0, 10);
     let Admission::Probe(probing) = open.admit(at(2_000), &POLICY) else { panic!("no probe") };
     assert!(matches!(probing.admit(at(2_001), &POLICY), Admission::Refuse { .. }));
     assert_eq!(probing.probe_finished(true, at(2_100), &POLICY).admit(at(2_100), &POLICY), Admission::Go);
     let longer = probing.probe_finished(false, at(2_100), &POLICY);
     assert_eq!(longer.admit(at(2_100), &POLICY), Admission::Refuse { retry_after: POLICY.open_for * 2 });
-    // The prober died: another may.
+    // The probing caller did not report within its lease, so another may probe.
     assert!(matches!(probing.admit(at(62_000), &POLICY), Admission::Probe(_)));
 }
 
 #[test]
-fn it_stays_open_for_longer_each_time_up_to_a_limit() {
+fn each_failed_probe_doubles_the_open_time_up_to_the_limit() {
     let mut state = fed(0, 10);
     let mut now = 0;
     for seconds in [2, 4, 8, 16, 30, 30, 30] {
@@ -50,19 +50,19 @@ fn it_stays_open_for_longer_each_time_up_to_a_limit() {
 }
 
 #[test]
-fn a_clock_that_went_wrong_neither_blocks_nor_blunts_it() {
+fn states_of_wrong_clocks_are_ignored() {
     let lost = BreakerState::decode("open 9000000000000000000 1");
     assert!(matches!(lost.admit(at(0), &POLICY), Admission::Probe(_)));
     let window = BreakerState::decode("closed 9000000000000000000 1000000 0 0 0");
     let opened = window.apply(&Batch { successes: 0, failures: 10 }, at(0), &POLICY);
     assert!(matches!(opened, BreakerState::Open { .. }), "{opened:?}");
-    // A clock that is a little ahead is not wrong.
+    // A window that starts a little in the future counts.
     let ahead = BreakerState::default().apply(&Batch { successes: 0, failures: 9 }, at(1_000), &POLICY);
     assert!(matches!(ahead.apply(&Batch { successes: 0, failures: 1 }, at(0), &POLICY), BreakerState::Open { .. }));
 }
 
 #[test]
-fn garbage_is_a_closed_breaker_that_has_seen_nothing() {
+fn malformed_text_is_a_closed_breaker() {
     for text in [
         "",
         "open",
@@ -96,7 +96,7 @@ fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
 
 proptest! {
     #[test]
-    fn no_refusal_lasts_for_ever_and_every_state_survives_its_text(events in events()) {
+    fn refusals_end_and_every_state_is_parsed_from_its_text(events in events()) {
         let (mut state, mut now) = (BreakerState::default(), 0);
         for (pause, event) in events {
             now += pause;
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_shared_text_says_the_refusal_ends(
+    fn refusals_end_for_any_shared_text(
         kind in prop_oneof![Just("open"), Just("probing")],
         until: i64,
         times: u32,
@@ -130,18 +130,18 @@ proptest! {
             prop_assert!(retry_after <= POLICY.longest_refusal());
             prop_assert!(matches!(state.admit(now.plus(retry_after), &POLICY), Admission::Probe(_)));
         }
-        // However often it opened, it opens again for a bounded time.
+        // A failed probe opens the breaker for a bounded time, whatever `times` is.
         if let Admission::Probe(probing) = state.admit(now, &POLICY) {
             let Admission::Refuse { retry_after } = probing.probe_finished(false, now, &POLICY).admit(now, &POLICY) else {
-                return Err(TestCaseError::fail("a probe that failed opens it"));
+                return Err(TestCaseError::fail("a failed probe opens the breaker"));
             };
             prop_assert!(retry_after <= POLICY.open_for_at_most);
         }
     }
 
     #[test]
-    fn one_lease_has_one_prober(pauses in prop::collection::vec(0_u64..3_000, 1..200)) {
-        // Callers arrive one after another, each goes by the shared state, and no prober ever reports.
+    fn one_caller_probes_per_lease(pauses in prop::collection::vec(0_u64..3_000, 1..200)) {
+        // Callers come one after another and share the state; no probing caller reports a result.
         let (mut state, mut now) = (fed(0, 10), 0);
         let mut probes = Vec::new();
         for pause in pauses {
@@ -156,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn successes_alone_never_open_it(batches in prop::collection::vec((0_u64..100_000, 0_u64..20_000), 0..100)) {
+    fn successes_never_open_the_breaker(batches in prop::collection::vec((0_u64..100_000, 0_u64..20_000), 0..100)) {
         let (mut state, mut now) = (BreakerState::default(), 0);
         for (successes, pause) in batches {
             now += pause;
@@ -166,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_as_some_state(text in ".{0,80}") {
+    fn any_text_is_parsed_as_some_state(text in ".{0,80}") {
         let state = BreakerState::decode(&text);
         prop_assert_eq!(BreakerState::decode(&state.encode()), state);
     }

@@ -1,8 +1,10 @@
-//! In-memory ports, for tests.
+//! In-memory implementations of the ports, for tests.
 
-use super::{AffiliatedMemory, Affiliation, CheckRecord, CheckStore, Registry, RegistryError, StoreError, StoredCheck};
+use super::ports::{AffiliatedCache, CheckStore, Registry};
+use super::record::{Affiliation, CheckRecord, StoredCheck};
 use crate::citizen::CitizenId;
 use crate::page::Page;
+use crate::registry::{RegistryError, StoreError};
 use crate::verdict::Evidence;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +13,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A registry that always answers the same, and counts.
+/// A registry that always gives the same answer, and counts the calls.
 #[derive(Clone, Debug)]
 pub struct FakeRegistry {
     answer: Result<Affiliation, RegistryError>,
@@ -19,12 +21,12 @@ pub struct FakeRegistry {
 }
 
 impl FakeRegistry {
-    /// A registry with this answer.
+    /// Returns a registry that gives this answer.
     pub fn answering(answer: Result<Affiliation, RegistryError>) -> Self {
         Self { answer, calls: Arc::default() }
     }
 
-    /// How often it was asked.
+    /// Returns how often the registry was asked.
     pub fn calls(&self) -> u32 {
         *lock(&self.calls)
     }
@@ -37,7 +39,7 @@ impl Registry for FakeRegistry {
     }
 }
 
-/// Records in memory.
+/// Records of checks in memory.
 #[derive(Clone, Debug, Default)]
 pub struct FakeStore {
     records: Arc<Mutex<Vec<CheckRecord>>>,
@@ -45,12 +47,12 @@ pub struct FakeStore {
 }
 
 impl FakeStore {
-    /// A store that cannot be reached.
+    /// Returns a store whose every call fails.
     pub fn down() -> Self {
         Self { down: true, ..Self::default() }
     }
 
-    /// What was recorded, oldest first.
+    /// Returns the records, oldest first.
     pub fn records(&self) -> Vec<CheckRecord> {
         lock(&self.records).clone()
     }
@@ -82,16 +84,16 @@ impl CheckStore for FakeStore {
     }
 }
 
-/// A memory that remembers.
+/// A cache in memory without expiry.
 #[derive(Clone, Debug, Default)]
-pub struct FakeMemory(Arc<Mutex<HashMap<CitizenId, Evidence>>>);
+pub struct FakeAffiliatedCache(Arc<Mutex<HashMap<CitizenId, Evidence>>>);
 
-impl AffiliatedMemory for FakeMemory {
-    async fn recall(&self, citizen: &CitizenId) -> Option<Evidence> {
+impl AffiliatedCache for FakeAffiliatedCache {
+    async fn get(&self, citizen: &CitizenId) -> Option<Evidence> {
         lock(&self.0).get(citizen).cloned()
     }
 
-    async fn remember(&self, citizen: &CitizenId, evidence: &Evidence) {
+    async fn put(&self, citizen: &CitizenId, evidence: &Evidence) {
         lock(&self.0).insert(citizen.clone(), evidence.clone());
     }
 }

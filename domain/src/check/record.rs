@@ -1,23 +1,32 @@
 //! The record of a check (records contract, `affiliation_checks`).
 
-use super::{Affiliation, RegistryError};
 use crate::citizen::CitizenId;
+use crate::registry::RegistryError;
 use crate::time::Timestamp;
-use crate::verdict::Verdict;
+use crate::verdict::{Evidence, Verdict};
 
-/// How a check ended.
+/// The registry's answer about a citizen, with its evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Affiliation {
+    /// No operator has affiliated the citizen.
+    None(Evidence),
+    /// An operator has affiliated the citizen.
+    Affiliated(Evidence),
+}
+
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckStatus {
-    /// With the verdict "eligible".
+    /// The verdict is that the citizen may be affiliated.
     Eligible,
-    /// With the verdict "already affiliated".
+    /// The verdict is that an operator has affiliated the citizen.
     AlreadyAffiliated,
-    /// Without a verdict.
+    /// There is no verdict.
     Error,
 }
 
 impl CheckStatus {
-    /// As it is stored and shown.
+    /// Returns the name that is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Eligible => "ELIGIBLE",
@@ -26,12 +35,12 @@ impl CheckStatus {
         }
     }
 
-    /// Reads what [`CheckStatus::as_str`] wrote.
+    /// Parses a name that [`CheckStatus::as_str`] returns.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Eligible, Self::AlreadyAffiliated, Self::Error].into_iter().find(|status| status.as_str() == text)
     }
 
-    /// Is the citizen known to an operator? Unknown where there is no verdict.
+    /// Returns whether an operator has affiliated the citizen; `None` without a verdict.
     pub fn exists_in_system(self) -> Option<bool> {
         match self {
             Self::Eligible => Some(false),
@@ -40,13 +49,14 @@ impl CheckStatus {
         }
     }
 
-    /// May we affiliate the citizen? Without a verdict: no.
+    /// Returns whether the citizen may be affiliated. Without a verdict the result is false.
     pub fn is_eligible(self) -> bool {
         self == Self::Eligible
     }
 }
 
-/// One check, as it is recorded. It can only be made of what the registry answered, by [`CheckRecord::from_answer`].
+/// The record of a check. It can only be constructed from the registry's answer, by
+/// [`CheckRecord::from_answer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRecord {
     id: String,
@@ -59,14 +69,14 @@ pub struct CheckRecord {
 }
 
 impl CheckRecord {
-    /// The record of an outcome. Only a registry that said "none" makes it eligible.
+    /// Constructs the record of an answer. Only [`Affiliation::None`] makes the citizen eligible.
     pub fn from_answer(
         id: String,
         checked_at: Timestamp,
         citizen: CitizenId,
-        outcome: &Result<Affiliation, RegistryError>,
+        answer: &Result<Affiliation, RegistryError>,
     ) -> Self {
-        let (verdict, status_code, citizen_data, message) = match outcome {
+        let (verdict, status_code, citizen_data, message) = match answer {
             Ok(Affiliation::None(evidence)) => {
                 let message = "no operator has affiliated this citizen".to_owned();
                 (Some(Verdict::Eligible), Some(evidence.status), evidence.body.clone(), message)
@@ -76,32 +86,32 @@ impl CheckRecord {
                 (Some(Verdict::AlreadyAffiliated), Some(evidence.status), evidence.body.clone(), message)
             }
             Err(RegistryError::Unavailable(none)) => {
-                let message = format!("{} (tries: {})", none.cause.describe(), none.attempts);
+                let message = format!("{} (attempts: {})", none.cause.describe(), none.attempts);
                 (None, none.status, None, message)
             }
             Err(RegistryError::Refused(evidence)) => {
-                let message = "the registry refused the question".to_owned();
+                let message = "the registry rejected the question as invalid".to_owned();
                 (None, Some(evidence.status), evidence.body.clone(), message)
             }
             Err(RegistryError::UnexpectedResponse(evidence)) => {
-                let message = "the registry's answer cannot be understood".to_owned();
+                let message = "the registry's response was not understood".to_owned();
                 (None, Some(evidence.status), evidence.body.clone(), message)
             }
         };
         Self { id, citizen, verdict, status_code, citizen_data, message, checked_at }
     }
 
-    /// The record's id.
+    /// Returns the id of the record.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Who was asked about.
+    /// Returns the id of the citizen.
     pub fn citizen(&self) -> &CitizenId {
         &self.citizen
     }
 
-    /// How the check ended.
+    /// Returns the result of the check.
     pub fn status(&self) -> CheckStatus {
         match self.verdict {
             Some(Verdict::Eligible) => CheckStatus::Eligible,
@@ -110,36 +120,36 @@ impl CheckRecord {
         }
     }
 
-    /// The registry's own status code, if it answered.
+    /// Returns the status code of the registry's response, if there was one.
     pub fn status_code(&self) -> Option<u16> {
         self.status_code
     }
 
-    /// What the registry said, JSON text.
+    /// Returns the body of the registry's response as JSON text.
     pub fn citizen_data(&self) -> Option<&str> {
         self.citizen_data.as_deref()
     }
 
-    /// A sentence about how it ended, without the citizen's id.
+    /// Describes the result in a clause that does not contain the id of the citizen.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// When the registry had answered.
+    /// Returns the time at which the registry had answered.
     pub fn checked_at(&self) -> Timestamp {
         self.checked_at
     }
 }
 
-/// A check as the history shows it.
+/// A check as it is shown in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCheck {
-    /// The record's id.
+    /// The id of the record.
     pub id: String,
-    /// How the check ended.
+    /// The result of the check.
     pub status: CheckStatus,
-    /// A sentence about it.
+    /// A description of the result.
     pub message: String,
-    /// When.
+    /// When the registry had answered.
     pub checked_at: Timestamp,
 }

@@ -1,101 +1,157 @@
-use super::fakes::{FakeMemory, FakeRegistry, FakeStore};
+use super::fakes::{FakeAffiliatedCache, FakeRegistry, FakeStore};
 use super::*;
+use crate::page::Page;
+use crate::verdict::Evidence;
+use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+const RETRY_AFTER: Duration = Duration::from_secs(9);
+
+const CAUSES: [Cause; 6] =
+    [Cause::Timeout, Cause::Connection, Cause::Tls, Cause::Overloaded, Cause::BreakerOpen, Cause::Misconfigured];
 
 fn citizen() -> CitizenId {
     CitizenId::parse("1128456232").expect("an id")
-}
-
-fn run(registry: &FakeRegistry, store: &FakeStore, memory: &FakeMemory) -> Result<CheckRecord, CheckError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(check_affiliation(registry, store, memory, &citizen(), "id-1".into(), || NOW))
 }
 
 fn evidence(status: u16) -> Evidence {
     Evidence { status, body: None }
 }
 
+fn unavailable(cause: Cause) -> RegistryError {
+    RegistryError::Unavailable(NoVerdict { cause, status: None, retry_after: RETRY_AFTER, attempts: 3 })
+}
+
+fn run(registry: &FakeRegistry, store: &FakeStore, cache: &FakeAffiliatedCache) -> Result<CheckRecord, CheckError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(check_affiliation(registry, store, cache, &citizen(), "id-1".into(), || NOW))
+}
+
+/// Runs a check and compares its result and the status of its only record.
+fn check(answer: Result<Affiliation, RegistryError>, expected: Result<CheckStatus, CheckError>) {
+    let store = FakeStore::default();
+    let result = run(&FakeRegistry::answering(answer.clone()), &store, &FakeAffiliatedCache::default());
+    let recorded = expected.clone().unwrap_or(CheckStatus::Error);
+    assert_eq!(result.map(|record| record.status()), expected, "{answer:?}");
+    assert_eq!(store.records().iter().map(CheckRecord::status).collect::<Vec<_>>(), [recorded], "{answer:?}");
+}
+
 #[test]
-fn without_a_record_there_is_no_answer() {
-    for answer in [Ok(Affiliation::None(evidence(204))), Err(RegistryError::Refused(evidence(501)))] {
-        let registry = FakeRegistry::answering(answer);
-        assert_eq!(run(&registry, &FakeStore::down(), &FakeMemory::default()), Err(CheckError::NotRecorded));
+fn every_answer_has_its_result_and_one_record() {
+    check(Ok(Affiliation::None(evidence(204))), Ok(CheckStatus::Eligible));
+    check(Ok(Affiliation::Affiliated(evidence(200))), Ok(CheckStatus::AlreadyAffiliated));
+    check(Err(RegistryError::Refused(evidence(400))), Err(CheckError::Refused));
+    check(Err(RegistryError::UnexpectedResponse(evidence(302))), Err(CheckError::UnexpectedResponse));
+    for cause in CAUSES {
+        check(Err(unavailable(cause)), Err(CheckError::NoVerdict { cause, retry_after: RETRY_AFTER }));
     }
 }
 
 #[test]
-fn already_affiliated_is_remembered_and_still_recorded() {
-    let registry = FakeRegistry::answering(Ok(Affiliation::Affiliated(evidence(200))));
-    let (store, memory) = (FakeStore::default(), FakeMemory::default());
-    for _ in 0..3 {
-        assert_eq!(run(&registry, &store, &memory).map(|record| record.status()), Ok(CheckStatus::AlreadyAffiliated));
-    }
-    assert_eq!((registry.calls(), store.records().len()), (1, 3));
-}
-
-#[test]
-fn eligible_is_never_remembered() {
-    let registry = FakeRegistry::answering(Ok(Affiliation::None(evidence(204))));
-    let (store, memory) = (FakeStore::default(), FakeMemory::default());
-    for _ in 0..3 {
-        assert_eq!(run(&registry, &store, &memory).map(|record| record.status()), Ok(CheckStatus::Eligible));
-    }
-    assert_eq!(registry.calls(), 3);
-}
-
-#[test]
-fn a_status_is_read_as_it_was_written() {
-    for status in [CheckStatus::Eligible, CheckStatus::AlreadyAffiliated, CheckStatus::Error] {
-        assert_eq!(CheckStatus::parse(status.as_str()), Some(status));
+fn only_eligible_citizens_may_be_affiliated() {
+    for (status, name, exists_in_system, is_eligible) in [
+        (CheckStatus::Eligible, "ELIGIBLE", Some(false), true),
+        (CheckStatus::AlreadyAffiliated, "ALREADY_AFFILIATED", Some(true), false),
+        (CheckStatus::Error, "ERROR", None, false),
+    ] {
+        assert_eq!((status.as_str(), CheckStatus::parse(name)), (name, Some(status)));
+        assert_eq!((status.exists_in_system(), status.is_eligible()), (exists_in_system, is_eligible), "{name}");
     }
     assert_eq!(CheckStatus::parse("eligible"), None);
 }
 
-/// Every kind of outcome, and what is recorded of it: status, known to an operator, status code, data.
-#[test]
-fn every_outcome_has_its_record() {
-    let said = |status| Evidence { status, body: Some("\"said\"".into()) };
-    let unavailable =
-        NoVerdict { cause: Cause::Overloaded, status: Some(503), retry_after: Duration::from_secs(5), attempts: 3 };
-    let data = Some("\"said\"");
-    for (outcome, expected) in [
-        (Ok(Affiliation::None(said(204))), (CheckStatus::Eligible, Some(false), Some(204), data)),
-        (Ok(Affiliation::Affiliated(said(200))), (CheckStatus::AlreadyAffiliated, Some(true), Some(200), data)),
-        (Err(RegistryError::Unavailable(unavailable)), (CheckStatus::Error, None, Some(503), None)),
-        (Err(RegistryError::Refused(said(501))), (CheckStatus::Error, None, Some(501), data)),
-        (Err(RegistryError::UnexpectedResponse(said(302))), (CheckStatus::Error, None, Some(302), data)),
-    ] {
-        let record = CheckRecord::from_answer("id-1".into(), NOW, citizen(), &outcome);
-        let (status, code) = (record.status(), record.status_code());
-        assert_eq!((status, status.exists_in_system(), code, record.citizen_data()), expected, "{outcome:?}");
-        assert_eq!((record.id(), record.citizen(), record.checked_at()), ("id-1", &citizen(), NOW));
-        assert!(!record.message().is_empty() && !record.message().contains("1128456232"), "{}", record.message());
+proptest! {
+    #[test]
+    fn evidence_never_changes_the_verdict(status: u16, body in prop::option::of(".{0,200}")) {
+        let evidence = Evidence { status, body };
+        for (answer, expected) in [
+            (Ok(Affiliation::None(evidence.clone())), CheckStatus::Eligible),
+            (Ok(Affiliation::Affiliated(evidence.clone())), CheckStatus::AlreadyAffiliated),
+            (Err(RegistryError::Refused(evidence.clone())), CheckStatus::Error),
+            (Err(RegistryError::UnexpectedResponse(evidence)), CheckStatus::Error),
+        ] {
+            prop_assert_eq!(CheckRecord::from_answer("id-1".into(), NOW, citizen(), &answer).status(), expected);
+        }
     }
 }
 
 #[test]
-fn every_cause_ends_as_an_error_that_is_recorded_and_passed_on() {
-    for cause in
-        [Cause::Timeout, Cause::Connection, Cause::Tls, Cause::Overloaded, Cause::BreakerOpen, Cause::Misconfigured]
-    {
-        let retry_after = Duration::from_secs(9);
-        let none = NoVerdict { cause, status: None, retry_after, attempts: 0 };
-        let registry = FakeRegistry::answering(Err(RegistryError::Unavailable(none)));
-        let (store, memory) = (FakeStore::default(), FakeMemory::default());
-        assert_eq!(run(&registry, &store, &memory), Err(CheckError::NoVerdict { cause, retry_after }));
-        assert_eq!(store.records().iter().map(CheckRecord::status).collect::<Vec<_>>(), [CheckStatus::Error]);
-        // Nothing was remembered: the next check asks again.
-        assert!(run(&registry, &store, &memory).is_err());
+fn record_holds_the_evidence_and_a_message() {
+    let with_body = |status| Evidence { status, body: Some("\"body\"".into()) };
+    let overloaded = NoVerdict { cause: Cause::Overloaded, status: Some(503), retry_after: RETRY_AFTER, attempts: 3 };
+    let body = Some("\"body\"");
+    for (answer, expected) in [
+        (Ok(Affiliation::None(with_body(204))), (Some(204), body, "no operator has affiliated this citizen")),
+        (Ok(Affiliation::Affiliated(with_body(200))), (Some(200), body, "an operator has affiliated this citizen")),
+        (
+            Err(RegistryError::Unavailable(overloaded)),
+            (Some(503), None, "the registry is overloaded or failing (attempts: 3)"),
+        ),
+        (
+            Err(RegistryError::Refused(with_body(501))),
+            (Some(501), body, "the registry rejected the question as invalid"),
+        ),
+        (
+            Err(RegistryError::UnexpectedResponse(with_body(302))),
+            (Some(302), body, "the registry's response was not understood"),
+        ),
+    ] {
+        let record = CheckRecord::from_answer("id-1".into(), NOW, citizen(), &answer);
+        assert_eq!((record.status_code(), record.citizen_data(), record.message()), expected, "{answer:?}");
+        assert_eq!((record.id(), record.citizen(), record.checked_at()), ("id-1", &citizen(), NOW));
+    }
+}
+
+#[test]
+fn every_cause_has_its_own_description() {
+    let mut descriptions = CAUSES.map(Cause::describe).to_vec();
+    assert!(descriptions.iter().all(|text| text.starts_with("the ") || text.starts_with("no ")), "{descriptions:?}");
+    descriptions.sort_unstable();
+    descriptions.dedup();
+    assert_eq!(descriptions.len(), CAUSES.len());
+}
+
+#[test]
+fn verdict_that_cannot_be_recorded_is_neither_returned_nor_cached() {
+    for answer in [
+        Ok(Affiliation::None(evidence(204))),
+        Ok(Affiliation::Affiliated(evidence(200))),
+        Err(RegistryError::Refused(evidence(501))),
+    ] {
+        let (registry, cache) = (FakeRegistry::answering(answer), FakeAffiliatedCache::default());
+        assert_eq!(run(&registry, &FakeStore::down(), &cache), Err(CheckError::NotRecorded));
+        let _ = run(&registry, &FakeStore::default(), &cache);
         assert_eq!(registry.calls(), 2);
     }
 }
 
 #[test]
-fn what_could_not_be_recorded_is_not_remembered() {
-    let registry = FakeRegistry::answering(Ok(Affiliation::Affiliated(evidence(200))));
-    let memory = FakeMemory::default();
-    assert_eq!(run(&registry, &FakeStore::down(), &memory), Err(CheckError::NotRecorded));
-    assert!(run(&registry, &FakeStore::default(), &memory).is_ok());
-    assert_eq!(registry.calls(), 2);
+fn only_already_affiliated_is_cached_and_each_check_is_recorded() {
+    for (answer, calls) in [
+        (Ok(Affiliation::Affiliated(evidence(200))), 1),
+        (Ok(Affiliation::None(evidence(204))), 3),
+        (Err(unavailable(Cause::Timeout)), 3),
+        (Err(RegistryError::Refused(evidence(400))), 3),
+        (Err(RegistryError::UnexpectedResponse(evidence(302))), 3),
+    ] {
+        let (registry, store) = (FakeRegistry::answering(answer.clone()), FakeStore::default());
+        let cache = FakeAffiliatedCache::default();
+        let results = [(); 3].map(|()| run(&registry, &store, &cache).map(|record| record.status()));
+        assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{results:?}");
+        assert_eq!((registry.calls(), store.records().len()), (calls, 3), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn history_shows_a_page_of_the_citizens_checks_newest_first() {
+    let store = FakeStore::default();
+    let other = CitizenId::parse("1128456233").expect("an id");
+    for (id, citizen) in [("1", citizen()), ("2", other), ("3", citizen()), ("4", citizen())] {
+        let answer = Ok(Affiliation::None(evidence(204)));
+        store.record(&CheckRecord::from_answer(id.into(), NOW, citizen, &answer)).await.expect("recorded");
+    }
+    let page = Page::parse(Some("2"), Some("2")).expect("a page");
+    let (count, checks) = store.history(&citizen(), page).await.expect("a page");
+    assert_eq!((count, checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>()), (3, vec!["1"]));
+    assert_eq!(FakeStore::down().history(&citizen(), page).await, Err(StoreError));
 }

@@ -1,9 +1,9 @@
-//! In-memory ports, for tests.
+//! In-memory implementations of the ports, for tests.
 
-use super::{
-    Authenticity, Claim, Claimed, DocumentArchive, DocumentRecord, DocumentRegistry, DocumentRequest, DocumentStatus,
-    DocumentStore, Origin, Outbox, Outcome,
-};
+use super::claim::{Claim, Origin};
+use super::ports::{Claimed, DocumentArchive, DocumentRegistry, DocumentStore, Outbox};
+use super::record::{Authenticity, DocumentRecord, DocumentStatus, Outcome};
+use super::request::DocumentRequest;
 use crate::citizen::CitizenId;
 use crate::page::Page;
 use crate::registry::{RegistryError, StoreError};
@@ -14,7 +14,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A registry that always answers the same, and counts.
+/// A registry that always gives the same answer, and counts the calls.
 #[derive(Clone, Debug)]
 pub struct FakeDocumentRegistry {
     answer: Result<Authenticity, RegistryError>,
@@ -22,12 +22,12 @@ pub struct FakeDocumentRegistry {
 }
 
 impl FakeDocumentRegistry {
-    /// A registry with this answer.
+    /// Returns a registry that gives this answer.
     pub fn answering(answer: Result<Authenticity, RegistryError>) -> Self {
         Self { answer, calls: Arc::default() }
     }
 
-    /// How often it was asked.
+    /// Returns how often the registry was asked.
     pub fn calls(&self) -> u32 {
         *lock(&self.calls)
     }
@@ -48,7 +48,7 @@ struct Row {
     outbox_due: Option<Timestamp>,
 }
 
-/// Records in memory.
+/// Records of document authentications in memory.
 #[derive(Clone, Debug, Default)]
 pub struct FakeDocumentStore {
     rows: Arc<Mutex<Vec<Row>>>,
@@ -56,12 +56,12 @@ pub struct FakeDocumentStore {
 }
 
 impl FakeDocumentStore {
-    /// A store that cannot be reached.
+    /// Returns a store whose every call fails.
     pub fn down() -> Self {
         Self { down: true, ..Self::default() }
     }
 
-    /// The records, oldest first.
+    /// Returns the records, oldest first.
     pub fn records(&self) -> Vec<DocumentRecord> {
         lock(&self.rows).iter().map(|row| row.record.clone()).collect()
     }

@@ -1,27 +1,39 @@
-//! The record of an authentication (records contract, `document_authentications`), and its states:
-//! `PENDING` becomes `SUCCESS`, `FAILED` or `ERROR`, and nothing becomes anything else.
+//! The record of a document authentication (records contract, `document_authentications`).
+//!
+//! A record starts as `PENDING` and becomes `SUCCESS`, `FAILED` or `ERROR`. These three are final.
 
-use super::{Authenticity, Claim, DocumentRequest, MessageId};
+use super::claim::Claim;
+use super::request::{DocumentRequest, MessageId};
 use crate::registry::RegistryError;
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
+use crate::verdict::Evidence;
 use serde_json::{Value, json};
 
-/// Where an authentication stands.
+/// The registry's verdict on a document, with its evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authenticity {
+    /// The document is authentic.
+    Authenticated(Evidence),
+    /// The registry did not authenticate the document.
+    Rejected(Evidence),
+}
+
+/// The state of a document authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DocumentStatus {
-    /// Without a verdict so far.
+    /// There is no verdict yet.
     Pending,
-    /// The registry authenticated it.
+    /// The registry authenticated the document.
     Success,
-    /// The registry looked and said no.
+    /// The registry did not authenticate the document.
     Failed,
-    /// There was no verdict, and nobody tries any more.
+    /// The last attempt ended without a verdict.
     Error,
 }
 
 impl DocumentStatus {
-    /// As it is stored and shown.
+    /// Returns the name that is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
@@ -31,12 +43,12 @@ impl DocumentStatus {
         }
     }
 
-    /// Reads what [`DocumentStatus::as_str`] wrote.
+    /// Parses a name that [`DocumentStatus::as_str`] returns.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Pending, Self::Success, Self::Failed, Self::Error].into_iter().find(|status| status.as_str() == text)
     }
 
-    /// Does it stay as it is?
+    /// Returns whether the state is final.
     pub fn is_final(self) -> bool {
         match self {
             Self::Pending => false,
@@ -44,7 +56,7 @@ impl DocumentStatus {
         }
     }
 
-    /// What the registry's verdict was, if there was one.
+    /// Returns whether the registry authenticated the document; `None` without a verdict.
     pub fn auth_success(self) -> Option<bool> {
         match self {
             Self::Success => Some(true),
@@ -54,7 +66,8 @@ impl DocumentStatus {
     }
 }
 
-/// How an authentication ends. It can only be made of what the registry answered, by [`Outcome::from_answer`].
+/// The final result of a document authentication. It can only be constructed from the registry's
+/// answer, by [`Outcome::from_answer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     status: DocumentStatus,
@@ -64,7 +77,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The end of an answer. Only a registry that said "authenticated" makes it a success.
+    /// Constructs the outcome of an answer. Only [`Authenticity::Authenticated`] is a success.
     pub fn from_answer(answer: &Result<Authenticity, RegistryError>) -> Self {
         let (status, status_code, response, message) = match answer {
             Ok(Authenticity::Authenticated(it)) => (DocumentStatus::Success, Some(it.status), it.body.clone(), None),
@@ -76,67 +89,67 @@ impl Outcome {
                 (DocumentStatus::Error, none.status, None, Some(none.cause.describe().to_owned()))
             }
             Err(RegistryError::Refused(it)) => {
-                let message = "the registry refused the question".to_owned();
+                let message = "the registry rejected the question as invalid".to_owned();
                 (DocumentStatus::Error, Some(it.status), it.body.clone(), Some(message))
             }
             Err(RegistryError::UnexpectedResponse(it)) => {
-                let message = "the registry's answer cannot be understood".to_owned();
+                let message = "the registry's response was not understood".to_owned();
                 (DocumentStatus::Error, Some(it.status), it.body.clone(), Some(message))
             }
         };
         Self { status, status_code, response, message }
     }
 
-    /// The final status.
+    /// Returns the final state.
     pub fn status(&self) -> DocumentStatus {
         self.status
     }
 
-    /// The registry's own status code, if it answered.
+    /// Returns the status code of the registry's response, if there was one.
     pub fn status_code(&self) -> Option<u16> {
         self.status_code
     }
 
-    /// What the registry said, JSON text.
+    /// Returns the body of the registry's response as JSON text.
     pub fn response(&self) -> Option<&str> {
         self.response.as_deref()
     }
 
-    /// A sentence on why it is no success.
+    /// Describes why the outcome is not a success.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 }
 
-/// A record as it is stored.
+/// A record of a document authentication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentRecord {
-    /// Its id.
+    /// The id of the record.
     pub id: String,
-    /// The request's.
+    /// The id of the request.
     pub message_id: MessageId,
-    /// What was asked.
+    /// The request.
     pub request: DocumentRequest,
-    /// Where it stands.
+    /// The state.
     pub status: DocumentStatus,
-    /// The registry's own status code.
+    /// The status code of the registry's response.
     pub status_code: Option<u16>,
-    /// What the registry said, JSON text.
+    /// The body of the registry's response as JSON text.
     pub response: Option<String>,
-    /// Why it is no success.
+    /// Why the result is not a success.
     pub error_message: Option<String>,
-    /// When the request came first.
+    /// When the request was first received.
     pub received_at: Timestamp,
-    /// When it became final.
+    /// When the state became final.
     pub processed_at: Option<Timestamp>,
-    /// When the event with its result was known to be published.
+    /// When the broker had confirmed the event with the result.
     pub event_published_at: Option<Timestamp>,
     /// The trace context of the request.
     pub trace: Option<TraceContext>,
 }
 
 impl DocumentRecord {
-    /// The record that a first claim makes.
+    /// Returns the pending record that the first claim on a request creates.
     pub fn pending(claim: &Claim) -> Self {
         Self {
             id: claim.id.clone(),
@@ -153,7 +166,7 @@ impl DocumentRecord {
         }
     }
 
-    /// Ends it.
+    /// Writes the outcome to the record.
     pub fn finish(&mut self, outcome: &Outcome, at: Timestamp) {
         self.status = outcome.status;
         self.status_code = outcome.status_code;
@@ -162,8 +175,9 @@ impl DocumentRecord {
         self.processed_at = Some(at);
     }
 
-    /// The event with the result (messages contract), as soon as there is one. A function of the record and of nothing
-    /// else: however often it is made and published, it says the same.
+    /// Returns the event with the result (messages contract), or `None` if the record is pending.
+    ///
+    /// The event depends only on the record, so a repeated event has the same content.
     pub fn result(&self) -> Option<Value> {
         let processed_at = self.processed_at.filter(|_| self.status.is_final())?;
         let mut event = self.request_event();
@@ -174,7 +188,7 @@ impl DocumentRecord {
         Some(event)
     }
 
-    /// The request as a message (messages contract).
+    /// Returns the request as a message (messages contract).
     pub fn request_event(&self) -> Value {
         let DocumentRequest { citizen, url, title, document_id } = &self.request;
         let citizen: Value = citizen.as_str().parse::<u64>().map_or(Value::Null, Value::from);

@@ -1,65 +1,83 @@
-//! What becomes of a message, from what the components said about it. A pure function: the loop around it obeys.
+//! The settlement of a message: what the bridge does with it after the components have answered.
 
-use super::DocumentStatus;
+use super::record::DocumentStatus;
 use std::time::Duration;
 
-/// What the components said about one request.
+/// The answer of the components to the delivery of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// 200: this is its final state.
+    /// Status 200: the request has this state.
     Finished(DocumentStatus),
-    /// A problem (RFC 9457).
+    /// An error response with a problem (RFC 9457).
     Problem {
         /// The HTTP status.
         status: u16,
-        /// The last part of its `type`.
+        /// The last part of the `type` URI of the problem.
         slug: String,
-        /// What to do about it.
+        /// The `detail` of the problem.
         detail: String,
-        /// `Retry-After`
+        /// The header `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// No answer, or one that cannot be read.
+    /// There was no answer, or it was malformed.
     None,
 }
 
-/// What becomes of the message.
+/// What the bridge does with a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// It is done: publish its result, then acknowledge it.
+    /// Publish the result, then acknowledge the message.
     Done,
-    /// It ended without a verdict: publish its result, keep it for a replay.
+    /// The request ended without a verdict: publish the result, then move the message to the
+    /// dead-letter queue, from where it can be replayed.
     DoneWithoutVerdict,
-    /// It is tried again.
+    /// Deliver the message again later.
     Retry {
-        /// When, at the earliest.
+        /// The shortest delay.
         after: Duration,
-        /// Why.
+        /// Why the message is delivered again.
         reason: RetryReason,
     },
-    /// It is of no use to try it again; this says why.
+    /// Move the message to the dead-letter queue for this reason. Delivering it again would fail
+    /// again.
     DeadLetter(String),
 }
 
-/// Why a message is tried again. Each is counted by itself.
+/// Why a message is delivered again. The bridge counts the first and the last reason per message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryReason {
-    /// The registry gave no verdict: one of its attempts is used up.
+    /// The registry gave no verdict. This uses up one of the attempts of the message.
     NoVerdict,
-    /// Somebody else works on it. Costs nothing.
+    /// Another instance is processing the request. This is not counted.
     InProgress,
-    /// The components, or what they need, are in trouble. Not the message's fault; but one that causes it would go round
-    /// for ever, so this is counted too.
+    /// The components or their database are unavailable. This does not use up an attempt, but it is
+    /// counted, because a message that causes the failure would otherwise be delivered for ever.
     ComponentsUnavailable,
 }
 
-/// How often a message may be the one with the trouble.
+/// How often the components may fail on a message before it is moved to the dead-letter queue.
 pub const MAX_COMPONENT_FAILURES: u32 = 50;
 
-/// When to look again for a message that somebody else works on, if they did not say.
+/// The delay of a message whose request is in progress elsewhere, if the response has no
+/// `Retry-After`.
 const IN_PROGRESS: Duration = Duration::from_secs(1);
 
-/// Decides. `component_failures` is how often there was trouble with this message before.
+/// Decides what the bridge does with a message. `component_failures` is the number of deliveries of
+/// this message that failed with [`RetryReason::ComponentsUnavailable`] before.
+///
+/// ```
+/// use connectivity_domain::document::settlement::{Reply, RetryReason, Settlement, settle};
+/// use std::time::Duration;
+///
+/// let reply = Reply::Problem {
+///     status: 503,
+///     slug: "registry-unavailable".into(),
+///     detail: "the registry did not answer in time".into(),
+///     retry_after: Some(Duration::from_secs(5)),
+/// };
+/// let expected = Settlement::Retry { after: Duration::from_secs(5), reason: RetryReason::NoVerdict };
+/// assert_eq!(settle(&reply, 0), expected);
+/// ```
 pub fn settle(reply: &Reply, component_failures: u32) -> Settlement {
     match reply {
         Reply::Finished(DocumentStatus::Success | DocumentStatus::Failed) => Settlement::Done,
@@ -74,7 +92,7 @@ pub fn settle(reply: &Reply, component_failures: u32) -> Settlement {
         Reply::Problem { .. } | Reply::Finished(DocumentStatus::Pending) | Reply::None => {
             if component_failures >= MAX_COMPONENT_FAILURES {
                 return Settlement::DeadLetter(format!(
-                    "there was trouble with it {component_failures} times: {}",
+                    "the components failed {component_failures} times on this message: {}",
                     describe(reply)
                 ));
             }
@@ -87,10 +105,10 @@ pub fn settle(reply: &Reply, component_failures: u32) -> Settlement {
     }
 }
 
-/// For a log and for a header.
+/// Describes a reply, for logs and message headers.
 pub fn describe(reply: &Reply) -> String {
     match reply {
-        Reply::Finished(status) => format!("it is {}", status.as_str()),
+        Reply::Finished(status) => format!("the request is {}", status.as_str()),
         Reply::Problem { status, slug, .. } => format!("the components answered {status} {slug}"),
         Reply::None => "the components did not answer".to_owned(),
     }
@@ -110,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reply_is_settled() {
+    fn every_reply_has_its_settlement() {
         for (reply, expected) in [
             (Reply::Finished(DocumentStatus::Success), Settlement::Done),
             (Reply::Finished(DocumentStatus::Failed), Settlement::Done),
@@ -136,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_goes_round_for_ever_because_of_trouble() {
+    fn component_failures_are_limited() {
         assert!(matches!(settle(&Reply::None, MAX_COMPONENT_FAILURES - 1), Settlement::Retry { .. }));
         assert!(matches!(settle(&Reply::None, MAX_COMPONENT_FAILURES), Settlement::DeadLetter(_)));
         let busy = problem(409, "in-progress", None);

@@ -1,6 +1,7 @@
 use super::fakes::{FakeDocumentRegistry, FakeDocumentStore};
 use super::*;
 use crate::registry::NoVerdict;
+use crate::verdict::Evidence;
 use serde_json::{Value, json};
 
 const AT: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
@@ -39,7 +40,7 @@ fn down() -> Result<Authenticity, RegistryError> {
 }
 
 #[test]
-fn a_message_is_read_with_either_spelling_and_with_extra_fields() {
+fn both_spellings_of_the_url_and_unknown_fields_are_accepted() {
     let plain = parse(&message()).expect("a request");
     assert_eq!(plain.message_id.as_ref().map(MessageId::as_str), Some("m-1"));
     let mut other = message();
@@ -52,61 +53,65 @@ fn a_message_is_read_with_either_spelling_and_with_extra_fields() {
 }
 
 #[test]
-fn what_is_wrong_with_a_message_is_told_by_field() {
+fn errors_name_the_field() {
     for (field, value, expected) in [
         ("idCitizen", Value::Null, "idCitizen is missing"),
         ("idCitizen", json!(12345), "idCitizen must have at least 6 digits"),
         ("idCitizen", json!(1_234_567_890_123_u64), "idCitizen must have at most 12 digits"),
-        ("idCitizen", json!(1.5e9), "idCitizen must be a whole number of 6 to 12 digits or a text of them"),
-        ("idCitizen", json!(1e30), "idCitizen must be a whole number of 6 to 12 digits or a text of them"),
-        ("idCitizen", json!(-1_128_456_232), "idCitizen must be a whole number of 6 to 12 digits or a text of them"),
-        ("UrlDocument", json!(7), "UrlDocument must be a text"),
-        ("UrlDocument", json!("ftp://host/file"), "UrlDocument must begin with https:// or http://"),
-        ("UrlDocument", json!("/file.pdf"), "UrlDocument must begin with https:// or http://"),
-        ("UrlDocument", json!("https://me:pass@host/f"), "UrlDocument must be without user and password"),
-        ("UrlDocument", json!("https:///file"), "UrlDocument must name a host"),
-        ("UrlDocument", json!("https://host:port/file"), "UrlDocument must name a host"),
+        ("idCitizen", json!(1.5e9), "idCitizen must be a whole number or a string of 6 to 12 digits"),
+        ("idCitizen", json!(1e30), "idCitizen must be a whole number or a string of 6 to 12 digits"),
+        ("idCitizen", json!(-1_128_456_232), "idCitizen must be a whole number or a string of 6 to 12 digits"),
+        ("UrlDocument", json!(7), "UrlDocument must be a string"),
+        ("UrlDocument", json!("ftp://host/file"), "UrlDocument must start with https:// or http://"),
+        ("UrlDocument", json!("/file.pdf"), "UrlDocument must start with https:// or http://"),
+        ("UrlDocument", json!("https://me:pass@host/f"), "UrlDocument must not contain a user name or password"),
+        ("UrlDocument", json!("https:///file"), "UrlDocument must have a host and, if it has a port, a valid one"),
+        (
+            "UrlDocument",
+            json!("https://host:port/file"),
+            "UrlDocument must have a host and, if it has a port, a valid one",
+        ),
         (
             "UrlDocument",
             json!("https://a\\@b/file"),
-            "UrlDocument must be without blanks, control characters and backslashes",
+            "UrlDocument must not contain white space, control characters or backslashes",
         ),
         (
             "UrlDocument",
             json!(format!("https://h/{}", "x".repeat(4096))),
             "UrlDocument must have at most 4096 characters",
         ),
-        ("documentTitle", json!(" "), "documentTitle must have 1 to 200 characters, and no control characters"),
+        ("documentTitle", json!(" "), "documentTitle must have 1 to 200 characters and no control characters"),
         (
             "documentTitle",
             json!("x".repeat(201)),
-            "documentTitle must have 1 to 200 characters, and no control characters",
+            "documentTitle must have 1 to 200 characters and no control characters",
         ),
-        ("messageId", json!(""), "messageId must be of 1 to 128 visible ASCII characters"),
-        ("messageId", json!(7), "messageId must be a text"),
-        ("documentId", json!(["d"]), "documentId must be a text or a number"),
+        ("messageId", json!(""), "messageId must be 1 to 128 visible ASCII characters"),
+        ("messageId", json!(7), "messageId must be a string"),
+        ("documentId", json!(["d"]), "documentId must be a string or a number"),
     ] {
         let mut message = message();
         message[field] = value;
         assert_eq!(parse(&message).expect_err("wrong").to_string(), expected);
     }
     for (bytes, expected) in [
-        (&b""[..], "it is not a JSON object"),
-        (b"[]", "it is not a JSON object"),
-        (b"{\"idCitizen\": ", "it is not a JSON object"),
+        (&b""[..], "the request is not a JSON object"),
+        (b"[]", "the request is not a JSON object"),
+        (b"{\"idCitizen\": ", "the request is not a JSON object"),
         (
             b"{\"idCitizen\": 1128456232, \"idCitizen\": 1128456233}",
-            "one of its fields is there twice, or UrlDocument and urlDocument differ",
+            "a field appears twice, or UrlDocument and urlDocument have different values",
         ),
-        (b"\xff\xfe", "it is not UTF-8"),
-        (&vec![b'x'; 1024 * 1024], "it is longer than 65536 bytes"),
+        (b"\xff\xfe", "the request is not valid UTF-8"),
+        (&vec![b'x'; 1024 * 1024], "the request is longer than 65536 bytes"),
     ] {
         assert_eq!(Submission::parse(bytes).expect_err("wrong").to_string(), expected);
     }
 }
 
 #[test]
-fn two_spellings_of_one_field_must_say_the_same() {
+fn two_spellings_of_the_url_must_have_the_same_value() {
     let mut both = message();
     both["urlDocument"] = both["UrlDocument"].clone();
     assert_eq!(parse(&both), parse(&message()));
@@ -115,13 +120,13 @@ fn two_spellings_of_one_field_must_say_the_same() {
 }
 
 #[test]
-fn what_is_debugged_shows_no_credential() {
+fn debug_shows_neither_credential_nor_citizen() {
     let shown = format!("{:?}", parse(&message()).expect("a request"));
     assert!(!shown.contains("secret") && !shown.contains("1128456232"), "{shown}");
 }
 
 #[test]
-fn ids_are_the_same_each_time_and_a_replay_is_another_request() {
+fn derived_ids_are_deterministic() {
     let id = MessageId::parse("m-1").expect("an id");
     assert_eq!(id.result_id(), MessageId::parse("m-1").expect("an id").result_id());
     let (first, second) = (id.replay(1), id.replay(1).replay(2));
@@ -132,7 +137,7 @@ fn ids_are_the_same_each_time_and_a_replay_is_another_request() {
 }
 
 #[tokio::test]
-async fn a_verdict_is_recorded_and_stays() {
+async fn verdict_is_recorded_once() {
     for (answer, status, success) in [
         (Authenticity::Authenticated(evidence(200)), DocumentStatus::Success, true),
         (Authenticity::Rejected(evidence(204)), DocumentStatus::Failed, false),
@@ -154,7 +159,7 @@ async fn a_verdict_is_recorded_and_stays() {
 }
 
 #[tokio::test]
-async fn without_a_verdict_it_stays_pending_until_nobody_tries_again() {
+async fn request_without_verdict_stays_pending_until_the_last_attempt() {
     let (registry, store) = (FakeDocumentRegistry::answering(down()), FakeDocumentStore::default());
     let unfinished = authenticate(&registry, &store, &claim("a", AT), false, || AT).await;
     let retry_after = Duration::from_secs(9);
@@ -166,7 +171,7 @@ async fn without_a_verdict_it_stays_pending_until_nobody_tries_again() {
 }
 
 #[tokio::test]
-async fn one_works_on_it_at_a_time_and_a_void_claim_changes_nothing() {
+async fn claim_is_exclusive_and_a_replaced_claim_changes_nothing() {
     let store = FakeDocumentStore::default();
     let (first, early) = (claim("a", AT), claim("b", AT.plus(LEASE / 2)));
     assert_eq!(store.claim(&first).await, Ok(Claimed::Mine("id-a".into())));
@@ -181,7 +186,7 @@ async fn one_works_on_it_at_a_time_and_a_void_claim_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_message_id_is_that_of_one_request() {
+async fn message_id_of_another_request_is_rejected() {
     let (registry, store) =
         (FakeDocumentRegistry::answering(Ok(Authenticity::Rejected(evidence(501)))), FakeDocumentStore::default());
     authenticate(&registry, &store, &claim("a", AT), false, || AT).await.expect("a record");
@@ -190,11 +195,11 @@ async fn a_message_id_is_that_of_one_request() {
     assert_eq!(authenticate(&registry, &store, &other, false, || AT).await, Err(Unfinished::Different));
     let unreachable = authenticate(&registry, &FakeDocumentStore::down(), &other, true, || AT).await;
     assert_eq!(unreachable, Err(Unfinished::NotRecorded));
-    assert_eq!(registry.calls(), 1, "whoever cannot record does not ask");
+    assert_eq!(registry.calls(), 1, "the registry is not asked without a claim");
 }
 
 #[test]
-fn nothing_but_an_authentic_document_is_a_success() {
+fn only_authenticated_is_a_success() {
     for answer in [
         Ok(Authenticity::Rejected(evidence(204))),
         down(),
