@@ -28,22 +28,22 @@ fn run(registry: &FakeRegistry, store: &FakeStore, cache: &FakeAffiliatedCache) 
 }
 
 /// Runs a check and compares its result and the status of its only record.
-fn check(answer: Result<Affiliation, RegistryError>, expected: Result<CheckStatus, CheckError>) {
+fn check(answer: &Result<Affiliation, RegistryError>, expected: &Result<CheckStatus, CheckError>) {
     let store = FakeStore::default();
     let result = run(&FakeRegistry::answering(answer.clone()), &store, &FakeAffiliatedCache::default());
     let recorded = expected.clone().unwrap_or(CheckStatus::Error);
-    assert_eq!(result.map(|record| record.status()), expected, "{answer:?}");
+    assert_eq!(result.map(|record| record.status()), *expected, "{answer:?}");
     assert_eq!(store.records().iter().map(CheckRecord::status).collect::<Vec<_>>(), [recorded], "{answer:?}");
 }
 
 #[test]
 fn every_answer_has_its_result_and_one_record() {
-    check(Ok(Affiliation::None(evidence(204))), Ok(CheckStatus::Eligible));
-    check(Ok(Affiliation::Affiliated(evidence(200))), Ok(CheckStatus::AlreadyAffiliated));
-    check(Err(RegistryError::Refused(evidence(400))), Err(CheckError::Refused));
-    check(Err(RegistryError::UnexpectedResponse(evidence(302))), Err(CheckError::UnexpectedResponse));
+    check(&Ok(Affiliation::None(evidence(204))), &Ok(CheckStatus::Eligible));
+    check(&Ok(Affiliation::Affiliated(evidence(200))), &Ok(CheckStatus::AlreadyAffiliated));
+    check(&Err(RegistryError::Refused(evidence(400))), &Err(CheckError::Refused));
+    check(&Err(RegistryError::UnexpectedResponse(evidence(302))), &Err(CheckError::UnexpectedResponse));
     for cause in CAUSES {
-        check(Err(unavailable(cause)), Err(CheckError::NoVerdict { cause, retry_after: RETRY_AFTER }));
+        check(&Err(unavailable(cause)), &Err(CheckError::NoVerdict { cause, retry_after: RETRY_AFTER }));
     }
 }
 
