@@ -1,5 +1,5 @@
-//! Finds the WIT of the `spin:*` interfaces inside the very spin-sdk that the components are built with, and writes the
-//! call that makes host bindings of it. Nothing of it is copied into the tree.
+//! Generates the call of `bindgen!` for the `spin:*` interfaces, with the WIT of the same spin-sdk that the components
+//! are built with. No WIT file is copied into the repository.
 
 use std::process::Command;
 use std::{env, fs};
@@ -21,7 +21,6 @@ fn main() {
         package connectivity:host;
         world host {{
             import spin:variables/variables@3.0.0;
-            import spin:key-value/key-value@3.0.0;
             import spin:mysql/mysql@3.0.0;
             import spin:redis/redis@3.0.0;
             import spin:sqlite/sqlite@3.1.0;
@@ -29,10 +28,9 @@ fn main() {
     "#,
     imports: {{ default: async | trappable }},
     with: {{
-        "spin:key-value/key-value.store": crate::interfaces::key_value::Store,
-        "spin:mysql/mysql.connection": crate::interfaces::mysql::Connection,
-        "spin:redis/redis.connection": crate::interfaces::redis::Connection,
-        "spin:sqlite/sqlite.connection": crate::interfaces::sqlite::Connection,
+        "spin:mysql/mysql.connection": crate::handles::MysqlConnection,
+        "spin:redis/redis.connection": crate::handles::RedisConnection,
+        "spin:sqlite/sqlite.connection": crate::handles::SqliteConnection,
     }},
 }});
 "##

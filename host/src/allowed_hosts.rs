@@ -1,6 +1,6 @@
-//! Where a component may connect to: `scheme://host:port`, all else is refused.
+//! The addresses that a component may connect to: `allowed_outbound_hosts` of the manifest.
 
-/// One allowed origin. The port is that of the scheme where none is written.
+/// One allowed origin. Without a port in the address, `port` is the scheme's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Origin {
     scheme: String,
@@ -8,28 +8,29 @@ struct Origin {
     port: u16,
 }
 
-/// All that a component may reach.
+/// The origins that a component may connect to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedHosts(Vec<Origin>);
 
-/// An entry of `allowed_outbound_hosts` that this host does not understand.
+/// An entry of `allowed_outbound_hosts` that this host does not support.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("allowed_outbound_hosts: {0:?} must look like scheme://host:port, without wildcard, user or path")]
-pub(crate) struct NotAnOrigin(String);
+pub(crate) struct InvalidEntry(String);
 
 impl AllowedHosts {
-    /// Reads the entries, their templates already resolved; an empty one (an optional server that is not set) is none.
-    pub(crate) fn parse(entries: &[String]) -> Result<Self, NotAnOrigin> {
+    /// Parses the entries, whose templates are resolved already. An empty entry, as of an optional server without an
+    /// address, is skipped.
+    pub(crate) fn parse(entries: &[String]) -> Result<Self, InvalidEntry> {
         let entries = entries.iter().filter(|entry| !entry.is_empty());
         let origins = entries.map(|entry| {
             let bare = entry.strip_suffix('/').unwrap_or(entry);
             let plain = !bare.contains(['*', '@']) && bare.matches('/').count() == 2;
-            origin(bare).filter(|_| plain).ok_or_else(|| NotAnOrigin(entry.clone()))
+            origin(bare).filter(|_| plain).ok_or_else(|| InvalidEntry(entry.clone()))
         });
         origins.collect::<Result<_, _>>().map(Self)
     }
 
-    /// May this address be connected to?
+    /// Returns whether a component may connect to `address`.
     pub(crate) fn allows(&self, address: &str) -> bool {
         origin(address).is_some_and(|origin| self.0.contains(&origin))
     }
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_listed_is_allowed() {
+    fn only_listed_origins_are_allowed() {
         let entries = ["https://registry.example", "http://127.0.0.1:8080/", "", "mysql://db:3306"].map(str::to_owned);
         let allowed = AllowedHosts::parse(&entries).expect("origins");
         for (address, expected) in [
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn an_entry_with_wildcard_user_or_path_is_rejected() {
         for entry in ["*", "https://*.example", "https://a/path", "https://user@a", "a:80", "mysql://"] {
             assert!(AllowedHosts::parse(&[entry.to_owned()]).is_err(), "{entry}");
         }

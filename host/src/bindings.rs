@@ -1,4 +1,4 @@
-//! The host's side of the `spin:*` interfaces, generated from the WIT inside spin-sdk (see build.rs).
+//! Host bindings of the `spin:*` interfaces, generated from the WIT of spin-sdk (see build.rs).
 
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated")]
 

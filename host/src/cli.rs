@@ -1,4 +1,4 @@
-//! The command line. Where Spin has an option of the same meaning, it has the same name.
+//! The command line. An option that Spin has too has the same name and meaning.
 
 use clap::Parser;
 use std::net::SocketAddr;
@@ -7,8 +7,9 @@ use std::time::Duration;
 
 /// Runs a Spin application on this machine without Spin.
 ///
-/// Values of the application's variables come from --variable, then from the environment (`SPIN_VARIABLE_NAME`), then
-/// from a file `.env` in the current folder, then from the manifest's defaults. Give secrets by the environment: arguments can be read by every process.
+/// The value of an application variable is taken from --variable, else from the environment (`SPIN_VARIABLE_NAME`), else
+/// from the file `.env` in the current folder, else from the manifest's default. Pass secrets in the environment: other
+/// processes can read the command line.
 #[derive(Parser, Debug)]
 #[command(version, about)]
 pub(crate) struct Options {
@@ -16,59 +17,58 @@ pub(crate) struct Options {
     #[arg(short = 'f', long = "from", default_value = "spin.toml")]
     pub(crate) manifest: PathBuf,
 
-    /// Where to listen. Port 0 takes a free one; the line "Serving …" tells which.
+    /// The address to listen on. With port 0 the system chooses a free port; the line "Serving …" prints it.
     #[arg(long, default_value = "127.0.0.1:3000")]
     pub(crate) listen: SocketAddr,
 
-    /// The value of a variable, `name=value`. May be given several times.
+    /// The value of an application variable. Can be repeated.
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     pub(crate) variables: Vec<String>,
 
-    /// TOML with the paths of SQLite databases and key-value stores: [`sqlite_database.default`] or
-    /// [`key_value_store.default`], type = "spin", path = "…".
+    /// A TOML file with the paths of SQLite databases: [`sqlite_database.default`], type = "spin", path = "…".
     #[arg(long)]
     pub(crate) runtime_config_file: Option<PathBuf>,
 
-    /// SQL that is run on the default database at every start: the text itself, or @file. May be given several times.
+    /// SQL to run on the default SQLite database at every start: the statements themselves, or @file. Can be repeated.
     #[arg(long, value_name = "SQL|@FILE")]
     pub(crate) sqlite: Vec<String>,
 
-    /// Where the default database and the compiled components are kept. Default: .spin beside the manifest.
+    /// The folder of the default SQLite database and of the compiled components [default: .spin beside the manifest].
     #[arg(long)]
     pub(crate) state_dir: Option<PathBuf>,
 
-    /// Where the compiled components are kept instead, in a folder `compiled`: hosts with databases of their own may share
-    /// it.
+    /// The folder that holds the folder `compiled` of the compiled components, if not the state folder. Several hosts can
+    /// share it.
     #[arg(long)]
     pub(crate) compiled_dir: Option<PathBuf>,
 
-    /// How many requests one instance serves before it is replaced.
+    /// The number of requests that an instance serves before it is replaced.
     #[arg(long, default_value_t = 128, value_parser = at_least_one)]
     pub(crate) max_instance_reuse_count: usize,
 
-    /// How many requests one instance serves at once.
+    /// The number of requests that an instance serves at the same time.
     #[arg(long, default_value_t = 16, value_parser = at_least_one)]
     pub(crate) max_instance_concurrent_reuse_count: usize,
 
-    /// How long an instance without a request is kept, such as 500ms or 30s.
+    /// How long an idle instance is kept, such as 500ms or 30s.
     #[arg(long, default_value = "1s", value_parser = duration)]
     pub(crate) idle_instance_timeout: Duration,
 
-    /// How long a request may take before its caller gets a 504.
+    /// How long a request may take before the caller gets status 504.
     #[arg(long, default_value = "60s", value_parser = duration)]
     pub(crate) request_timeout: Duration,
 
-    /// How long a component may compute without pausing before it is stopped and its caller gets a 500.
+    /// How long a component may compute without a pause before its instance is stopped and the caller gets status 500.
     #[arg(long, default_value = "5s", value_parser = duration)]
     pub(crate) max_busy: Duration,
 
-    /// How long requests in work may take to finish after SIGTERM or SIGINT.
+    /// How long requests in progress may take to finish after SIGTERM or SIGINT.
     #[arg(long, default_value = "20s", value_parser = duration)]
     pub(crate) grace: Duration,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|number| *number >= 1).ok_or_else(|| "must be a whole number from 1".to_owned())
+    text.parse().ok().filter(|number| *number >= 1).ok_or_else(|| "must be a whole number, 1 or more".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_or_refused() {
+    fn durations_need_a_number_and_a_known_unit() {
         for (text, expected) in [
             ("500ms", Some(500)),
             ("30s", Some(30_000)),

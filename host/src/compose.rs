@@ -1,4 +1,4 @@
-//! Plugs dependencies into the components that import them, with `wac-graph` as Spin does.
+//! Composes components with the dependencies that they import, using `wac-graph` as Spin does.
 
 use crate::manifest::{Component, Dependency};
 use std::collections::BTreeMap;
@@ -6,26 +6,26 @@ use std::path::{Path, PathBuf};
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions};
 
-/// Why a component cannot be put together.
+/// Why a component cannot be composed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ComposeError {
-    /// The wasm file is not there.
+    /// The wasm file cannot be read.
     #[error("{path} cannot be read ({cause}): build the components first, with `cargo xtask build` or `spin build`")]
     Source { path: PathBuf, cause: std::io::Error },
-    /// A dependency names a component that the manifest does not have.
+    /// A dependency names a component that the manifest does not declare.
     #[error(
-        "component {component}: its dependency {name} names the component {target}, which the manifest does not have"
+        "component {component}: the dependency {name} names the component {target}, which the manifest does not declare"
     )]
     NoSuchComponent { component: String, name: String, target: String },
-    /// It uses what it does not inherit.
-    #[error("component {component}: its dependency {name} imports {import} but does not inherit {part}")]
+    /// The dependency imports an interface whose configuration it does not inherit.
+    #[error("component {component}: the dependency {name} imports {import}: add {part:?} to its inherit_configuration")]
     NotInherited { component: String, name: String, import: String, part: &'static str },
-    /// The graph says no.
+    /// `wac-graph` cannot compose them.
     #[error("component {component}: {cause}")]
     Graph { component: String, cause: String },
 }
 
-/// Which part of the configuration gives an interface its power.
+/// Prefixes of interfaces, and the part of the configuration that a dependency must inherit to import them.
 const PARTS: [(&str, &str); 5] = [
     ("spin:variables/", "variables"),
     ("spin:sqlite/", "sqlite_databases"),
@@ -34,7 +34,7 @@ const PARTS: [(&str, &str); 5] = [
     ("wasi:http/client@", "allowed_outbound_hosts"),
 ];
 
-/// The bytes of a component with its dependencies inside.
+/// Returns the bytes of the component `id` composed with its dependencies.
 pub(crate) fn compose(id: &str, all: &BTreeMap<String, Component>, folder: &Path) -> Result<Vec<u8>, ComposeError> {
     let component = &all[id];
     let socket = read(&folder.join(&component.source))?;
@@ -82,7 +82,7 @@ fn plug(
     read(&folder.join(&target.source))
 }
 
-/// Spin takes away what is not inherited; here a dependency that would miss it is refused.
+/// Checks that the dependency inherits what it imports. Spin has such an import fail at run time instead.
 fn check_inherited(
     id: &str,
     name: &str,

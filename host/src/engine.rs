@@ -1,104 +1,60 @@
-//! wasmtime: the engine, the linker, the state of an instance, and how instances are used again.
+//! wasmtime: the engine, the linker, and how instances are created, reused and ended.
 
-use crate::application::Limits;
 use crate::bindings;
-use crate::interfaces::HostData;
-use crate::outbound_http::OutboundHttp;
-use std::collections::BTreeMap;
+use crate::state::{Grant, HostData, State};
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::time::Sleep;
-use wasmtime::component::{Component, GuestTaskId, Linker, ResourceTable};
+use wasmtime::component::{Component, GuestTaskId, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine, Result, Store, StoreContextMut, Trap, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::WasiHttpView;
 
-/// How often the epoch advances: how often a component that computes is looked at.
-const EPOCH: Duration = Duration::from_millis(20);
+/// The interval at which wasmtime interrupts a component that computes, so that its busy time is checked.
+const EPOCH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long an instance may go on after a request of its took too long.
-const AFTERMATH: Duration = Duration::from_secs(1);
+/// How long an instance is kept after one of its requests has timed out. By then the caller has its 504.
+const TIMEOUT_GRACE: Duration = Duration::from_secs(1);
 
-/// What one component may use, shared by all its instances.
-pub(crate) struct Grant {
-    pub(crate) id: String,
-    pub(crate) variables: BTreeMap<String, String>,
-    pub(crate) http: OutboundHttp,
-    /// Name to file of the SQLite databases.
-    pub(crate) databases: BTreeMap<String, PathBuf>,
-    /// Name to file of the key-value stores.
-    pub(crate) stores: BTreeMap<String, PathBuf>,
+/// How instances are reused, and how long they and their requests may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) reuse: usize,
+    pub(crate) concurrent_reuse: usize,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_busy: Duration,
 }
 
-/// What one instance has.
-pub(crate) struct State {
-    pub(crate) grant: Arc<Grant>,
-    pub(crate) table: ResourceTable,
-    wasi: WasiCtx,
-    http: WasiHttpCtx,
-    outbound: OutboundHttp,
-    busy: Busy,
-}
-
-/// Since when an instance has been computing.
-struct Busy {
-    since: Instant,
-    /// It has waited for something since it was last looked at.
-    paused: Arc<AtomicBool>,
-}
-
-impl Busy {
-    /// It is computing now: for how long without a pause?
-    fn seen(&mut self, now: Instant) -> Duration {
-        if self.paused.swap(false, Ordering::Relaxed) {
-            self.since = now;
-        }
-        now.duration_since(self.since)
-    }
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }
-    }
-}
-
-/// An engine whose compiled components are kept under `cache`.
+/// Returns an engine that caches compiled components in `cache`.
 pub(crate) fn engine(cache: &Path) -> Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     config.epoch_interruption(true);
-    let mut kept = CacheConfig::new();
-    kept.with_directory(cache);
-    config.cache(Some(Cache::new(kept)?));
+    let mut cache_config = CacheConfig::new();
+    cache_config.with_directory(cache);
+    config.cache(Some(Cache::new(cache_config)?));
     let engine = Engine::new(&config)?;
-    let ticking = engine.weak();
+    let weak = engine.weak();
     std::thread::spawn(move || {
-        while let Some(engine) = ticking.upgrade() {
+        while let Some(engine) = weak.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            std::thread::sleep(EPOCH);
+            std::thread::sleep(EPOCH_INTERVAL);
         }
     });
     Ok(engine)
 }
 
-/// Compiles a component (or finds it compiled) and links what it imports.
+/// Compiles a component, or takes it from the cache, and links its imports.
 pub(crate) fn prepare(engine: &Engine, bytes: &[u8]) -> Result<ProxyPre<State>> {
     let component = Component::new(engine, bytes)?;
     let mut linker: Linker<State> = Linker::new(engine);
@@ -109,7 +65,7 @@ pub(crate) fn prepare(engine: &Engine, bytes: &[u8]) -> Result<ProxyPre<State>> 
     Ok(ProxyPre::P3(ServicePre::new(linker.instantiate_pre(&component)?)?))
 }
 
-/// Makes instances of one component.
+/// Creates the instances of one component.
 pub(crate) struct Instances {
     pub(crate) engine: Engine,
     pub(crate) pre: ProxyPre<State>,
@@ -124,19 +80,12 @@ impl HandlerState for Instances {
 
     async fn instantiate(&self) -> Result<Instance<State, Expiration, Reuse>> {
         let paused = Arc::new(AtomicBool::new(true));
-        let state = State {
-            grant: Arc::clone(&self.grant),
-            table: ResourceTable::new(),
-            wasi: WasiCtx::builder().inherit_stdout().inherit_stderr().build(),
-            http: WasiHttpCtx::new(),
-            outbound: self.grant.http.clone(),
-            busy: Busy { since: Instant::now(), paused: Arc::clone(&paused) },
-        };
+        let state = State::new(Arc::clone(&self.grant), Arc::clone(&paused));
         let mut store = Store::new(&self.engine, state);
-        let most = self.limits.max_busy;
+        let max_busy = self.limits.max_busy;
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |mut store| {
-            let is_busy = store.data_mut().busy.seen(Instant::now()) > most;
+            let is_busy = store.data_mut().busy.elapsed(Instant::now()) > max_busy;
             if is_busy { Err(Trap::Interrupt.into()) } else { Ok(UpdateDeadline::Continue(1)) }
         });
         let Proxy::P3(service) = self.pre.instantiate_async(&mut store).await?;
@@ -147,7 +96,7 @@ impl HandlerState for Instances {
     }
 }
 
-/// When an instance goes: idle for too long, or a request took too long.
+/// Ends an instance that has been idle, or busy with a request, for too long.
 pub(crate) struct Expiration {
     limits: Limits,
     sleep: Pin<Box<Sleep>>,
@@ -157,12 +106,11 @@ pub(crate) struct Expiration {
 impl WorkerExpiration for Expiration {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
         let this = self.get_mut();
-        // It is asked only when nothing of the instance can go on.
+        // wasmtime polls this only while the instance waits.
         this.paused.store(true, Ordering::Relaxed);
         let limit = match status {
             WorkerStatus::Idle => this.limits.idle_timeout,
-            // By then the request's own limit has told its caller.
-            WorkerStatus::Requests | WorkerStatus::PostReturn => this.limits.request_timeout + AFTERMATH,
+            WorkerStatus::Requests | WorkerStatus::PostReturn => this.limits.request_timeout + TIMEOUT_GRACE,
         };
         let deadline = (since + limit).into();
         if this.sleep.deadline() != deadline {
@@ -172,7 +120,7 @@ impl WorkerExpiration for Expiration {
     }
 }
 
-/// How often an instance is used.
+/// Decides how many requests an instance serves.
 pub(crate) struct Reuse {
     limits: Limits,
     id: String,
@@ -198,33 +146,15 @@ impl WorkerState for Reuse {
         (): (),
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
-        // One request after the other is no endless one.
-        store.data_mut().busy.since = Instant::now();
+        // An instance that serves one request right after another is not stuck.
+        store.data_mut().busy.restart();
         Box::pin(tokio::time::sleep(self.limits.request_timeout))
     }
 
     fn drop(&self, store: Store<State>, result: Result<()>) {
         if let Err(error) = result {
-            eprintln!("connectivity-host: an instance of {} failed: {error:#}", self.id);
+            eprintln!("connectivity-host: an instance of component {} failed: {error:#}", self.id);
         }
         drop(store);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_computing_without_a_pause_is_busy() {
-        let start = Instant::now();
-        let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        let paused = Arc::new(AtomicBool::new(false));
-        let mut busy = Busy { since: start, paused: Arc::clone(&paused) };
-        assert_eq!(busy.seen(at(50)), Duration::from_millis(50));
-        assert_eq!(busy.seen(at(4_000)), Duration::from_secs(4), "however seldom it is looked at");
-        paused.store(true, Ordering::Relaxed);
-        assert_eq!(busy.seen(at(4_010)), Duration::ZERO, "it waited");
-        assert_eq!(busy.seen(at(4_030)), Duration::from_millis(20));
     }
 }

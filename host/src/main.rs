@@ -1,7 +1,8 @@
-//! Runs spin.toml on an embedded wasmtime where no Spin is installed: for tests and a first look.
+//! Runs a Spin application (spin.toml) on an embedded wasmtime, for tests and for machines without Spin.
 //!
-//! A small, honest stand-in for `spin up`: the same manifest, the same components, the same interfaces, nothing
-//! simulated. What it does not support it refuses, by name. It never grows features that Spin lacks.
+//! The host reads the same manifest as `spin up` and runs the same components against the same interfaces, with real
+//! databases and real HTTP. It rejects, by name, every manifest key, interface and option value that it does not
+//! support, and it has no feature that Spin lacks.
 
 mod allowed_hosts;
 mod application;
@@ -9,18 +10,20 @@ mod bindings;
 mod cli;
 mod compose;
 mod engine;
-pub mod interfaces;
+pub mod handles;
+mod interfaces;
 mod manifest;
 mod outbound_http;
 mod routes;
 mod server;
+mod state;
 mod template;
 mod variables;
 
 use clap::Parser;
 use std::process::ExitCode;
 
-/// `EX_CONFIG`-like: the operator has to change a setting (sysexits.h has 78 for files, 64 for usage; one will do).
+/// The exit status when a setting has to be changed: `EX_USAGE` of sysexits.h.
 const MISCONFIGURED: u8 = 64;
 
 #[tokio::main]
@@ -34,7 +37,7 @@ async fn main() -> ExitCode {
         }
     };
     match server::run(application, &options).await {
-        // Idle instances end with the process; taken down one by one they would be reported as failed.
+        // Exits without dropping the idle instances: each would be reported as a failed one.
         Ok(()) => std::process::exit(0),
         Err(error) => {
             eprintln!("connectivity-host: {error:#}");

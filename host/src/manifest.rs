@@ -1,4 +1,4 @@
-//! spin.toml, as far as this host goes. A key that it does not know is refused, by name.
+//! The subset of spin.toml that this host supports. Any other key is rejected by name.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub(crate) struct Manifest {
 /// `[application]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "some are read only so that a wrong type is refused")]
+#[expect(dead_code, reason = "some fields are parsed only to reject a wrong type")]
 pub(crate) struct ApplicationTable {
     pub(crate) name: String,
     #[serde(default)]
@@ -33,7 +33,7 @@ pub(crate) struct ApplicationTable {
 /// `[variables]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "`secret` and `description` are Spin's; here no value is ever shown")]
+#[expect(dead_code, reason = "`secret` and `description` have no effect here: this host never prints a value")]
 pub(crate) struct Variable {
     pub(crate) default: Option<String>,
     #[serde(default)]
@@ -43,7 +43,7 @@ pub(crate) struct Variable {
     pub(crate) description: Option<String>,
 }
 
-/// `[[trigger.*]]`: HTTP only.
+/// `[[trigger.*]]`: only HTTP triggers are supported.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Triggers {
@@ -58,7 +58,7 @@ pub(crate) struct HttpTrigger {
     pub(crate) component: String,
 }
 
-/// A public path, or none.
+/// A public path, or no path: a private component is reached by other components only.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Route {
@@ -78,8 +78,6 @@ pub(crate) struct Component {
     #[serde(default)]
     pub(crate) sqlite_databases: Vec<String>,
     #[serde(default)]
-    pub(crate) key_value_stores: Vec<String>,
-    #[serde(default)]
     pub(crate) variables: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) dependencies: BTreeMap<String, Dependency>,
@@ -87,7 +85,7 @@ pub(crate) struct Component {
     pub(crate) _build: Option<toml::Table>,
 }
 
-/// `[component.id.dependencies]`: another component of the manifest.
+/// `[component.id.dependencies]`: another component of the manifest that exports an interface.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Dependency {
@@ -96,7 +94,7 @@ pub(crate) struct Dependency {
     pub(crate) inherit_configuration: Inherit,
 }
 
-/// What a dependency may use of what its importer may.
+/// The parts of its importer's configuration that a dependency may use.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Inherit {
@@ -111,7 +109,7 @@ impl Default for Inherit {
 }
 
 impl Inherit {
-    /// Does it inherit this part of the configuration?
+    /// Returns whether the dependency inherits this part of the configuration.
     pub(crate) fn includes(&self, part: &str) -> bool {
         match self {
             Self::AllOrNothing(all) => *all,
@@ -136,12 +134,15 @@ mod tests {
     "#;
 
     #[test]
-    fn unknown_keys_are_refused_by_name() {
+    fn unknown_keys_are_rejected_by_name() {
         assert!(toml::from_str::<Manifest>(GOOD).is_ok());
-        for (extra, name) in
-            [("files = []", "files"), ("ai_models = []", "ai_models"), ("environment = {}", "environment")]
-        {
-            let error = toml::from_str::<Manifest>(&format!("{GOOD}\n{extra}")).expect_err("refused").to_string();
+        for (extra, name) in [
+            ("files = []", "files"),
+            ("ai_models = []", "ai_models"),
+            ("environment = {}", "environment"),
+            ("key_value_stores = [\"default\"]", "key_value_stores"),
+        ] {
+            let error = toml::from_str::<Manifest>(&format!("{GOOD}\n{extra}")).expect_err("an error").to_string();
             assert!(error.contains(name), "{error}");
         }
     }

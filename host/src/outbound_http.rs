@@ -1,7 +1,6 @@
-//! HTTP requests of components: only to allowed hosts, over kept connections.
+//! HTTP requests that components send: only to allowed hosts, over pooled connections.
 
 use crate::allowed_hosts::AllowedHosts;
-use crate::engine::Instances;
 use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -10,39 +9,44 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::{Error, RequestOptions, Result, WasiBody, WasiHttpHooks};
 
-/// The client that all components share; it keeps connections.
+/// The client that all components share. It pools connections.
 pub(crate) type SharedClient = Client<HttpsConnector<HttpConnector>, WasiBody>;
 
-/// How long a connection may take where the component does not say.
-const CONNECT: Duration = Duration::from_secs(10);
+/// The time limit for connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the host name of a component ends in, for the other components of the application.
-const INTERNAL: &str = ".spin.internal";
+/// The suffix of the host names by which the components of the application call each other.
+const INTERNAL_SUFFIX: &str = ".spin.internal";
 
-/// The components of the application, for requests from one to another. They are known when all are loaded.
+/// Has a component of the application answer a request. A function, so that this module need not know the engine.
+pub(crate) type Dispatch = Arc<dyn Fn(http::Request<WasiBody>) -> Dispatched + Send + Sync>;
+
+type Dispatched = Pin<Box<dyn Future<Output = Result<http::Response<WasiBody>>> + Send>>;
+
+/// The components of the application by id, for requests from one to another. Empty until all are loaded.
 #[derive(Clone, Default)]
-pub(crate) struct Internal(Arc<OnceLock<BTreeMap<String, ProxyHandler<Instances>>>>);
+pub(crate) struct Internal(Arc<OnceLock<BTreeMap<String, Dispatch>>>);
 
 impl Internal {
-    /// Makes the components known. Only the first call counts.
-    pub(crate) fn connect(&self, handlers: BTreeMap<String, ProxyHandler<Instances>>) {
-        self.0.get_or_init(|| handlers);
+    /// Sets the components. Later calls have no effect.
+    pub(crate) fn connect(&self, components: BTreeMap<String, Dispatch>) {
+        self.0.get_or_init(|| components);
     }
 
-    /// The component that a host name stands for: `None` for a name outside of the application.
-    fn find(&self, host: &str) -> Option<Result<ProxyHandler<Instances>>> {
-        let id = host.strip_suffix(INTERNAL)?;
-        let handler = self.0.get().and_then(|handlers| handlers.get(id)).cloned();
-        Some(handler.ok_or(Error::DestinationUnavailable))
+    /// Returns the component that a host name stands for, or `None` for a host outside of the application.
+    fn find(&self, host: &str) -> Option<Result<Dispatch>> {
+        let id = host.strip_suffix(INTERNAL_SUFFIX)?;
+        let component = self.0.get().and_then(|components| components.get(id)).cloned();
+        Some(component.ok_or(Error::DestinationUnavailable))
     }
 }
 
-/// One component's way out.
+/// The HTTP client of one component.
 #[derive(Clone)]
 pub(crate) struct OutboundHttp {
     client: SharedClient,
@@ -50,13 +54,13 @@ pub(crate) struct OutboundHttp {
     internal: Internal,
 }
 
-/// The shared client.
+/// Returns the client that all components share.
 pub(crate) fn client() -> SharedClient {
     let connector = hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots();
     let mut plain = HttpConnector::new();
     plain.set_nodelay(true);
     plain.enforce_http(false);
-    plain.set_connect_timeout(Some(CONNECT));
+    plain.set_connect_timeout(Some(CONNECT_TIMEOUT));
     let connector = connector.https_or_http().enable_http1().wrap_connector(plain);
     Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector)
 }
@@ -66,13 +70,13 @@ impl OutboundHttp {
         Self { client, allowed, internal }
     }
 
-    /// May this component connect to this address?
+    /// Returns whether the component may connect to `address`.
     pub(crate) fn allows(&self, address: &str) -> bool {
         self.allowed.allows(address)
     }
 }
 
-/// What goes on after the head of an answer: nothing, the body does it.
+/// The work that remains after the head of a response: none, because the body drives the connection.
 type Io = Box<dyn Future<Output = Result<()>> + Send>;
 
 impl WasiHttpHooks for OutboundHttp {
@@ -90,23 +94,23 @@ impl WasiHttpHooks for OutboundHttp {
             if !allowed {
                 return Err(Error::HttpRequestDenied);
             }
-            if let Some(handler) = internal {
-                let answer = handler?.handle((), request).await.map_err(|_| Error::ConnectionTerminated)?;
-                return Ok((answer, Box::new(async { Ok(()) }) as Io));
+            if let Some(dispatch) = internal {
+                let response = dispatch?(request).await?;
+                return Ok((response, Box::new(async { Ok(()) }) as Io));
             }
-            let answer = client.request(request);
-            let answer = match first_byte {
-                Some(limit) => tokio::time::timeout(limit, answer).await.map_err(|_| Error::ConnectionReadTimeout)?,
-                None => answer.await,
+            let response = client.request(request);
+            let response = match first_byte {
+                Some(limit) => tokio::time::timeout(limit, response).await.map_err(|_| Error::ConnectionReadTimeout)?,
+                None => response.await,
             };
-            let answer = answer.map_err(|error| translate(&error))?;
+            let response = response.map_err(|error| translate(&error))?;
             let body = |body: hyper::body::Incoming| body.map_err(Error::from).boxed_unsync();
-            Ok((answer.map(body), Box::new(async { Ok(()) }) as Io))
+            Ok((response.map(body), Box::new(async { Ok(()) }) as Io))
         })
     }
 }
 
-/// What kind of failure it was, found in the chain of its causes.
+/// Returns the WASI error for a failure of the client, by the I/O error that caused it.
 fn translate(error: &hyper_util::client::legacy::Error) -> Error {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -119,7 +123,7 @@ fn translate(error: &hyper_util::client::legacy::Error) -> Error {
 }
 
 fn translate_io(error: &io::Error) -> Error {
-    // The connector wraps the TLS library's error, which is InvalidData, into another one.
+    // The connector wraps the I/O error of the TLS library (InvalidData) in another I/O error.
     if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>()) {
         return translate_io(inner);
     }

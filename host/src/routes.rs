@@ -1,45 +1,55 @@
-//! Which component answers a path. Exact beats `:parameter` beats `/...`; a trailing slash does not matter.
+//! Finds the component that serves a path. An exact route wins over `/...`, a longer one over a shorter one, and a
+//! trailing slash is ignored.
 
-/// One step of a route.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Segment {
-    // In the order of preference.
-    Exact(String),
-    Parameter,
-    Rest,
-}
+/// A route that this host does not support.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the route {0:?} is not supported: only exact routes and a final /... are, without :parameter segments")]
+pub(crate) struct UnsupportedRoute(String);
 
 /// Routes to components.
 #[derive(Debug, Default)]
-pub(crate) struct Routes {
-    routes: Vec<(Vec<Segment>, String, String)>,
+pub(crate) struct Routes(Vec<Route>);
+
+#[derive(Debug)]
+struct Route {
+    /// The route as the manifest has it.
+    text: String,
+    component: String,
+    segments: Vec<String>,
+    /// Whether the route ends in `/...`.
+    wildcard: bool,
+}
+
+impl Route {
+    fn matches(&self, path: &[&str]) -> bool {
+        let (own, length) = (&self.segments, self.segments.len());
+        path.get(..length).is_some_and(|start| start == own) && (self.wildcard || path.len() == length)
+    }
 }
 
 impl Routes {
     /// Adds a route.
-    pub(crate) fn add(&mut self, route: &str, component: &str) {
-        let mut segments: Vec<_> = segments(route)
-            .map(|segment| match segment {
-                "..." => Segment::Rest,
-                parameter if parameter.starts_with(':') => Segment::Parameter,
-                exact => Segment::Exact(exact.to_owned()),
-            })
-            .collect();
-        segments.shrink_to_fit();
-        self.routes.push((segments, route.to_owned(), component.to_owned()));
+    pub(crate) fn add(&mut self, route: &str, component: &str) -> Result<(), UnsupportedRoute> {
+        let mut segments: Vec<String> = segments(route).map(str::to_owned).collect();
+        let wildcard = segments.pop_if(|last| last == "...").is_some();
+        if segments.iter().any(|segment| segment.starts_with(':') || segment == "...") {
+            return Err(UnsupportedRoute(route.to_owned()));
+        }
+        self.0.push(Route { text: route.to_owned(), component: component.to_owned(), segments, wildcard });
+        Ok(())
     }
 
-    /// The route and component for a path.
+    /// Returns the route and the component for a path.
     pub(crate) fn find(&self, path: &str) -> Option<(&str, &str)> {
         let path: Vec<_> = segments(path).collect();
-        let matching = self.routes.iter().filter(|(route, ..)| matches(route, &path));
-        let best = matching.min_by(|(left, ..), (right, ..)| kinds(left).cmp(kinds(right)))?;
-        Some((&best.1, &best.2))
+        let matching = self.0.iter().filter(|route| route.matches(&path));
+        let best = matching.max_by_key(|route| (route.segments.len(), !route.wildcard))?;
+        Some((&best.text, &best.component))
     }
 
-    /// All routes with their components.
+    /// Returns all routes with their components.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.routes.iter().map(|(_, route, component)| (route.as_str(), component.as_str()))
+        self.0.iter().map(|route| (route.text.as_str(), route.component.as_str()))
     }
 }
 
@@ -47,32 +57,15 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty())
 }
 
-fn kinds(route: &[Segment]) -> impl Iterator<Item = u8> {
-    route.iter().map(|segment| match segment {
-        Segment::Exact(_) => 0,
-        Segment::Parameter => 1,
-        Segment::Rest => 2,
-    })
-}
-
-fn matches(route: &[Segment], path: &[&str]) -> bool {
-    match route {
-        [] => path.is_empty(),
-        [Segment::Rest, ..] => true,
-        [Segment::Parameter, route @ ..] => !path.is_empty() && matches(route, &path[1..]),
-        [Segment::Exact(exact), route @ ..] => path.first() == Some(&exact.as_str()) && matches(route, &path[1..]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_most_exact_route_answers() {
+    fn the_most_specific_route_wins() {
         let mut routes = Routes::default();
-        for route in ["/...", "/a/...", "/a/:id", "/a/b", "/c"] {
-            routes.add(route, route);
+        for route in ["/...", "/a/...", "/a/b", "/c"] {
+            routes.add(route, route).expect("a supported route");
         }
         for (path, expected) in [
             ("/", "/..."),
@@ -80,8 +73,8 @@ mod tests {
             ("/a", "/a/..."),
             ("/a/b", "/a/b"),
             ("/a/b/", "/a/b"),
-            ("/a/x", "/a/:id"),
-            ("/a/x/y", "/a/..."),
+            ("/a/x", "/a/..."),
+            ("/a/b/c", "/a/..."),
             ("/c", "/c"),
             ("/c/", "/c"),
             ("/c/d", "/..."),
@@ -89,7 +82,15 @@ mod tests {
             assert_eq!(routes.find(path).map(|(route, _)| route), Some(expected), "{path}");
         }
         let mut only = Routes::default();
-        only.add("/a", "a");
+        only.add("/a", "a").expect("a supported route");
         assert_eq!(only.find("/b"), None);
+    }
+
+    #[test]
+    fn parameters_and_inner_wildcards_are_rejected_by_name() {
+        for route in ["/a/:id", "/:id/b", "/.../b"] {
+            let error = Routes::default().add(route, "a").expect_err("unsupported").to_string();
+            assert!(error.contains(route), "{error}");
+        }
     }
 }

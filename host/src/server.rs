@@ -1,4 +1,4 @@
-//! HTTP in: accepts connections, finds the component, and lets what is in work finish at the end.
+//! The HTTP server: accepts connections, dispatches requests to components, and drains on shutdown.
 
 use crate::application::Application;
 use crate::cli::Options;
@@ -20,15 +20,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use wasmtime_wasi_http::handler::ExpirationError;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// How long a client may take over its request's head.
-const HEAD: Duration = Duration::from_secs(30);
+/// The time limit for receiving the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves until SIGTERM or SIGINT, then finishes what is in work, until a second SIGINT at the latest.
+/// Serves until SIGTERM or SIGINT, then drains the requests in progress for at most `--grace`. A second SIGINT ends the
+/// drain.
 pub(crate) async fn run(application: Application, options: &Options) -> std::io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let unavailable = |cause: std::io::Error| {
-        let what = format!("{} cannot be listened on ({cause}): free it, or give another --listen", options.listen);
+        let what = format!("cannot listen on {} ({cause}): free the port or pass another --listen", options.listen);
         std::io::Error::new(cause.kind(), what)
     };
     let listener = TcpListener::bind(options.listen).await.map_err(unavailable)?;
@@ -38,13 +39,14 @@ pub(crate) async fn run(application: Application, options: &Options) -> std::io:
     let connections = GracefulShutdown::new();
     loop {
         tokio::select! {
-            // `up` hands on as SIGTERM what the terminal has sent to both as SIGINT: the SIGINT counts, and not as a second.
+            // On Ctrl-C the terminal sends SIGINT to this process and to `xtask up`, which forwards it as SIGTERM. The
+            // SIGINT is taken first, so that it does not count as the second one.
             biased;
             _ = interrupted.recv() => break,
             _ = terminated.recv() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, client)) => serve(stream, client, address, &application, &connections),
-                // Out of file descriptors, say: what is open may finish meanwhile.
+                // For example out of file descriptors. The pause lets open connections finish.
                 Err(error) => {
                     eprintln!("connectivity-host: accept: {error}");
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -56,9 +58,8 @@ pub(crate) async fn run(application: Application, options: &Options) -> std::io:
     tokio::select! {
         () = connections.shutdown() => {}
         () = tokio::time::sleep(options.grace) => {
-            eprintln!("connectivity-host: requests were still in work after the grace time");
+            eprintln!("connectivity-host: requests were still in progress after the grace period (--grace)");
         }
-        // A second Ctrl-C means now.
         _ = interrupted.recv() => {}
     }
     Ok(())
@@ -80,25 +81,25 @@ fn serve(
     application: &Arc<Application>,
     connections: &GracefulShutdown,
 ) {
-    // A client that is gone already shows when it is written to.
+    // An error here means that the client is gone, which the connection reports as well.
     let _ = stream.set_nodelay(true);
     let application = Arc::clone(application);
     let service = service_fn(move |request| {
         let application = Arc::clone(&application);
-        async move { Ok::<_, Infallible>(answer(&application, request, client, address).await) }
+        async move { Ok::<_, Infallible>(respond(&application, request, client, address).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
-        // The client's affair: it closed early, or spoke no HTTP.
+        // An error means that the client closed early or did not send HTTP.
         let _ = connection.await;
     });
 }
 
-async fn answer(
+async fn respond(
     application: &Application,
     request: Request<Incoming>,
     client: SocketAddr,
@@ -119,7 +120,7 @@ async fn answer(
         return plain(StatusCode::NOT_FOUND, "");
     };
     if request.headers().values().any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
-        // So does Spin, before any component hears of it.
+        // Spin gives this status as well, without calling the component.
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "");
     }
     let component = component.to_owned();
@@ -129,17 +130,17 @@ async fn answer(
     match handler.handle((), request.map(|body| body.map_err(Error::from).boxed_unsync())).await {
         Ok(response) => response,
         Err(error) if error.is::<ExpirationError>() => {
-            eprintln!("connectivity-host: {component} took too long over a request");
+            eprintln!("connectivity-host: component {component}: a request exceeded --request-timeout");
             plain(StatusCode::GATEWAY_TIMEOUT, "")
         }
         Err(error) => {
-            eprintln!("connectivity-host: {component} failed: {error:#}");
+            eprintln!("connectivity-host: component {component} failed: {error:#}");
             plain(StatusCode::INTERNAL_SERVER_ERROR, "")
         }
     }
 }
 
-/// Gives the request an absolute address, and the headers that Spin gives it.
+/// Sets the absolute URI and the headers that Spin sets. `None`: the `Host` header is invalid.
 fn prepare(
     mut request: Request<Incoming>,
     route: &str,
@@ -153,7 +154,7 @@ fn prepare(
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     *request.uri_mut() = Uri::builder().scheme("http").authority(authority).path_and_query(path).build().ok()?;
     request.headers_mut().remove(http::header::HOST);
-    // As Spin does it: after those of the same name that the caller sent, not in their place.
+    // Spin appends these headers to those of the same name that the client sent.
     request.headers_mut().append("spin-matched-route", HeaderValue::from_str(route).ok()?);
     request.headers_mut().append("spin-client-addr", HeaderValue::from_str(&client.to_string()).ok()?);
     Some(request)

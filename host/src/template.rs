@@ -1,19 +1,19 @@
-//! Templates in the manifest: `{{ variable }}`.
+//! Templates in the manifest, such as `{{ variable }}`.
 
 use std::collections::BTreeMap;
 
 /// A template that cannot be resolved.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
-    /// `{{` without `}}`.
-    #[error("the template {0:?} has an opening {{{{ without its }}}}")]
+    /// A `{{` has no `}}`.
+    #[error("the template {0:?} has {{{{ without a closing }}}}")]
     Unclosed(String),
-    /// A name that no variable has.
-    #[error("the template {template:?} names {name:?}, which [variables] does not")]
+    /// The name is not declared.
+    #[error("the template {template:?} names the variable {name:?}, which [variables] does not declare")]
     Unknown { template: String, name: String },
 }
 
-/// Replaces each `{{ name }}` by the variable's value.
+/// Replaces each `{{ name }}` with the value of the variable.
 pub(crate) fn resolve(template: &str, variables: &BTreeMap<String, String>) -> Result<String, TemplateError> {
     let mut resolved = String::new();
     let mut rest = template;
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_replaced_and_nothing_else() {
+    fn each_name_is_replaced_with_its_value() {
         let variables = BTreeMap::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), String::new())]);
         let resolved = |template: &str| resolve(template, &variables);
         assert_eq!(resolved("x{{ a }}y{{a}}").as_deref(), Ok("x1y1"));

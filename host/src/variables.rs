@@ -1,14 +1,14 @@
-//! The values of the application's variables.
+//! The values of the application variables.
 
 use crate::manifest::Variable;
 use std::collections::BTreeMap;
 
-/// What is wrong with the variables, all of it. Names only: a value may be a secret.
+/// All problems with the variables. They contain names but no values, which may be secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("variables: {}", .0.join("; "))]
 pub(crate) struct VariableProblems(Vec<String>);
 
-/// Decides each variable's value: `--variable`, else the environment, else the default.
+/// Returns the value of each variable: from `--variable`, else from the environment, else the default.
 pub(crate) fn decide(
     declared: &BTreeMap<String, Variable>,
     arguments: &[String],
@@ -21,7 +21,7 @@ pub(crate) fn decide(
             Some((name, value)) if declared.contains_key(name) => {
                 given.insert(name, value);
             }
-            Some((name, _)) => problems.push(format!("--variable {name}: the manifest has no such variable")),
+            Some((name, _)) => problems.push(format!("--variable {name}: the manifest does not declare this variable")),
             None => problems.push("--variable must look like name=value".to_owned()),
         }
     }
@@ -34,7 +34,7 @@ pub(crate) fn decide(
                 values.insert(name.clone(), value);
             }
             None => problems.push(format!(
-                "{name} is required: set SPIN_VARIABLE_{} or give --variable {name}=…",
+                "{name} is required: set SPIN_VARIABLE_{} or pass --variable {name}=…",
                 name.to_uppercase()
             )),
         }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_value_wins_and_all_that_is_missing_is_told() {
+    fn arguments_win_over_the_environment_and_all_missing_variables_are_reported() {
         let variable = |default: Option<&str>| Variable {
             default: default.map(str::to_owned),
             required: default.is_none(),

@@ -83,17 +83,15 @@ async fn a_private_component_is_reached_from_inside_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stores_hold_what_they_are_given_and_only_their_own_are_open() {
+async fn only_granted_databases_can_be_opened_at_their_configured_path() {
     let folder = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
     std::fs::create_dir(&folder).expect("a folder");
-    let (store, file) = (folder.join("pairs.db"), folder.join("runtime.toml"));
-    let text = format!("[key_value_store.default]\ntype = \"spin\"\npath = {:?}\n", store.display().to_string());
+    let (database, file) = (folder.join("own.db"), folder.join("runtime.toml"));
+    let text = format!("[sqlite_database.default]\ntype = \"spin\"\npath = {:?}\n", database.display().to_string());
     std::fs::write(&file, text).expect("a file");
     let scene = Scene::new(&["--runtime-config-file", &file.display().to_string()]).await;
-    assert_eq!(scene.ask("/probe/store?default").await, ok("[\"a\", \"b\"] Some([49]) true None"));
-    assert!(store.is_file(), "where the runtime configuration says");
-    assert_eq!(scene.ask("/probe/store?other").await, (418, "Error::AccessDenied".to_owned()));
     assert_eq!(scene.ask("/probe/database?default").await, ok(""));
+    assert!(database.is_file(), "the runtime configuration sets the path");
     assert_eq!(scene.ask("/probe/database?other").await, (418, "Error::AccessDenied".to_owned()));
     drop(scene);
     std::fs::remove_dir_all(folder).expect("removed");

@@ -1,10 +1,11 @@
-//! `spin:mysql`: one connection to the server for each that the guest opens.
+//! `spin:mysql`: each connection that a guest opens is one connection to the server.
 
-use super::{HostData, Rows};
+use super::rows::Rows;
 use crate::bindings::spin::mysql::mysql::{
     Column, DbDataType, DbValue, Error, Host, HostConnection, HostConnectionWithStore, ParameterValue,
 };
-use crate::engine::State;
+use crate::handles::MysqlConnection;
+use crate::state::{HostData, State};
 use mysql_async::consts::{ColumnFlags, ColumnType};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Value};
@@ -12,11 +13,8 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
-/// What a guest's handle stands for.
-pub struct Connection(Arc<Mutex<Conn>>);
-
-type Handle = Resource<Connection>;
-type Answer<T> = wasmtime::Result<Result<T, Error>>;
+type Handle = Resource<MysqlConnection>;
+type Outcome<T> = wasmtime::Result<Result<T, Error>>;
 type Rowset = (Vec<Column>, StreamReader<Vec<DbValue>>, FutureReader<Result<(), Error>>);
 
 impl Host for &mut State {}
@@ -28,15 +26,15 @@ impl HostConnection for &mut State {
     }
 }
 
-async fn connect(address: &str) -> Result<Connection, Error> {
-    let options = Opts::from_url(address).map_err(|_| Error::ConnectionFailed("the address is not one".into()))?;
+async fn connect(address: &str) -> Result<MysqlConnection, Error> {
+    let options = Opts::from_url(address).map_err(|_| Error::ConnectionFailed("the address is not a MySQL URL".into()))?;
     let options = OptsBuilder::from_opts(options).tcp_nodelay(true).prefer_socket(false);
     let connection = Conn::new(options).await.map_err(|error| Error::ConnectionFailed(format!("{error:?}")))?;
-    Ok(Connection(Arc::new(Mutex::new(connection))))
+    Ok(MysqlConnection(Arc::new(Mutex::new(connection))))
 }
 
-fn held<T>(accessor: &Accessor<T, HostData>, handle: &Handle) -> wasmtime::Result<Arc<Mutex<Conn>>> {
-    Ok(accessor.with(|mut access| access.get().table.get(handle).map(|held| Arc::clone(&held.0)))?)
+fn connection_of<T>(accessor: &Accessor<T, HostData>, handle: &Handle) -> wasmtime::Result<Arc<Mutex<Conn>>> {
+    Ok(accessor.with(|mut access| access.get().table.get(handle).map(|connection| Arc::clone(&connection.0)))?)
 }
 
 fn failed(error: &mysql_async::Error) -> Error {
@@ -44,7 +42,7 @@ fn failed(error: &mysql_async::Error) -> Error {
 }
 
 impl<T> HostConnectionWithStore<T> for HostData {
-    async fn open(accessor: &Accessor<T, Self>, address: String) -> Answer<Handle> {
+    async fn open(accessor: &Accessor<T, Self>, address: String) -> Outcome<Handle> {
         let grant = accessor.with(|mut access| Arc::clone(&access.get().grant));
         if !grant.http.allows(&address) {
             return Ok(Err(Error::ConnectionFailed("the address is not in allowed_outbound_hosts".into())));
@@ -57,18 +55,18 @@ impl<T> HostConnectionWithStore<T> for HostData {
 
     async fn query(
         accessor: &Accessor<T, Self>,
-        it: Handle,
+        handle: Handle,
         statement: String,
         parameters: Vec<ParameterValue>,
-    ) -> Answer<Rowset> {
-        let connection = held(accessor, &it)?;
+    ) -> Outcome<Rowset> {
+        let connection = connection_of(accessor, &handle)?;
         let mut connection = connection.lock().await;
         let Ok((columns, rows)) = select(&mut connection, statement, parameters).await else {
-            // So that nothing works here that fails there: Spin 4.1 loses why a query failed.
+            // Spin 4.1 returns this message for every failed query. A component must not rely on a better one.
             return Ok(Err(Error::Other("async error: channel closed".into())));
         };
         accessor.with(|mut access| {
-            let rows = StreamReader::new(&mut access, Rows(Some(rows)))?;
+            let rows = StreamReader::new(&mut access, Rows::new(rows))?;
             let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
             Ok(Ok((columns, rows, end)))
         })
@@ -76,11 +74,11 @@ impl<T> HostConnectionWithStore<T> for HostData {
 
     async fn execute(
         accessor: &Accessor<T, Self>,
-        it: Handle,
+        handle: Handle,
         statement: String,
         parameters: Vec<ParameterValue>,
-    ) -> Answer<()> {
-        let connection = held(accessor, &it)?;
+    ) -> Outcome<()> {
+        let connection = connection_of(accessor, &handle)?;
         let mut connection = connection.lock().await;
         Ok(connection.exec_drop(statement, bound(parameters)).await.map_err(|error| failed(&error)))
     }

@@ -1,20 +1,16 @@
-//! `spin:redis`: one multiplexed connection for each that the guest opens.
+//! `spin:redis`: each connection that a guest opens is one multiplexed connection to the server.
 
-use super::HostData;
 use crate::bindings::spin::redis::redis::{
     Error, Host, HostConnection, HostConnectionWithStore, Payload, RedisParameter, RedisResult,
 };
-use crate::engine::State;
-use redis::aio::MultiplexedConnection;
+use crate::handles::RedisConnection;
+use crate::state::{HostData, State};
 use redis::{AsyncConnectionConfig, FromRedisValue, Value};
 use std::sync::Arc;
 use wasmtime::component::{Accessor, Resource};
 
-/// What a guest's handle stands for.
-pub struct Connection(MultiplexedConnection);
-
-type Handle = Resource<Connection>;
-type Answer<T> = wasmtime::Result<Result<T, Error>>;
+type Handle = Resource<RedisConnection>;
+type Outcome<T> = wasmtime::Result<Result<T, Error>>;
 
 impl Host for &mut State {}
 
@@ -29,27 +25,27 @@ fn other(error: &redis::RedisError) -> Error {
     Error::Other(error.to_string())
 }
 
-async fn connect(address: &str) -> Result<Connection, Error> {
-    // The guest has deadlines of its own; the driver's would cut scripts short.
+async fn connect(address: &str) -> Result<RedisConnection, Error> {
+    // The guest sets its own deadlines. The driver's default timeout would abort long scripts.
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let client = redis::Client::open(address).map_err(|_| Error::InvalidAddress)?;
     let connection = client.get_multiplexed_async_connection_with_config(&config).await;
-    connection.map(Connection).map_err(|error| other(&error))
+    connection.map(RedisConnection).map_err(|error| other(&error))
 }
 
-/// Sends one command and reads its answer as `R`.
-async fn ask<T, R: FromRedisValue>(
+/// Sends one command and parses the reply as `R`.
+async fn send<T, R: FromRedisValue>(
     accessor: &Accessor<T, HostData>,
     handle: &Handle,
     command: redis::Cmd,
-) -> Answer<R> {
-    let connection = accessor.with(|mut access| access.get().table.get(handle).map(|held| held.0.clone()));
-    let answer = command.query_async(&mut connection?).await;
-    Ok(answer.map_err(|error| other(&error)))
+) -> Outcome<R> {
+    let connection = accessor.with(|mut access| access.get().table.get(handle).map(|connection| connection.0.clone()));
+    let reply = command.query_async(&mut connection?).await;
+    Ok(reply.map_err(|error| other(&error)))
 }
 
 impl<T> HostConnectionWithStore<T> for HostData {
-    async fn open(accessor: &Accessor<T, Self>, address: String) -> Answer<Handle> {
+    async fn open(accessor: &Accessor<T, Self>, address: String) -> Outcome<Handle> {
         let grant = accessor.with(|mut access| Arc::clone(&access.get().grant));
         if !grant.http.allows(&address) {
             return Ok(Err(Error::InvalidAddress));
@@ -60,53 +56,53 @@ impl<T> HostConnectionWithStore<T> for HostData {
         })
     }
 
-    async fn publish(accessor: &Accessor<T, Self>, it: Handle, channel: String, payload: Payload) -> Answer<()> {
-        ask(accessor, &it, redis::Cmd::publish(channel, payload)).await
+    async fn publish(accessor: &Accessor<T, Self>, handle: Handle, channel: String, payload: Payload) -> Outcome<()> {
+        send(accessor, &handle, redis::Cmd::publish(channel, payload)).await
     }
 
-    async fn get(accessor: &Accessor<T, Self>, it: Handle, key: String) -> Answer<Option<Payload>> {
-        ask(accessor, &it, redis::Cmd::get(key)).await
+    async fn get(accessor: &Accessor<T, Self>, handle: Handle, key: String) -> Outcome<Option<Payload>> {
+        send(accessor, &handle, redis::Cmd::get(key)).await
     }
 
-    async fn set(accessor: &Accessor<T, Self>, it: Handle, key: String, value: Payload) -> Answer<()> {
-        ask(accessor, &it, redis::Cmd::set(key, value)).await
+    async fn set(accessor: &Accessor<T, Self>, handle: Handle, key: String, value: Payload) -> Outcome<()> {
+        send(accessor, &handle, redis::Cmd::set(key, value)).await
     }
 
-    async fn incr(accessor: &Accessor<T, Self>, it: Handle, key: String) -> Answer<i64> {
-        ask(accessor, &it, redis::Cmd::incr(key, 1)).await
+    async fn incr(accessor: &Accessor<T, Self>, handle: Handle, key: String) -> Outcome<i64> {
+        send(accessor, &handle, redis::Cmd::incr(key, 1)).await
     }
 
-    async fn del(accessor: &Accessor<T, Self>, it: Handle, keys: Vec<String>) -> Answer<u32> {
-        ask(accessor, &it, redis::Cmd::del(keys)).await
+    async fn del(accessor: &Accessor<T, Self>, handle: Handle, keys: Vec<String>) -> Outcome<u32> {
+        send(accessor, &handle, redis::Cmd::del(keys)).await
     }
 
-    async fn sadd(accessor: &Accessor<T, Self>, it: Handle, key: String, values: Vec<String>) -> Answer<u32> {
-        ask(accessor, &it, redis::Cmd::sadd(key, values)).await
+    async fn sadd(accessor: &Accessor<T, Self>, handle: Handle, key: String, values: Vec<String>) -> Outcome<u32> {
+        send(accessor, &handle, redis::Cmd::sadd(key, values)).await
     }
 
-    async fn smembers(accessor: &Accessor<T, Self>, it: Handle, key: String) -> Answer<Vec<String>> {
-        ask(accessor, &it, redis::Cmd::smembers(key)).await
+    async fn smembers(accessor: &Accessor<T, Self>, handle: Handle, key: String) -> Outcome<Vec<String>> {
+        send(accessor, &handle, redis::Cmd::smembers(key)).await
     }
 
-    async fn srem(accessor: &Accessor<T, Self>, it: Handle, key: String, values: Vec<String>) -> Answer<u32> {
-        ask(accessor, &it, redis::Cmd::srem(key, values)).await
+    async fn srem(accessor: &Accessor<T, Self>, handle: Handle, key: String, values: Vec<String>) -> Outcome<u32> {
+        send(accessor, &handle, redis::Cmd::srem(key, values)).await
     }
 
     async fn execute(
         accessor: &Accessor<T, Self>,
-        it: Handle,
+        handle: Handle,
         command: String,
         arguments: Vec<RedisParameter>,
-    ) -> Answer<Vec<RedisResult>> {
-        let mut asked = redis::cmd(&command);
+    ) -> Outcome<Vec<RedisResult>> {
+        let mut command = redis::cmd(&command);
         for argument in arguments {
             match argument {
-                RedisParameter::Int64(number) => asked.arg(number),
-                RedisParameter::Binary(bytes) => asked.arg(bytes),
+                RedisParameter::Int64(number) => command.arg(number),
+                RedisParameter::Binary(bytes) => command.arg(bytes),
             };
         }
-        let answer: Result<Value, Error> = ask(accessor, &it, asked).await?;
-        Ok(answer.map(|value| {
+        let reply: Result<Value, Error> = send(accessor, &handle, command).await?;
+        Ok(reply.map(|value| {
             let mut flat = Vec::new();
             flatten(value, &mut flat);
             flat
@@ -114,7 +110,7 @@ impl<T> HostConnectionWithStore<T> for HostData {
     }
 }
 
-/// The WIT knows flat lists only.
+/// Appends a reply to a flat list: the WIT has no nested lists.
 fn flatten(value: Value, flat: &mut Vec<RedisResult>) {
     match value {
         Value::Nil => flat.push(RedisResult::Nil),

@@ -1,35 +1,33 @@
-//! `spin:sqlite`: databases are files; statements run on threads that may block.
+//! `spin:sqlite`: each database is a file. Statements run on blocking threads.
 
-use super::{HostData, Rows};
+use super::rows::Rows;
 use crate::bindings::spin::sqlite::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
-use crate::engine::State;
+use crate::handles::SqliteConnection;
+use crate::state::{Grant, HostData, State};
 use rusqlite::types::{Value as SqlValue, ValueRef};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
-/// What a guest's handle stands for.
-pub struct Connection(Arc<Mutex<rusqlite::Connection>>);
+/// How long a writer waits for another writer's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a writer waits for another one.
-const BUSY: Duration = Duration::from_secs(5);
-
-type Handle = Resource<Connection>;
-type Answer<T> = wasmtime::Result<Result<T, Error>>;
+type Handle = Resource<SqliteConnection>;
+type Outcome<T> = wasmtime::Result<Result<T, Error>>;
 type Rowset = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
 
-/// Opens a database file so that readers and a writer do not stop each other.
+/// Opens a database file in WAL mode, so that readers and a writer do not block each other.
 pub(crate) fn open_file(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
     let connection = rusqlite::Connection::open(path)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     Ok(connection)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+#[expect(clippy::needless_pass_by_value, reason = "an argument of map_err")]
 fn io(error: impl ToString) -> Error {
     Error::Io(error.to_string())
 }
@@ -38,10 +36,10 @@ async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R, Error> + S
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(io(panic)))
 }
 
-async fn open(grant: &crate::engine::Grant, name: &str) -> Result<Connection, Error> {
+async fn open(grant: &Grant, name: &str) -> Result<SqliteConnection, Error> {
     let path = grant.databases.get(name).cloned().ok_or(Error::AccessDenied)?;
     let connection = blocking(move || open_file(&path).map_err(io)).await?;
-    Ok(Connection(Arc::new(Mutex::new(connection))))
+    Ok(SqliteConnection(Arc::new(Mutex::new(connection))))
 }
 
 async fn run(
@@ -83,7 +81,7 @@ fn value(value: ValueRef<'_>) -> Value {
 }
 
 impl State {
-    fn sqlite(&self, handle: &Handle) -> wasmtime::Result<Arc<Mutex<rusqlite::Connection>>> {
+    fn sqlite_connection(&self, handle: &Handle) -> wasmtime::Result<Arc<Mutex<rusqlite::Connection>>> {
         Ok(Arc::clone(&self.table.get(handle)?.0))
     }
 }
@@ -91,7 +89,7 @@ impl State {
 impl Host for &mut State {}
 
 impl HostConnection for &mut State {
-    async fn open(&mut self, name: String) -> Answer<Handle> {
+    async fn open(&mut self, name: String) -> Outcome<Handle> {
         let grant = Arc::clone(&self.grant);
         Ok(match open(&grant, &name).await {
             Ok(connection) => Ok(self.table.push(connection)?),
@@ -99,18 +97,18 @@ impl HostConnection for &mut State {
         })
     }
 
-    async fn execute(&mut self, it: Handle, statement: String, parameters: Vec<Value>) -> Answer<QueryResult> {
-        let connection = self.sqlite(&it)?;
+    async fn execute(&mut self, handle: Handle, statement: String, parameters: Vec<Value>) -> Outcome<QueryResult> {
+        let connection = self.sqlite_connection(&handle)?;
         Ok(run(connection, statement, parameters).await)
     }
 
-    async fn last_insert_rowid(&mut self, it: Handle) -> wasmtime::Result<i64> {
-        let connection = self.sqlite(&it)?;
+    async fn last_insert_rowid(&mut self, handle: Handle) -> wasmtime::Result<i64> {
+        let connection = self.sqlite_connection(&handle)?;
         Ok(connection.lock().unwrap_or_else(PoisonError::into_inner).last_insert_rowid())
     }
 
-    async fn changes(&mut self, it: Handle) -> wasmtime::Result<u64> {
-        let connection = self.sqlite(&it)?;
+    async fn changes(&mut self, handle: Handle) -> wasmtime::Result<u64> {
+        let connection = self.sqlite_connection(&handle)?;
         Ok(connection.lock().unwrap_or_else(PoisonError::into_inner).changes())
     }
 
@@ -121,7 +119,7 @@ impl HostConnection for &mut State {
 }
 
 impl<T> HostConnectionWithStore<T> for HostData {
-    async fn open_async(accessor: &Accessor<T, Self>, name: String) -> Answer<Handle> {
+    async fn open_async(accessor: &Accessor<T, Self>, name: String) -> Outcome<Handle> {
         let grant = accessor.with(|mut access| Arc::clone(&access.get().grant));
         Ok(match open(&grant, &name).await {
             Ok(connection) => Ok(accessor.with(|mut access| access.get().table.push(connection))?),
@@ -131,29 +129,29 @@ impl<T> HostConnectionWithStore<T> for HostData {
 
     async fn execute_async(
         accessor: &Accessor<T, Self>,
-        it: Handle,
+        handle: Handle,
         statement: String,
         parameters: Vec<Value>,
-    ) -> Answer<Rowset> {
-        let connection = accessor.with(|mut access| access.get().sqlite(&it))?;
-        let found = match run(connection, statement, parameters).await {
-            Ok(found) => found,
+    ) -> Outcome<Rowset> {
+        let connection = accessor.with(|mut access| access.get().sqlite_connection(&handle))?;
+        let result = match run(connection, statement, parameters).await {
+            Ok(result) => result,
             Err(error) => return Ok(Err(error)),
         };
         accessor.with(|mut access| {
-            let rows = StreamReader::new(&mut access, Rows(Some(found.rows)))?;
+            let rows = StreamReader::new(&mut access, Rows::new(result.rows))?;
             let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
-            Ok(Ok((found.columns, rows, end)))
+            Ok(Ok((result.columns, rows, end)))
         })
     }
 
-    async fn last_insert_rowid_async(accessor: &Accessor<T, Self>, it: Handle) -> wasmtime::Result<i64> {
-        let connection = accessor.with(|mut access| access.get().sqlite(&it))?;
+    async fn last_insert_rowid_async(accessor: &Accessor<T, Self>, handle: Handle) -> wasmtime::Result<i64> {
+        let connection = accessor.with(|mut access| access.get().sqlite_connection(&handle))?;
         Ok(connection.lock().unwrap_or_else(PoisonError::into_inner).last_insert_rowid())
     }
 
-    async fn changes_async(accessor: &Accessor<T, Self>, it: Handle) -> wasmtime::Result<u64> {
-        let connection = accessor.with(|mut access| access.get().sqlite(&it))?;
+    async fn changes_async(accessor: &Accessor<T, Self>, handle: Handle) -> wasmtime::Result<u64> {
+        let connection = accessor.with(|mut access| access.get().sqlite_connection(&handle))?;
         Ok(connection.lock().unwrap_or_else(PoisonError::into_inner).changes())
     }
 }

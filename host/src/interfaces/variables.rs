@@ -1,8 +1,7 @@
-//! `spin:variables`
+//! `spin:variables`: a component reads the variables that the manifest gives it.
 
-use super::HostData;
 use crate::bindings::spin::variables::variables::{Error, Host, HostWithStore};
-use crate::engine::State;
+use crate::state::{HostData, State};
 use std::sync::Arc;
 use wasmtime::component::Accessor;
 
