@@ -1,5 +1,5 @@
-//! Generates the call of `bindgen!` for the `spin:*` interfaces, with the WIT of the same spin-sdk that the components
-//! are built with. No WIT file is copied into the repository.
+//! Generates the call of `bindgen!` for the `spin:*` interfaces, with the WIT of the same spin-sdk
+//! that the components are built with. No WIT file is copied into the repository.
 
 use std::process::Command;
 use std::{env, fs};

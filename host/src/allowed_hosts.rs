@@ -18,8 +18,8 @@ pub(crate) struct AllowedHosts(Vec<Origin>);
 pub(crate) struct InvalidEntry(String);
 
 impl AllowedHosts {
-    /// Parses the entries, whose templates are resolved already. An empty entry, as of an optional server without an
-    /// address, is skipped.
+    /// Parses the entries, whose templates are resolved already. An empty entry, as of an optional
+    /// server without an address, is skipped.
     pub(crate) fn parse(entries: &[String]) -> Result<Self, InvalidEntry> {
         let entries = entries.iter().filter(|entry| !entry.is_empty());
         let origins = entries.map(|entry| {

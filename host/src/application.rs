@@ -1,4 +1,5 @@
-//! Loads the application: manifest, variables, databases and components are checked before the host listens.
+//! Loads the application: manifest, variables, databases and components are checked before the host
+//! listens.
 
 use crate::allowed_hosts::{AllowedHosts, InvalidEntry};
 use crate::cli::Options;
@@ -61,7 +62,8 @@ pub(crate) enum LoadError {
     Wasm { what: String, cause: wasmtime::Error },
 }
 
-/// The subset of Spin's runtime configuration file that this host supports. Any other key is rejected by name.
+/// The subset of Spin's runtime configuration file that this host supports. Any other key is
+/// rejected by name.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuntimeConfig {
@@ -85,7 +87,8 @@ enum SpinKind {
 }
 
 impl Application {
-    /// Reads the manifest, checks it, and composes and compiles the components that it gives a route.
+    /// Reads the manifest, checks it, and composes and compiles the components that it gives a
+    /// route.
     pub(crate) fn load(options: &Options) -> Result<Self, LoadError> {
         let manifest: Manifest = parse(&options.manifest)?;
         if manifest.spin_manifest_version != 2 {
@@ -178,7 +181,8 @@ fn grant(
     })
 }
 
-/// Returns the file of each SQLite database by name, after running the SQL of the command line on the default one.
+/// Returns the file of each SQLite database by name, after running the SQL of the command line on
+/// the default one.
 fn databases(options: &Options, folder: &Path, state: &Path) -> Result<BTreeMap<String, PathBuf>, LoadError> {
     let config: RuntimeConfig = match &options.runtime_config_file {
         Some(path) => parse(path)?,
@@ -207,7 +211,8 @@ fn run_scripts(scripts: &[String], database: &Path) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Returns the environment and, for names that it lacks, the values of the file `.env` in the current folder.
+/// Returns the environment and, for names that it lacks, the values of the file `.env` in the
+/// current folder.
 fn environment() -> Result<BTreeMap<String, String>, LoadError> {
     let mut values = BTreeMap::new();
     if let Ok(file) = dotenvy::from_path_iter(".env") {

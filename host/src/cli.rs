@@ -7,9 +7,9 @@ use std::time::Duration;
 
 /// Runs a Spin application on this machine without Spin.
 ///
-/// The value of an application variable is taken from --variable, else from the environment (`SPIN_VARIABLE_NAME`), else
-/// from the file `.env` in the current folder, else from the manifest's default. Pass secrets in the environment: other
-/// processes can read the command line.
+/// The value of an application variable is taken from --variable, else from the environment
+/// (`SPIN_VARIABLE_NAME`), else from the file `.env` in the current folder, else from the
+/// manifest's default. Pass secrets in the environment: other processes can read the command line.
 #[derive(Parser, Debug)]
 #[command(version, about)]
 pub(crate) struct Options {
@@ -17,7 +17,8 @@ pub(crate) struct Options {
     #[arg(short = 'f', long = "from", default_value = "spin.toml")]
     pub(crate) manifest: PathBuf,
 
-    /// The address to listen on. With port 0 the system chooses a free port; the line "Serving …" prints it.
+    /// The address to listen on. With port 0 the system chooses a free port; the line "Serving …"
+    /// prints it.
     #[arg(long, default_value = "127.0.0.1:3000")]
     pub(crate) listen: SocketAddr,
 
@@ -25,20 +26,23 @@ pub(crate) struct Options {
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     pub(crate) variables: Vec<String>,
 
-    /// A TOML file with the paths of SQLite databases: [`sqlite_database.default`], type = "spin", path = "…".
+    /// A TOML file with the paths of SQLite databases: [`sqlite_database.default`], type = "spin",
+    /// path = "…".
     #[arg(long)]
     pub(crate) runtime_config_file: Option<PathBuf>,
 
-    /// SQL to run on the default SQLite database at every start: the statements themselves, or @file. Can be repeated.
+    /// SQL to run on the default SQLite database at every start: the statements themselves, or
+    /// @file. Can be repeated.
     #[arg(long, value_name = "SQL|@FILE")]
     pub(crate) sqlite: Vec<String>,
 
-    /// The folder of the default SQLite database and of the compiled components [default: .spin beside the manifest].
+    /// The folder of the default SQLite database and of the compiled components [default: .spin
+    /// beside the manifest].
     #[arg(long)]
     pub(crate) state_dir: Option<PathBuf>,
 
-    /// The folder that holds the folder `compiled` of the compiled components, if not the state folder. Several hosts can
-    /// share it.
+    /// The folder that holds the folder `compiled` of the compiled components, if not the state
+    /// folder. Several hosts can share it.
     #[arg(long)]
     pub(crate) compiled_dir: Option<PathBuf>,
 
@@ -58,7 +62,8 @@ pub(crate) struct Options {
     #[arg(long, default_value = "60s", value_parser = duration)]
     pub(crate) request_timeout: Duration,
 
-    /// How long a component may compute without a pause before its instance is stopped and the caller gets status 500.
+    /// How long a component may compute without a pause before its instance is stopped and the
+    /// caller gets status 500.
     #[arg(long, default_value = "5s", value_parser = duration)]
     pub(crate) max_busy: Duration,
 

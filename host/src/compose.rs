@@ -25,7 +25,8 @@ pub(crate) enum ComposeError {
     Graph { component: String, cause: String },
 }
 
-/// Prefixes of interfaces, and the part of the configuration that a dependency must inherit to import them.
+/// Prefixes of interfaces, and the part of the configuration that a dependency must inherit to
+/// import them.
 const PARTS: [(&str, &str); 5] = [
     ("spin:variables/", "variables"),
     ("spin:sqlite/", "sqlite_databases"),
@@ -82,7 +83,8 @@ fn plug(
     read(&folder.join(&target.source))
 }
 
-/// Checks that the dependency inherits what it imports. Spin has such an import fail at run time instead.
+/// Checks that the dependency inherits what it imports. Spin has such an import fail at run time
+/// instead.
 fn check_inherited(
     id: &str,
     name: &str,

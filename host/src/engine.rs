@@ -12,16 +12,18 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use wasmtime::component::{Component, GuestTaskId, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine, Result, Store, StoreContextMut, Trap, UpdateDeadline};
+use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
-use wasmtime_wasi_http::WasiHttpView;
 
-/// The interval at which wasmtime interrupts a component that computes, so that its busy time is checked.
+/// The interval at which wasmtime interrupts a component that computes, so that its busy time is
+/// checked.
 const EPOCH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long an instance is kept after one of its requests has timed out. By then the caller has its 504.
+/// How long an instance is kept after one of its requests has timed out. By then the caller has its
+/// 504.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(1);
 
 /// How instances are reused, and how long they and their requests may take.

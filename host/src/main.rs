@@ -1,8 +1,9 @@
-//! Runs a Spin application (spin.toml) on an embedded wasmtime, for tests and for machines without Spin.
+//! Runs a Spin application (spin.toml) on an embedded wasmtime, for tests and for machines without
+//! Spin.
 //!
-//! The host reads the same manifest as `spin up` and runs the same components against the same interfaces, with real
-//! databases and real HTTP. It rejects, by name, every manifest key, interface and option value that it does not
-//! support, and it has no feature that Spin lacks.
+//! The host reads the same manifest as `spin up` and runs the same components against the same
+//! interfaces, with real databases and real HTTP. It rejects, by name, every manifest key, route
+//! and interface that it does not support, and it has no feature that Spin lacks.
 
 mod allowed_hosts;
 mod application;

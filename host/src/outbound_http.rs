@@ -23,12 +23,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The suffix of the host names by which the components of the application call each other.
 const INTERNAL_SUFFIX: &str = ".spin.internal";
 
-/// Has a component of the application answer a request. A function, so that this module need not know the engine.
+/// Has a component of the application answer a request. A function, so that this module need not
+/// know the engine.
 pub(crate) type Dispatch = Arc<dyn Fn(http::Request<WasiBody>) -> Dispatched + Send + Sync>;
 
 type Dispatched = Pin<Box<dyn Future<Output = Result<http::Response<WasiBody>>> + Send>>;
 
-/// The components of the application by id, for requests from one to another. Empty until all are loaded.
+/// The components of the application by id, for requests from one to another. Empty until all are
+/// loaded.
 #[derive(Clone, Default)]
 pub(crate) struct Internal(Arc<OnceLock<BTreeMap<String, Dispatch>>>);
 
@@ -38,7 +40,8 @@ impl Internal {
         self.0.get_or_init(|| components);
     }
 
-    /// Returns the component that a host name stands for, or `None` for a host outside of the application.
+    /// Returns the component that a host name stands for, or `None` for a host outside of the
+    /// application.
     fn find(&self, host: &str) -> Option<Result<Dispatch>> {
         let id = host.strip_suffix(INTERNAL_SUFFIX)?;
         let component = self.0.get().and_then(|components| components.get(id)).cloned();
@@ -76,7 +79,8 @@ impl OutboundHttp {
     }
 }
 
-/// The work that remains after the head of a response: none, because the body drives the connection.
+/// The work that remains after the head of a response: none, because the body drives the
+/// connection.
 type Io = Box<dyn Future<Output = Result<()>> + Send>;
 
 impl WasiHttpHooks for OutboundHttp {

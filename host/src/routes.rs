@@ -1,5 +1,5 @@
-//! Finds the component that serves a path. An exact route wins over `/...`, a longer one over a shorter one, and a
-//! trailing slash is ignored.
+//! Finds the component that serves a path. An exact route wins over `/...`, a longer one over a
+//! shorter one, and a trailing slash is ignored.
 
 /// A route that this host does not support.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -23,8 +23,8 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// The time limit for receiving the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves until SIGTERM or SIGINT, then drains the requests in progress for at most `--grace`. A second SIGINT ends the
-/// drain.
+/// Serves until SIGTERM or SIGINT, then drains the requests in progress for at most `--grace`. A
+/// second SIGINT ends the drain.
 pub(crate) async fn run(application: Application, options: &Options) -> std::io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
@@ -39,8 +39,9 @@ pub(crate) async fn run(application: Application, options: &Options) -> std::io:
     let connections = GracefulShutdown::new();
     loop {
         tokio::select! {
-            // On Ctrl-C the terminal sends SIGINT to this process and to `xtask up`, which forwards it as SIGTERM. The
-            // SIGINT is taken first, so that it does not count as the second one.
+            // On Ctrl-C the terminal sends SIGINT to this process and to `xtask up`, which forwards
+            // it as SIGTERM. The SIGINT is taken first, so that it does not count as the second
+            // one.
             biased;
             _ = interrupted.recv() => break,
             _ = terminated.recv() => break,

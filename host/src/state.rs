@@ -1,4 +1,5 @@
-//! What a component may use, and what one of its instances holds. The engine creates it, the interfaces work on it.
+//! What a component may use, and what one of its instances holds. The engine creates it, the
+//! interfaces work on it.
 
 use crate::outbound_http::OutboundHttp;
 use std::collections::BTreeMap;

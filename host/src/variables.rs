@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 #[error("variables: {}", .0.join("; "))]
 pub(crate) struct VariableProblems(Vec<String>);
 
-/// Returns the value of each variable: from `--variable`, else from the environment, else the default.
+/// Returns the value of each variable: from `--variable`, else from the environment, else the
+/// default.
 pub(crate) fn decide(
     declared: &BTreeMap<String, Variable>,
     arguments: &[String],

@@ -1,4 +1,4 @@
-//! Measuring the application under load, and beside it a native server that does the same I/O.
+//! Measures the application under load, and a native server with the same I/O for comparison.
 
 pub mod floor;
 pub mod guard;

@@ -1,4 +1,4 @@
-//! A client of RabbitMQ: publishes requests, collects results.
+//! A client of RabbitMQ that publishes requests and collects results.
 
 use crate::servers::{Servers, USER};
 use futures_util::StreamExt;
@@ -13,23 +13,19 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// An event as it arrived.
+/// A message that arrived in the queue of results or in the dead-letter queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrived {
-    /// `ready` or `failure`
     pub routing_key: String,
-    /// AMQP `message_id`
     pub message_id: String,
-    /// The headers with text in them.
+    /// The headers with a text value.
     pub headers: BTreeMap<String, String>,
-    /// The body.
     pub body: Value,
 }
 
-/// The names of one test.
+/// The names of one test's exchange and queues.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// The exchange.
     pub exchange: String,
     /// The queue of requests.
     pub queue: String,
@@ -38,7 +34,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Names that nobody else has.
+    /// Returns unique names.
     pub fn fresh() -> Self {
         let id = uuid::Uuid::new_v4().simple().to_string();
         Self { exchange: format!("x-{id}"), queue: format!("q-{id}"), results: format!("r-{id}") }
@@ -48,7 +44,7 @@ impl Names {
 /// The routing key of requests.
 pub const REQUESTED: &str = "document.authentication.requested";
 
-/// A connection.
+/// A connection to RabbitMQ, and the results that it has collected.
 pub struct Broker {
     connection: Connection,
     channel: Channel,
@@ -60,16 +56,13 @@ fn durable() -> QueueDeclareOptions {
     QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() }
 }
 
-/// `amqp://…` of the RabbitMQ that answers at this address.
+/// Returns the URL of a RabbitMQ at this address.
 pub fn url(servers: &Servers, address: SocketAddr) -> String {
     format!("amqp://{USER}:{}@{address}/%2f", servers.rabbitmq.password)
 }
 
 impl Broker {
-    /// Connects, and declares the exchange.
-    ///
-    /// # Errors
-    /// RabbitMQ does not do it.
+    /// Connects and declares the exchange.
     pub async fn connect(servers: &Servers, names: &Names) -> lapin::Result<Self> {
         let url = url(servers, servers.rabbitmq.address());
         let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
@@ -81,10 +74,7 @@ impl Broker {
         Ok(Self { connection, channel, names: names.clone(), arrived: Arc::default() })
     }
 
-    /// Binds a durable queue for results and collects what arrives in it.
-    ///
-    /// # Errors
-    /// RabbitMQ does not do it.
+    /// Declares and binds a durable queue for results, and starts to collect what arrives in it.
     pub async fn collect(&self) -> lapin::Result<()> {
         let channel = self.connection.create_channel().await?;
         channel.queue_declare(self.names.results.as_str().into(), durable(), FieldTable::default()).await?;
@@ -107,30 +97,27 @@ impl Broker {
         Ok(())
     }
 
-    /// Is the connection good?
+    /// Returns whether the connection is open.
     pub fn is_alive(&self) -> bool {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
-    /// Takes over what has arrived on another connection.
+    /// Adds results that another connection has collected.
     pub fn keep(&self, arrived: Vec<Arrived>) {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).extend(arrived);
     }
 
-    /// What has arrived so far.
+    /// Returns the results so far.
     pub fn arrived(&self) -> Vec<Arrived> {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How much has arrived so far.
+    /// Returns the number of results so far.
     pub fn arrivals(&self) -> usize {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Publishes a request; done when the broker has it.
-    ///
-    /// # Errors
-    /// The broker does not take it.
+    /// Publishes a request and returns whether the broker has confirmed and routed it.
     pub async fn publish(&self, body: &[u8], headers: &[(&str, &str)]) -> lapin::Result<bool> {
         let mut table = FieldTable::default();
         for (name, value) in headers {
@@ -143,10 +130,8 @@ impl Broker {
         Ok(matches!(confirm, Confirmation::Ack(None)))
     }
 
-    /// Makes the queue of requests one as an older service declared it: classic, without arguments.
-    ///
-    /// # Errors
-    /// RabbitMQ does not do it.
+    /// Replaces the queue of requests by a classic queue without arguments, as an older service
+    /// declared it.
     pub async fn replace_by_classic(&self) -> lapin::Result<()> {
         let queue = self.names.queue.as_str();
         self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
@@ -154,29 +139,23 @@ impl Broker {
         Ok(())
     }
 
-    /// How many messages are in a queue, those in work aside.
-    ///
-    /// # Errors
-    /// There is no such queue.
+    /// Returns the number of ready messages in a queue. Unacknowledged ones do not count.
     pub async fn count(&self, queue: &str) -> lapin::Result<u32> {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        // A queue that is not there closes the channel.
+        // A missing queue closes the channel, so this uses one of its own.
         let channel = self.connection.create_channel().await?;
         let count = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.message_count();
         channel.close(200, "done".into()).await?;
         Ok(count)
     }
 
-    /// Takes what is in the dead-letter queue.
-    ///
-    /// # Errors
-    /// There is none.
+    /// Removes and returns the messages in the dead-letter queue.
     pub async fn take_dead_letters(&self) -> lapin::Result<Vec<Arrived>> {
         let queue = format!("{}.dead", self.names.queue);
         let mut letters = Vec::new();
         let options = lapin::options::BasicGetOptions { no_ack: true };
-        while let Some(got) = self.channel.basic_get(queue.as_str().into(), options).await? {
-            letters.push(read(&got.delivery));
+        while let Some(message) = self.channel.basic_get(queue.as_str().into(), options).await? {
+            letters.push(read(&message.delivery));
         }
         Ok(letters)
     }

@@ -1,70 +1,75 @@
-//! What the tests of the affiliation check begin with.
+//! The application and its registry, for tests of the affiliation check.
 
-use crate::access::On;
-use crate::client::{Answer, Client};
+use crate::backend::{Backend, On};
+use crate::client::{Answer, Client, check_request};
 use crate::host::Host;
-use crate::proxy::Proxy;
-use crate::servers::Servers;
+use bytes::Bytes;
 use govcarpeta_simulator::Simulator;
 use serde_json::Value;
 
-/// Where a check is asked for.
 pub const CHECK: &str = "/api/v1/affiliation/check/";
 
-/// The application, its registry, and what stands between it and its servers.
+/// A running application and the registry that it asks.
 pub struct Scene {
-    /// The application.
     pub host: Host,
-    /// The registry.
     pub simulator: Simulator,
-    /// Who calls.
     pub client: Client,
-    /// What stands before MariaDB, and the name of its database.
-    pub database: Option<(Proxy, String)>,
+    backend: Option<Backend>,
 }
 
 impl Scene {
-    /// The application and a registry of its own.
-    ///
-    /// # Panics
-    /// They do not start.
-    pub async fn new(on: On, variables: &[(&str, &str)]) -> Self {
-        let simulator = Simulator::start().await.expect("a simulator");
-        let url = simulator.url();
-        Self::asking(on, simulator, &url, variables).await
+    /// Starts the application with a registry of its own.
+    pub async fn new(on: On, variables: &[(&'static str, &str)]) -> Self {
+        Self::with_arguments(on, variables, &[]).await
     }
 
-    /// The application asks `registry`, which may be no registry at all.
-    ///
-    /// # Panics
-    /// It does not start.
-    pub async fn asking(on: On, simulator: Simulator, registry: &str, variables: &[(&str, &str)]) -> Self {
-        let mut all: Vec<(&str, String)> = vec![
+    /// Starts the application with further arguments of the host.
+    pub async fn with_arguments(on: On, variables: &[(&'static str, &str)], arguments: &[&str]) -> Self {
+        let simulator = Simulator::start().await.expect("a simulator");
+        let url = simulator.url();
+        Self::start(on, simulator, &url, variables, arguments).await
+    }
+
+    /// Starts an application that asks the registry at `registry`, which may be any server or none.
+    pub async fn asking(on: On, simulator: Simulator, registry: &str, variables: &[(&'static str, &str)]) -> Self {
+        Self::start(on, simulator, registry, variables, &[]).await
+    }
+
+    async fn start(
+        on: On,
+        simulator: Simulator,
+        registry: &str,
+        variables: &[(&'static str, &str)],
+        arguments: &[&str],
+    ) -> Self {
+        let mut all = vec![
             ("registry_url", registry.to_owned()),
             ("registry_timeout_ms", "400".to_owned()),
             ("throttle_user", "1000000/hour".to_owned()),
         ];
-        let database = match on {
-            On::Embedded => None,
-            On::Servers => {
-                let servers = Servers::running();
-                let proxy = Proxy::to(servers.mariadb.address()).await.expect("a proxy");
-                let name = servers.fresh_database().await;
-                all.extend(servers.variables(proxy.address(), &name));
-                Some((proxy, name))
-            }
-        };
+        let backend = Backend::start(on).await;
+        all.extend(backend.iter().flat_map(Backend::variables));
         all.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let all: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Self { host: Host::start(&all, &[]), simulator, client: Client::default(), database }
+        Self { host: Host::start(&all, arguments), simulator, client: Client::default(), backend }
     }
 
-    /// Checks a citizen.
+    /// Returns the backend of an application that was started with [`On::Servers`].
+    pub fn backend(&self) -> &Backend {
+        self.backend.as_ref().expect("On::Servers")
+    }
+
+    /// Checks a citizen with a valid token.
     pub async fn check(&self, citizen: &str) -> Answer {
         self.client.check(&self.host.url(CHECK), citizen).await
     }
 
-    /// What was recorded of a citizen.
+    /// Checks a citizen with this token.
+    pub async fn check_as(&self, token: &str) -> Answer {
+        let body = Bytes::from_static(br#"{"citizen_id": "1128456232"}"#);
+        self.client.send(check_request(&self.host.url(CHECK), token, body)).await
+    }
+
+    /// Returns the newest records of a citizen.
     pub async fn history(&self, citizen: &str) -> Vec<Value> {
         let path = format!("/api/v1/affiliation/history/?citizen_id={citizen}");
         let answer = self.client.get(&self.host.url(&path)).await;
@@ -72,10 +77,7 @@ impl Scene {
     }
 }
 
-/// The answer is this problem, and no verdict.
-///
-/// # Panics
-/// It is not.
+/// Asserts that the answer is this problem and has no verdict.
 pub fn expect_problem(answer: &Answer, status: u16, slug: &str) {
     assert_eq!(answer.status.as_u16(), status, "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");

@@ -1,4 +1,4 @@
-//! A caller of the API.
+//! A client of the API.
 
 use crate::host::SECRET;
 use bytes::Bytes;
@@ -11,33 +11,30 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// No answer of ours takes longer: what does hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The time limit for a response. Every test expects one sooner.
+const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// An answer, read whole.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body.
     pub body: Bytes,
 }
 
 impl Answer {
-    /// The body as JSON; null where it is not.
+    /// Returns the body as JSON, or `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// A header's text.
+    /// Returns the text of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
-/// A client that keeps connections.
+/// An HTTP client that pools connections.
 #[derive(Clone)]
 pub struct Client(HyperClient<HttpConnector, Full<Bytes>>);
 
@@ -50,43 +47,34 @@ impl Default for Client {
 }
 
 impl Client {
-    /// Sends a request and reads the answer.
-    ///
-    /// # Panics
-    /// There is none.
+    /// Sends a request and reads the response.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
         let exchange = async {
             let (parts, body) = self.0.request(request).await.expect("an answer").into_parts();
             let body = body.collect().await.expect("a whole body").to_bytes();
             Answer { status: parts.status, headers: parts.headers, body }
         };
-        tokio::time::timeout(PATIENCE, exchange).await.expect("an answer within a minute")
+        tokio::time::timeout(RESPONSE_TIMEOUT, exchange).await.expect("an answer within a minute")
     }
 
-    /// Checks a citizen with a good token; `body` is sent as it is.
+    /// Sends `body` to the affiliation check with a valid token.
     pub async fn check_raw(&self, url: &str, body: impl Into<Bytes>) -> Answer {
         self.send(check_request(url, &token(), body.into())).await
     }
 
-    /// Checks a citizen.
+    /// Checks a citizen with a valid token.
     pub async fn check(&self, url: &str, citizen: &str) -> Answer {
         self.check_raw(url, json!({"citizen_id": citizen}).to_string()).await
     }
 
-    /// Gets a path with a good token.
-    ///
-    /// # Panics
-    /// The URL is not one.
+    /// Sends a GET request with a valid token.
     pub async fn get(&self, url: &str) -> Answer {
         let request = Request::get(url).header(header::AUTHORIZATION, format!("Bearer {}", token()));
         self.send(request.body(Full::default()).expect("a request")).await
     }
 }
 
-/// The request of a check.
-///
-/// # Panics
-/// The URL or the token cannot be in a request.
+/// Returns a request to the affiliation check.
 pub fn check_request(url: &str, token: &str, body: Bytes) -> Request<Full<Bytes>> {
     Request::post(url)
         .header(header::AUTHORIZATION, format!("Bearer {token}"))
@@ -95,26 +83,23 @@ pub fn check_request(url: &str, token: &str, body: Bytes) -> Request<Full<Bytes>
         .expect("a request")
 }
 
-/// Seconds since the epoch.
+/// Returns the current Unix time in seconds.
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// The claims of a good access token.
+/// Returns the claims of a valid access token.
 pub fn claims() -> Value {
     json!({"iss": "connectivity", "aud": "connectivity", "sub": "tests", "exp": now() + 900, "nbf": now(), "iat": now(),
            "jti": uuid::Uuid::new_v4().to_string(), "token_type": "access", "scope": "affiliation documents"})
 }
 
-/// A good access token.
+/// Returns a valid access token.
 pub fn token() -> String {
     sign(&claims(), Algorithm::HS256, SECRET)
 }
 
-/// A token with these claims.
-///
-/// # Panics
-/// They cannot be signed.
+/// Returns a token with these claims.
 pub fn sign(claims: &Value, algorithm: Algorithm, secret: &str) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&Header::new(algorithm), claims, &key).expect("a token")

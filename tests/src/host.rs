@@ -1,5 +1,6 @@
-//! The application, running on the local host, or on Spin, as a child process.
+//! Runs the application as a child process, on the local host or on Spin.
 
+use crate::folder;
 use crate::logs;
 use crate::servers::root;
 use crate::spin;
@@ -10,10 +11,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Signs the tokens of the tests. Not a secret of anything.
+/// The secret that signs the tokens of the tests. A test value: it protects nothing.
 pub const SECRET: &str = "a secret for tests alone, 32 bytes or more";
 
-/// The application on a host of its own. It is killed when it is dropped.
+/// A child process that serves HTTP and logs lines. It is killed on drop, and its log is searched
+/// for secrets.
 pub struct Host {
     child: Child,
     address: SocketAddr,
@@ -24,36 +26,31 @@ pub struct Host {
 impl Drop for Host {
     fn drop(&mut self) {
         if std::env::var_os("LLVM_PROFILE_FILE").is_some() {
-            self.say_what_was_reached();
+            self.write_coverage();
         }
         self.kill();
-        self.expect_discretion();
+        self.check_log();
         if let Some(state) = &self.state {
-            // What is left is in the system's folder for what may be lost.
+            // The folder is a temporary one, so a failure does not matter.
             let _ = std::fs::remove_dir_all(state);
         }
     }
 }
 
 impl Host {
-    /// Starts the application with these variables, on embedded databases of its own where they name no server.
-    ///
-    /// # Panics
-    /// It does not start: the message says what it printed.
-    pub fn start(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+    /// Starts the application of spin.toml with these variables, with SQLite databases of its own.
+    pub fn start<V: AsRef<str>>(variables: &[(&str, V)], arguments: &[&str]) -> Self {
         let scripts = connectivity_migrations::SQLITE.map(|script| format!("@{script}"));
         let scripts = scripts.iter().flat_map(|script| ["--sqlite", script]);
         let arguments: Vec<&str> = scripts.chain(arguments.iter().copied()).collect();
-        Self::start_application(&[&[("jwt_secret", SECRET)], variables].concat(), &arguments)
+        let variables = variables.iter().map(|(name, value)| (*name, value.as_ref()));
+        let variables: Vec<_> = [("jwt_secret", SECRET)].into_iter().chain(variables).collect();
+        Self::start_application(&variables, &arguments)
     }
 
-    /// Starts the application that the arguments name, on databases of its own.
-    ///
-    /// # Panics
-    /// It does not start: the message says what it printed.
+    /// Starts the application that `--from` names, with SQLite databases of its own.
     pub fn start_application(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let state = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::create_dir(&state).expect("a folder");
+        let state = folder::temporary();
         let mut command = program();
         command.current_dir(root()).arg("--state-dir").arg(&state).args(arguments);
         if !arguments.contains(&"--listen") {
@@ -67,10 +64,7 @@ impl Host {
         host
     }
 
-    /// Runs a program that says which address it serves.
-    ///
-    /// # Panics
-    /// It does not: the message says what it printed.
+    /// Runs a program that prints the address it serves, as `Serving http://…`.
     pub fn run(mut command: Command) -> Self {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run `cargo xtask build` first");
@@ -78,7 +72,7 @@ impl Host {
         let stderr = child.stderr.take().expect("stderr");
         collect(BufReader::new(stderr), Arc::clone(&log));
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
-        // Spin says other things before.
+        // Spin prints other lines first.
         let address = stdout.by_ref().lines().map_while(Result::ok).find_map(|line| {
             let address = line.strip_prefix("Serving http://").and_then(|address| address.parse().ok());
             log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
@@ -86,94 +80,86 @@ impl Host {
         });
         collect(stdout, Arc::clone(&log));
         let Some(address) = address else {
-            // It has ended: all that it said is there soon.
+            // The process is ending. After that its log is complete.
             let _ = child.wait();
             panic!("the host did not start: {:?}", log.lock());
         };
         Self { child, address, log, state: None }
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The process that serves.
+    /// Returns the id of the process that serves.
     pub fn process(&self) -> u32 {
         spin::serving(self.child.id())
     }
 
-    /// The address of a path.
+    /// Returns the URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// What it has logged so far.
+    /// Returns the lines of its log so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// No line of its log says what none may say.
-    fn expect_discretion(&self) {
-        // A scenario that has failed says why itself, and to panic twice would hide it.
+    /// Asserts that every line of the log is whole and contains no secret.
+    fn check_log(&self) {
+        // A second panic would abort the process and hide the first one.
         if std::thread::panicking() {
             return;
         }
         for line in self.log() {
-            assert!(logs::is_whole(&line), "two lines in one: {line}");
+            assert!(logs::is_whole(&line), "the log has two lines in one: {line}");
             let leak = logs::leak(&line);
-            assert!(leak.is_none(), "the log tells {}: {line}", leak.unwrap_or_default());
+            assert!(leak.is_none(), "the log contains {}: {line}", leak.unwrap_or_default());
         }
     }
 
-    /// Kills it: no signal that it could hear.
+    /// Kills the process with SIGKILL.
     pub fn kill(&mut self) {
         spin::kill_child_of(self.child.id());
-        // It may have ended already.
+        // The process may have ended already.
         let _ = (self.child.kill(), self.child.wait());
     }
 
-    /// A program that was built for `cargo xtask coverage` writes down what it reached when it ends by itself.
-    fn say_what_was_reached(&mut self) {
+    /// Lets a program that was built for `cargo xtask coverage` exit by itself, which writes its
+    /// coverage.
+    fn write_coverage(&mut self) {
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).stderr(Stdio::null()).status();
-        let asked = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && asked.elapsed() < Duration::from_secs(5) {
+        let started = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Asks it to stop, and tells how it ended.
-    ///
-    /// # Panics
-    /// It cannot be asked.
+    /// Sends SIGTERM and returns the exit status.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
         self.signal("TERM");
         self.ended()
     }
 
-    /// Waits for its end, and tells how it was.
-    ///
-    /// # Panics
-    /// It cannot be waited for.
+    /// Waits for the process to exit and returns its status.
     pub fn ended(&mut self) -> std::process::ExitStatus {
         self.child.wait().expect("an end")
     }
 
-    /// Sends it a signal, by its name without SIG.
-    ///
-    /// # Panics
-    /// It cannot be sent.
+    /// Sends a signal, named without SIG.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
     }
 }
 
-/// What runs the application: the local host, or Spin. They have the same options.
+/// Returns the command that runs the application: the local host or Spin. They have the same
+/// options.
 fn program() -> Command {
     spin::up().unwrap_or_else(|| {
         let mut command = Command::new(root().join("target/release/connectivity-host"));
-        // Compiling takes longer than most scenarios: once for all of them.
+        // All tests share the compiled components, because compiling takes longer than most tests.
         command.arg("--compiled-dir").arg(root().join("target"));
         command
     })

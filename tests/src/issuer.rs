@@ -1,4 +1,4 @@
-//! Another issuer of tokens: it makes keys, signs with them, and publishes them over HTTP.
+//! A second token issuer, which signs with its own keys and publishes them over HTTP.
 
 use axum::Router;
 use axum::extract::State;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::TcpListener;
 
-/// What `iss` of its tokens says.
+/// The `iss` claim of its tokens.
 pub const ISSUER: &str = "https://identity.example";
 
 /// A key pair.
@@ -29,10 +29,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// A new RSA key of 2,048 bits.
-    ///
-    /// # Panics
-    /// It cannot be made.
+    /// Generates an RSA key of 2,048 bits.
     pub fn rsa(id: &str) -> Self {
         let key = rsa::RsaPrivateKey::new(&mut OsRng, 2048).expect("a key");
         let der = key.to_pkcs1_der().expect("DER");
@@ -42,10 +39,7 @@ impl Key {
         Self { id: id.to_owned(), algorithm: Algorithm::RS256, private, public }
     }
 
-    /// A new key on P-256.
-    ///
-    /// # Panics
-    /// It cannot be made.
+    /// Generates a P-256 key.
     pub fn p256(id: &str) -> Self {
         let key = p256::SecretKey::random(&mut OsRng);
         let private = EncodingKey::from_ec_der(key.to_pkcs8_der().expect("DER").as_bytes());
@@ -55,10 +49,7 @@ impl Key {
         Self { id: id.to_owned(), algorithm: Algorithm::ES256, private, public }
     }
 
-    /// A new Ed25519 key.
-    ///
-    /// # Panics
-    /// It cannot be made.
+    /// Generates an Ed25519 key.
     pub fn ed25519(id: &str) -> Self {
         let key = SigningKey::generate(&mut OsRng);
         let private = EncodingKey::from_ed_der(key.to_pkcs8_der().expect("DER").as_bytes());
@@ -67,25 +58,19 @@ impl Key {
         Self { id: id.to_owned(), algorithm: Algorithm::EdDSA, private, public }
     }
 
-    /// A token signed with this key.
-    ///
-    /// # Panics
-    /// It cannot be signed.
+    /// Returns a token signed with this key.
     pub fn sign(&self, claims: &Value) -> String {
         self.sign_as(Some(&self.id), claims)
     }
 
-    /// A token signed with this key, under another key's id or none.
-    ///
-    /// # Panics
-    /// It cannot be signed.
+    /// Returns a token signed with this key, with another `kid` or none.
     pub fn sign_as(&self, id: Option<&str>, claims: &Value) -> String {
         let mut header = Header::new(self.algorithm);
         header.kid = id.map(str::to_owned);
         jsonwebtoken::encode(&header, claims, &self.private).expect("a token")
     }
 
-    /// The public half, as a JSON Web Key.
+    /// Returns the public key as a JSON Web Key.
     pub fn public(&self) -> &Value {
         &self.public
     }
@@ -95,7 +80,7 @@ fn base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The claims of a good access token of this issuer.
+/// Returns the claims of a valid access token of this issuer.
 pub fn claims() -> Value {
     let mut claims = crate::client::claims();
     claims["iss"] = ISSUER.into();
@@ -104,10 +89,10 @@ pub fn claims() -> Value {
 
 struct Published {
     set: String,
-    asked: AtomicUsize,
+    fetches: AtomicUsize,
 }
 
-/// Publishes keys; it stops when it is dropped.
+/// A server that publishes keys. It stops on drop.
 pub struct Issuer {
     origin: String,
     published: Arc<Published>,
@@ -122,34 +107,31 @@ impl Drop for Issuer {
 
 impl Issuer {
     /// Publishes these keys on a free port.
-    ///
-    /// # Panics
-    /// The port cannot be opened.
     pub async fn start(keys: &[&Key]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let keys: Vec<_> = keys.iter().map(|key| key.public()).collect();
-        let published = Arc::new(Published { set: json!({ "keys": keys }).to_string(), asked: AtomicUsize::new(0) });
+        let published = Arc::new(Published { set: json!({ "keys": keys }).to_string(), fetches: AtomicUsize::new(0) });
         let router = Router::new().route("/keys", get(keys_of)).with_state(Arc::clone(&published));
         let task = tokio::spawn(async move {
-            // It ends only when the task is aborted.
+            // The server ends only when the task is aborted.
             let _ = axum::serve(listener, router).await;
         });
         Self { origin, published, task }
     }
 
-    /// The variables by which the application learns of it.
+    /// Returns the variables with which the application trusts this issuer.
     pub fn variables(&self) -> [(&'static str, String); 3] {
         variables(&self.origin)
     }
 
-    /// How often it was asked for its keys.
-    pub fn asked(&self) -> usize {
-        self.published.asked.load(Ordering::Relaxed)
+    /// Returns how often its keys were fetched.
+    pub fn fetches(&self) -> usize {
+        self.published.fetches.load(Ordering::Relaxed)
     }
 }
 
-/// The variables by which the application learns of an issuer at this origin.
+/// Returns the variables with which the application trusts an issuer at this origin.
 pub fn variables(origin: &str) -> [(&'static str, String); 3] {
     [
         ("jwt_jwks_url", format!("{origin}/keys")),
@@ -159,6 +141,6 @@ pub fn variables(origin: &str) -> [(&'static str, String); 3] {
 }
 
 async fn keys_of(State(published): State<Arc<Published>>) -> String {
-    published.asked.fetch_add(1, Ordering::Relaxed);
+    published.fetches.fetch_add(1, Ordering::Relaxed);
     published.set.clone()
 }

@@ -1,13 +1,20 @@
-//! What the black-box tests need: a registry to ask, servers to use, a host to run, a client to call with.
+//! Helpers for the black-box tests: servers, the application on a host, clients, and collectors of
+//! what it publishes.
+//!
+//! Each helper panics when one of its steps fails, which fails the test.
+#![expect(missing_docs, clippy::missing_panics_doc, reason = "a library of this repository's tests only")]
 
 pub mod access;
+pub mod backend;
 pub mod bench;
 pub mod broker;
 pub mod check;
 pub mod client;
+pub mod folder;
 pub mod host;
 pub mod issuer;
 pub mod logs;
+pub mod manifest;
 pub mod otlp;
 pub mod pipeline;
 pub mod prometheus;

@@ -1,13 +1,13 @@
-//! What no log line may hold, whatever happened. Every scenario's logs are looked through when it ends.
+//! Finds secrets and personal data in log lines. Every test's logs are searched when it ends.
 
 use crate::access::SECRETS;
 use crate::host::SECRET;
 use serde_json::Value;
 
-/// Fields that are numbers of another kind: a time, a duration, ids that are random.
-const NOT_LOOKED_AT: [&str; 6] = ["time", "timestamp", "duration_ms", "request_id", "trace_id", "line_number"];
+/// Fields that are not searched for citizen ids: times, durations and random ids may look like one.
+const SKIPPED_FIELDS: [&str; 6] = ["time", "timestamp", "duration_ms", "request_id", "trace_id", "line_number"];
 
-/// What a line must not hold: why, and what it would look like.
+/// Kinds of private data, and the text by which each is recognised.
 const FORBIDDEN: [(&str, &str); 8] = [
     ("a token", "eyJ"),
     ("an authorization", "Bearer ey"),
@@ -19,35 +19,36 @@ const FORBIDDEN: [(&str, &str); 8] = [
     ("a body", "refresh\\\":"),
 ];
 
-/// Is this one line: a JSON object, or something else that is told to people?
+/// Returns whether the line is one JSON object, or text that is not JSON at all.
 pub fn is_whole(line: &str) -> bool {
     !line.starts_with('{') || serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object())
 }
 
-/// What this line tells that it must not, if it does.
+/// Returns the kind of private data that the line contains, if any.
 pub fn leak(line: &str) -> Option<&'static str> {
     let secrets = [SECRET, SECRETS.operator, SECRETS.root, SECRETS.bridge];
     if secrets.iter().any(|secret| line.contains(secret)) {
         return Some("a secret");
     }
-    let told = FORBIDDEN.iter().find(|(_, text)| line.contains(text) || line.contains(&text.replace('\\', "")));
-    if let Some((what, _)) = told {
+    let found = FORBIDDEN.iter().find(|(_, text)| line.contains(text) || line.contains(&text.replace('\\', "")));
+    if let Some((what, _)) = found {
         return Some(what);
     }
     let text = match serde_json::from_str::<Value>(line) {
         Ok(Value::Object(mut fields)) => {
-            fields.retain(|name, _| !NOT_LOOKED_AT.contains(&name.as_str()));
+            fields.retain(|name, _| !SKIPPED_FIELDS.contains(&name.as_str()));
             Value::Object(fields).to_string()
         }
         _ => line.to_owned(),
     };
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
-    // A group of a random id may be all digits.
+    // A group of a UUID may be all digits.
     let words = words.filter(|word| word.matches('-').count() < 4);
     words.flat_map(|word| word.split('-')).any(is_citizen).then_some("a citizen's id")
 }
 
-/// 6 to 12 digits and nothing else: no port, no status and no count in these logs is as long.
+/// Returns whether the word looks like a citizen id: 6 to 12 digits. Ports, statuses and counts are
+/// shorter.
 fn is_citizen(word: &str) -> bool {
     (6..=12).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leaks_are_found() {
+    fn private_data_is_found() {
         for (line, what) in [
             (r#"{"message":"request","time":"2026-11-25T16:49:49.044936Z","duration_ms":0.118302,"status":200}"#, None),
             (r#"{"message":"request","request_id":"01a2139d-1412-7259-b20e-314469781950","status":200}"#, None),
@@ -80,8 +81,9 @@ mod tests {
             assert_eq!(leak(line), what, "{line}");
         }
     }
+
     #[test]
-    fn two_lines_in_one_are_found() {
+    fn two_objects_in_one_line_are_found() {
         assert!(is_whole(r#"{"a":1}"#) && is_whole("Serving http://127.0.0.1:1"));
         assert!(!is_whole(r#"{"a":1}{"b":2}"#) && !is_whole(r#"{"a":1"#));
     }

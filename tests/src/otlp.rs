@@ -1,4 +1,4 @@
-//! A small collector of traces: OTLP over HTTP, protobuf, as a bridge exports them.
+//! A collector of traces: OTLP over HTTP with protobuf, as the bridge exports them.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -19,30 +19,26 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 
-/// A span as it was exported. Ids are in hex, as in `traceparent`.
+/// An exported span. Ids are in hexadecimal, as in `traceparent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// `service.name` of whom it came from.
+    /// The resource attribute `service.name`.
     pub service: String,
-    /// Its name.
     pub name: String,
-    /// Its kind.
     pub kind: SpanKind,
-    /// The trace.
     pub trace: String,
-    /// Its own id.
     pub id: String,
-    /// The id of its parent; empty where it has none.
+    /// The id of the parent span. Empty for a root span.
     pub parent: String,
-    /// The attributes, all as text.
+    /// The attributes, with every value as text.
     pub attributes: BTreeMap<String, String>,
-    /// The description of its status, if it is an error.
+    /// The description of the status, if the status is an error.
     pub failure: Option<String>,
 }
 
 type Exports = Arc<Mutex<Vec<ExportTraceServiceRequest>>>;
 
-/// A running collector; it stops when it is dropped.
+/// A running collector. It stops on drop.
 pub struct Collector {
     address: SocketAddr,
     exports: Exports,
@@ -56,34 +52,31 @@ impl Drop for Collector {
 }
 
 impl Collector {
-    /// Starts one on a free port.
-    ///
-    /// # Errors
-    /// The port cannot be opened.
+    /// Starts a collector on a free port.
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let address = listener.local_addr()?;
         let exports = Exports::default();
         let router = Router::new().route("/v1/traces", post(receive)).with_state(Arc::clone(&exports));
         let task = tokio::spawn(async move {
-            // It ends only when the task is aborted.
+            // The server ends only when the task is aborted.
             let _ = axum::serve(listener, router).await;
         });
         Ok(Self { address, exports, task })
     }
 
-    /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// Returns the value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The spans so far.
+    /// Returns the spans so far.
     pub fn spans(&self) -> Vec<Recorded> {
         let exports = self.exports.lock().unwrap_or_else(PoisonError::into_inner);
-        exports.iter().flat_map(recorded).collect()
+        exports.iter().flat_map(record_all).collect()
     }
 
-    /// All that has been exported so far, as text: whatever is in it can be searched for.
+    /// Returns everything that was exported so far as text, to search it.
     pub fn everything(&self) -> String {
         format!("{:?}", self.exports.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -92,22 +85,22 @@ impl Collector {
 async fn receive(State(exports): State<Exports>, body: Bytes) -> StatusCode {
     let Ok(export) = ExportTraceServiceRequest::decode(body) else { return StatusCode::BAD_REQUEST };
     exports.lock().unwrap_or_else(PoisonError::into_inner).push(export);
-    // An empty body is an empty ExportTraceServiceResponse: everything was taken.
+    // An empty body is an empty ExportTraceServiceResponse: everything was accepted.
     StatusCode::OK
 }
 
-fn recorded(export: &ExportTraceServiceRequest) -> Vec<Recorded> {
+fn record_all(export: &ExportTraceServiceRequest) -> Vec<Recorded> {
     let mut all = Vec::new();
     for resource in &export.resource_spans {
-        let about = resource.resource.as_ref().map(|about| attributes(&about.attributes)).unwrap_or_default();
-        let service = about.get("service.name").cloned().unwrap_or_default();
+        let its = resource.resource.as_ref().map(|resource| attributes(&resource.attributes)).unwrap_or_default();
+        let service = its.get("service.name").cloned().unwrap_or_default();
         let spans = resource.scope_spans.iter().flat_map(|scope| &scope.spans);
-        all.extend(spans.map(|span| of(service.clone(), span)));
+        all.extend(spans.map(|span| record(service.clone(), span)));
     }
     all
 }
 
-fn of(service: String, span: &Span) -> Recorded {
+fn record(service: String, span: &Span) -> Recorded {
     let failed = span.status.as_ref().filter(|status| status.code() == SpanStatus::Error);
     Recorded {
         service,

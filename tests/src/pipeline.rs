@@ -1,4 +1,5 @@
-//! Everything a document passes: RabbitMQ, the bridge, the components, the registry, the records.
+//! Everything that a document passes: RabbitMQ, the bridge, the components, the registry and the
+//! database.
 
 use crate::access::service_accounts;
 use crate::broker::{self, Broker, Names, REQUESTED};
@@ -10,76 +11,58 @@ use serde_json::{Value, json};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Nothing here takes longer: what does is lost.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// The time limit of [`until`]. Every test expects its condition sooner.
+const UNTIL_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// The whole.
+/// A running application with its bridge, and a client of the same RabbitMQ.
 pub struct Pipeline {
-    /// The registry.
     pub simulator: Simulator,
-    /// The components.
     pub host: Host,
-    /// The bridge.
     pub bridge: Host,
-    /// A client of the same RabbitMQ.
     pub broker: Broker,
-    /// What things are called there.
     pub names: Names,
-    /// The servers.
     pub servers: Servers,
-    /// The name of the records' database.
+    /// The name of the database on MariaDB.
     pub database: String,
     variables: Vec<(&'static str, String)>,
     settings: Vec<(&'static str, String)>,
 }
 
-/// A request with this title, which is its message id as well.
+/// Returns the message of a request. `title` is the document's title and the message id.
 pub fn request(title: &str) -> Value {
     json!({"messageId": title, "documentId": format!("d-{title}"), "idCitizen": 1_128_456_232,
            "UrlDocument": "https://bucket.example/file.pdf?X-Amz-Signature=presigned", "documentTitle": title})
 }
 
-/// Waits until something is true.
-///
-/// # Panics
-/// It does not come true.
+/// Waits until a condition holds. `what` describes it in the panic message.
 pub async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !is_true().await {
-        assert!(started.elapsed() < PATIENCE, "in vain: {what}");
+        assert!(started.elapsed() < UNTIL_TIMEOUT, "not within {UNTIL_TIMEOUT:?}: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
 impl Pipeline {
-    /// Starts all of it, with these settings of the bridge besides the usual ones.
-    ///
-    /// # Panics
-    /// Something does not start.
+    /// Starts everything, with further settings of the bridge.
     pub async fn start(settings: &[(&'static str, &str)]) -> Self {
         let pipeline = Self::without_results(settings).await;
         pipeline.broker.collect().await.expect("a queue for results");
         pipeline
     }
 
-    /// The same, but nobody waits for results.
-    ///
-    /// # Panics
-    /// Something does not start.
+    /// Like [`Self::start`], without a queue for results.
     pub async fn without_results(settings: &[(&'static str, &str)]) -> Self {
         Self::with_registry(Simulator::start().await.expect("a simulator"), settings).await
     }
 
-    /// The same, asking this registry.
-    ///
-    /// # Panics
-    /// Something does not start.
+    /// Like [`Self::without_results`], with this registry.
     pub async fn with_registry(simulator: Simulator, settings: &[(&'static str, &str)]) -> Self {
         let servers = Servers::running();
         let names = Names::fresh();
         let broker = Broker::connect(&servers, &names).await.expect("RabbitMQ");
         let database = servers.fresh_database().await;
-        let mut variables = servers.variables(servers.mariadb.address(), &database);
+        let mut variables = servers.variables(&database);
         variables.extend([
             ("registry_url", simulator.url()),
             ("registry_timeout_ms", "1000".to_owned()),
@@ -92,7 +75,7 @@ impl Pipeline {
         Self { simulator, host, bridge, broker, names, servers, database, variables, settings }
     }
 
-    /// Kills the components at once.
+    /// Kills the host of the components.
     pub fn kill_host(&mut self) {
         self.host.kill();
     }
@@ -102,7 +85,7 @@ impl Pipeline {
         self.host = start_host(&self.variables, &self.host.address().to_string());
     }
 
-    /// Kills the bridge at once, and starts another one.
+    /// Kills the bridge and starts another one.
     pub fn kill_bridge(&mut self) {
         self.bridge.kill();
         self.restart_bridge();
@@ -113,7 +96,7 @@ impl Pipeline {
         self.bridge = start_bridge(&self.servers, &self.names, &self.host.url(""), &self.settings);
     }
 
-    /// Makes the client of RabbitMQ a new one if it has lost its connection. What has arrived is kept.
+    /// Replaces the client of RabbitMQ if its connection is lost. The collected results are kept.
     pub async fn reconnect(&mut self) {
         if self.broker.is_alive() {
             return;
@@ -126,18 +109,12 @@ impl Pipeline {
         }
     }
 
-    /// Runs a command of the bridge, and returns what it printed.
-    ///
-    /// # Panics
-    /// It fails.
+    /// Runs a command of the bridge and returns its standard output.
     pub fn command(&self, arguments: &[&str]) -> String {
         self.command_with(&[], arguments)
     }
 
-    /// The same, with further settings.
-    ///
-    /// # Panics
-    /// It fails.
+    /// Like [`Self::command`], with further settings.
     pub fn command_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> String {
         let mut command = bridge(&self.servers, &self.names, &self.host.url(""), &self.settings);
         command.envs(settings.iter().copied());
@@ -146,44 +123,43 @@ impl Pipeline {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Publishes a request, once the bridge has made the queue.
+    /// Publishes a request, as soon as the bridge has declared the queue.
     pub async fn publish(&self, body: &[u8]) {
-        until("the request is taken", async || self.broker.publish(body, &[]).await.unwrap_or(false)).await;
+        until("the request is published", async || self.broker.publish(body, &[]).await.unwrap_or(false)).await;
     }
 
-    /// The records' states by message id.
+    /// Returns the message id and the status of every record.
     pub async fn statuses(&self) -> Vec<(String, String)> {
         let sql = "SELECT CONCAT(message_id, ' ', status) FROM document_authentications ORDER BY message_id";
-        let rows = self.servers.ask(&self.database, sql).await;
+        let rows = self.servers.query(&self.database, sql).await;
         rows.iter()
             .filter_map(|row| row.split_once(' '))
             .map(|(id, status)| (id.to_owned(), status.to_owned()))
             .collect()
     }
 
-    /// Waits until so many results have arrived.
+    /// Waits until at least `count` results have arrived, and returns all.
     pub async fn results(&self, count: usize) -> Vec<broker::Arrived> {
         until(&format!("{count} results"), async || self.broker.arrivals() >= count).await;
         self.broker.arrived()
     }
 
-    /// What the components tell Prometheus.
+    /// Returns the components' metrics in Prometheus' text format.
     pub async fn metrics(&self) -> String {
         let answer = Client::default().get(&self.host.url("/metrics")).await;
         String::from_utf8_lossy(&answer.body).into_owned()
     }
 
-    /// How many messages are in the dead-letter queue.
+    /// Returns the number of messages in the dead-letter queue.
     pub async fn dead_letters(&self) -> u32 {
         self.broker.count(&format!("{}.dead", self.names.queue)).await.unwrap_or(0)
     }
 }
 
 fn start_host(variables: &[(&'static str, String)], listen: &str) -> Host {
-    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let reuse = ["--max-instance-concurrent-reuse-count", "4", "--max-instance-reuse-count", "5000"];
     let arguments = [&reuse[..], &["--idle-instance-timeout", "30s", "--listen", listen]].concat();
-    Host::start(&variables, &arguments)
+    Host::start(variables, &arguments)
 }
 
 fn bridge(servers: &Servers, names: &Names, components: &str, settings: &Vec<(&'static str, String)>) -> Command {

@@ -1,13 +1,14 @@
-//! A real Prometheus that scrapes one address each second.
+//! A Prometheus server that scrapes one address every second.
 
 use crate::client::Client;
+use crate::folder;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// It is killed when it is dropped.
+/// A running Prometheus. It is killed on drop.
 pub struct Prometheus {
     child: Child,
     folder: PathBuf,
@@ -16,26 +17,23 @@ pub struct Prometheus {
 
 impl Drop for Prometheus {
     fn drop(&mut self) {
-        // It may have ended; and what is left is in the system's folder for what may be lost.
+        // The process may have ended already, and the folder is a temporary one.
         let _ = (self.child.kill(), self.child.wait());
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
 impl Prometheus {
-    /// Starts one that scrapes `/metrics` at this address.
-    ///
-    /// # Panics
-    /// It does not start: `cargo xtask test` installs it.
+    /// Starts a Prometheus that scrapes `/metrics` at this address. `cargo xtask test` installs the
+    /// program.
     pub fn scraping(address: SocketAddr) -> Self {
-        let folder = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::create_dir(&folder).expect("a folder");
+        let folder = folder::temporary();
         let config = folder.join("prometheus.yml");
         let text = format!(
             "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - job_name: connectivity\n    static_configs: [{{ targets: ['{address}'] }}]\n"
         );
         std::fs::write(&config, text).expect("a file");
-        // Free when it is asked, and so short a time later.
+        // The port is free now, and Prometheus binds it right after.
         let own = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
@@ -48,11 +46,12 @@ impl Prometheus {
         Self { child, folder, address: own }
     }
 
-    /// The values that an expression has now, by the values of these labels. None while it cannot be asked.
+    /// Returns the current values of an expression by the values of these labels, or `None` until
+    /// Prometheus answers.
     pub async fn query(&self, client: &Client, expression: &str, labels: &[&str]) -> Option<BTreeMap<String, f64>> {
-        // It needs a moment to listen.
+        // Prometheus may not listen yet.
         tokio::net::TcpStream::connect(self.address).await.ok()?;
-        let query: String = form_urlencoded(expression);
+        let query: String = percent_encode(expression);
         let answer = client.get(&format!("http://{}/api/v1/query?query={query}", self.address)).await.json();
         let result = answer["data"]["result"].as_array()?;
         let entry = |sample: &Value| {
@@ -64,8 +63,8 @@ impl Prometheus {
     }
 }
 
-/// Percent-encodes a query (RFC 3986 section 2.1).
-fn form_urlencoded(text: &str) -> String {
+/// Percent-encodes a query (RFC 3986, section 2.1).
+fn percent_encode(text: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

@@ -1,4 +1,5 @@
-//! A TCP proxy in front of a server, to take the server away from one test without taking it from the others.
+//! A TCP proxy in front of a server, to make the server unavailable to one test and not to the
+//! others.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,16 +8,16 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What the proxy does with connections.
+/// How the proxy treats connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Passes everything on.
+    /// Forwards them.
     Open,
-    /// Closes what is open and what comes.
+    /// Closes open connections and new ones.
     Cut,
 }
 
-/// A running proxy.
+/// A running proxy. It stops on drop.
 pub struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
@@ -31,11 +32,8 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// A proxy to this address.
-    ///
-    /// # Errors
-    /// No port can be opened.
-    pub async fn to(target: SocketAddr) -> io::Result<Self> {
+    /// Starts a proxy for this address on a free port.
+    pub async fn start(target: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (mode, seen) = watch::channel(Mode::Open);
@@ -44,22 +42,21 @@ impl Proxy {
         Ok(Self { address, mode, broken, task })
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Takes the server away: open connections are closed, new ones too.
+    /// Makes the server unavailable: open connections are closed, and new ones too.
     pub fn cut(&self) {
         self.mode.send_replace(Mode::Cut);
     }
 
-    /// Gives it back.
+    /// Makes the server available again.
     pub fn restore(&self) {
         self.mode.send_replace(Mode::Open);
     }
 
-    /// Breaks one of the open connections.
+    /// Closes one of the open connections.
     pub fn break_one(&self) {
         self.broken.notify_one();
     }
@@ -89,7 +86,7 @@ async fn accept(
 
 async fn pass(mut client: TcpStream, target: SocketAddr) {
     if let Ok(mut server) = TcpStream::connect(target).await {
-        // Only latency is at stake.
+        // Without it the connection is slower, but works.
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         // Either side may close at any time.
         let _ = copy_bidirectional(&mut client, &mut server).await;

@@ -8,30 +8,23 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// `target/services/services.json`
+/// The content of `target/services/services.json`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Servers {
-    /// MariaDB.
     pub mariadb: Server,
-    /// Redis.
     pub redis: Server,
-    /// RabbitMQ.
     pub rabbitmq: Server,
 }
 
-/// One of them.
+/// One server on 127.0.0.1.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Server {
-    /// Its process.
     pub pid: u32,
-    /// Its port on 127.0.0.1.
     pub port: u16,
-    /// Its password.
     pub password: String,
 }
 
 impl Server {
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }
@@ -40,22 +33,20 @@ impl Server {
 /// The name of the account on MariaDB and on RabbitMQ.
 pub const USER: &str = "connectivity";
 
-/// How many databases the Redis of `services start` has. The first one counts which were handed out.
+/// The number of databases of the Redis that `services start` starts. Database 0 counts the ones
+/// that were handed out.
 const CACHES: i64 = 4096;
 
-/// The key of that count.
+/// The key of that counter.
 const HANDED_OUT: &str = "connectivity-tests:handed-out";
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 pub fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 impl Servers {
-    /// The running servers.
-    ///
-    /// # Panics
-    /// They have not been started: the message says how to.
+    /// Returns the running servers.
     pub fn running() -> Self {
         let path = root().join("target/services/services.json");
         let text = std::fs::read_to_string(path).expect("run `cargo xtask services start` first");
@@ -63,9 +54,6 @@ impl Servers {
     }
 
     /// Creates a database without tables and returns its name.
-    ///
-    /// # Panics
-    /// MariaDB does not do it.
     pub async fn empty_database(&self) -> String {
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
         mysql::create_database(&self.database_url("mysql"), &name).await.expect("a new database");
@@ -73,24 +61,18 @@ impl Servers {
     }
 
     /// Creates a database with the current schema and returns its name.
-    ///
-    /// # Panics
-    /// MariaDB does not do it.
     pub async fn fresh_database(&self) -> String {
         let name = self.empty_database().await;
         mysql::migrate(&self.database_url(&name)).await.expect("the schema");
         name
     }
 
-    /// The address of a database on MariaDB, with the credentials of the tests.
+    /// Returns the address of a database on MariaDB, with the credentials of the tests.
     pub fn database_url(&self, name: &str) -> String {
         format!("mysql://{USER}:{}@{}/{name}", self.mariadb.password, self.mariadb.address())
     }
 
-    /// The number of a database on Redis that is empty, and this caller's alone.
-    ///
-    /// # Panics
-    /// Redis does not do it.
+    /// Returns the number of an empty database on Redis that no other test uses.
     pub fn fresh_cache(&self) -> u16 {
         let handed_out = self.redis_number(&format!("INCR {HANDED_OUT}\r\n"));
         let number = u16::try_from(handed_out % (CACHES - 1) + 1).expect("a small number");
@@ -98,33 +80,25 @@ impl Servers {
         number
     }
 
-    /// Empties a database on Redis, as an operator may at any time.
-    ///
-    /// # Panics
-    /// Redis does not do it.
+    /// Deletes everything in a database on Redis, as an operator may at any time.
     pub fn empty_cache(&self, number: u16) {
         assert_eq!(self.redis_number(&format!("SELECT {number}\r\nFLUSHDB\r\nDBSIZE\r\n")), 0);
     }
 
-    /// Lets Redis forget all scripts, as a restart does. Those of other tests too, which must not care.
-    ///
-    /// # Panics
-    /// Redis does not do it.
+    /// Removes all scripts from Redis, as a restart does. This affects other tests too, which must
+    /// cope with it.
     pub fn forget_scripts(&self) {
         let known = "SCRIPT EXISTS 0000000000000000000000000000000000000000\r\n";
         assert_eq!(self.redis_number(&format!("SCRIPT FLUSH\r\n{known}")), 0);
     }
 
-    /// How many callers the guard has throttles for in a database on Redis.
-    ///
-    /// # Panics
-    /// Redis does not say.
+    /// Returns the number of callers whose rate the guard counts in a database on Redis.
     pub fn callers(&self, number: u16) -> i64 {
         let script = "return #redis.call('KEYS', 'connectivity:throttle:*')";
         self.redis_number(&format!("SELECT {number}\r\nEVAL \"{script}\" 0\r\n"))
     }
 
-    /// The last integer that Redis answers to these commands (inline commands of its protocol).
+    /// Returns the last integer that Redis replies to these inline commands.
     fn redis_number(&self, commands: &str) -> i64 {
         let mut stream = std::net::TcpStream::connect(self.redis.address()).expect("Redis");
         write!(stream, "AUTH {}\r\n{commands}QUIT\r\n", self.redis.password).expect("sent");
@@ -134,24 +108,32 @@ impl Servers {
         number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no number in {answer:?}"))
     }
 
-    /// The variables of an application that uses a database of that name, reached at `mysql`, and an empty cache.
-    pub fn variables(&self, mysql: SocketAddr, database: &str) -> Vec<(&'static str, String)> {
+    /// Returns the variables of an application that uses this database and an empty cache.
+    pub fn variables(&self, database: &str) -> Vec<(&'static str, String)> {
+        self.variables_at(self.mariadb.address(), self.redis.address(), database, self.fresh_cache())
+    }
+
+    /// Returns the variables of an application that uses these databases at these addresses.
+    pub fn variables_at(
+        &self,
+        mysql: SocketAddr,
+        redis: SocketAddr,
+        database: &str,
+        cache: u16,
+    ) -> Vec<(&'static str, String)> {
         vec![
             ("mysql_address", format!("mysql://{mysql}")),
             ("mysql_user", USER.to_owned()),
             ("mysql_password", self.mariadb.password.clone()),
             ("mysql_database", database.to_owned()),
-            ("redis_address", format!("redis://{}", self.redis.address())),
+            ("redis_address", format!("redis://{redis}")),
             ("redis_password", self.redis.password.clone()),
-            ("redis_database", self.fresh_cache().to_string()),
+            ("redis_database", cache.to_string()),
         ]
     }
 
-    /// The first column of the rows that a statement finds, as text.
-    ///
-    /// # Panics
-    /// MariaDB does not do it.
-    pub async fn ask(&self, database: &str, sql: &str) -> Vec<String> {
+    /// Returns the first column of the rows that a query finds, as text.
+    pub async fn query(&self, database: &str, sql: &str) -> Vec<String> {
         let options = Opts::from_url(&self.database_url(database)).expect("an address");
         let mut connection = mysql_async::Conn::new(options).await.expect("MariaDB");
         let rows = connection.query(sql).await.expect("rows");

@@ -1,33 +1,34 @@
-//! Spin itself in place of the local host, where `CONNECTIVITY_TEST_SPIN` names it (`cargo xtask test --spin`).
+//! Runs Spin instead of the local host, if `CONNECTIVITY_TEST_SPIN` names its program (`cargo xtask
+//! test --spin`).
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-fn named() -> Option<OsString> {
+fn program() -> Option<OsString> {
     std::env::var_os("CONNECTIVITY_TEST_SPIN")
 }
 
-/// `spin up`.
+/// Returns the command `spin up`, or `None` without Spin.
 pub(crate) fn up() -> Option<Command> {
-    named().map(|spin| {
+    program().map(|spin| {
         let mut command = Command::new(spin);
         command.arg("up");
         command
     })
 }
 
-/// Kills what serves for this process: a child of Spin, which would outlive it.
+/// Kills the child process of Spin that serves, which would outlive `process`.
 pub(crate) fn kill_child_of(process: u32) {
     let serving = serving(process);
     if serving != process {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = Command::new("kill").args(["-KILL", &serving.to_string()]).stderr(Stdio::null()).status();
     }
 }
 
-/// The process that serves: Spin's child, if this is Spin.
+/// Returns the process that serves: the child of `process` under Spin, else `process`.
 pub(crate) fn serving(process: u32) -> u32 {
-    let threads = named().and_then(|_| std::fs::read_dir(format!("/proc/{process}/task")).ok());
+    let threads = program().and_then(|_| std::fs::read_dir(format!("/proc/{process}/task")).ok());
     let children = threads.into_iter().flatten().flatten().filter_map(|thread| {
         let children = std::fs::read_to_string(thread.path().join("children")).ok()?;
         children.split_whitespace().next()?.parse().ok()

@@ -1,13 +1,12 @@
-//! The affiliation check, black box: real components on the local host, against the embedded default and against
+//! Black-box tests of the affiliation check: real components, with embedded databases and with
 //! MariaDB and Redis.
 
 use bytes::Bytes;
-use connectivity_tests::access::On;
+use connectivity_tests::backend::On;
 use connectivity_tests::check::{CHECK, Scene, expect_problem};
 use connectivity_tests::client::{check_request, claims, now, sign, token};
 use connectivity_tests::host::SECRET;
 use connectivity_tests::pipeline::until;
-use connectivity_tests::servers::Servers;
 use http::header;
 use http_body_util::Full;
 use jsonwebtoken::Algorithm;
@@ -54,28 +53,27 @@ async fn verdicts_are_answered_and_recorded_on_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_database_it_answers_nothing_and_with_it_again_everything() {
+async fn checks_fail_while_the_database_is_down_and_work_again_after() {
     let scene = Scene::new(On::Servers, &[]).await;
-    let (proxy, name) = scene.database.as_ref().expect("a database");
+    let backend = scene.backend();
     assert_eq!(scene.check("1128456232").await.status.as_u16(), 200);
-    proxy.cut();
+    backend.mariadb.cut();
     for _ in 0..5 {
         expect_problem(&scene.check("1128456232").await, 503, "storage-unavailable");
     }
-    let count =
-        || async { Servers::running().ask(name, "SELECT CAST(COUNT(*) AS CHAR) FROM affiliation_checks").await };
+    let count = async || backend.query("SELECT CAST(COUNT(*) AS CHAR) FROM affiliation_checks").await;
     assert_eq!(count().await, ["1"]);
-    proxy.restore();
+    backend.mariadb.restore();
     for _ in 0..5 {
         assert_eq!(scene.check("1128456232").await.status.as_u16(), 200, "{:?}", scene.host.log());
     }
-    assert_eq!(count().await, ["6"], "one row for each answer");
+    assert_eq!(count().await, ["6"], "one row for each verdict");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_break_under_load_hang_nothing() {
+async fn broken_database_connections_do_not_hang_requests() {
     let scene = Scene::new(On::Servers, &[]).await;
-    let (proxy, name) = scene.database.as_ref().expect("a database");
+    let backend = scene.backend();
     let (url, mut answered) = (scene.host.url(CHECK), 0);
     for _ in 0..20 {
         let checks: Vec<_> = (0..16)
@@ -84,7 +82,7 @@ async fn connections_that_break_under_load_hang_nothing() {
                 tokio::spawn(async move { client.check(&url, "1128456232").await.status.as_u16() })
             })
             .collect();
-        proxy.break_one();
+        backend.mariadb.break_one();
         for check in checks {
             match check.await.expect("an answer") {
                 200 => answered += 1,
@@ -103,12 +101,12 @@ async fn connections_that_break_under_load_hang_nothing() {
         }
     }
     assert!(answered >= 300, "{answered} of 320");
-    let recorded = Servers::running().ask(name, "SELECT CAST(COUNT(*) AS CHAR) FROM affiliation_checks").await;
-    assert!(recorded[0].parse::<u32>().expect("a number") >= answered, "every answer has its row");
+    let recorded = backend.query("SELECT CAST(COUNT(*) AS CHAR) FROM affiliation_checks").await;
+    assert!(recorded[0].parse::<u32>().expect("a number") >= answered, "every verdict is recorded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subject_that_calls_too_often_is_told_when_to_come_back() {
+async fn a_subject_over_its_rate_limit_gets_429_with_retry_after() {
     for on in [On::Embedded, On::Servers] {
         let scene = Scene::new(on, &[("throttle_user", "3/day")]).await;
         let mut claims = claims();
@@ -130,7 +128,7 @@ async fn a_subject_that_calls_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_affiliated_are_remembered_when_that_is_on_and_answered_as_configured() {
+async fn affiliated_citizens_are_cached_and_answered_with_the_configured_status() {
     for on in [On::Embedded, On::Servers] {
         let variables = [("affiliation_cache_seconds", "60"), ("affiliated_status", "204")];
         let scene = Scene::new(on, &variables).await;
@@ -140,22 +138,22 @@ async fn the_affiliated_are_remembered_when_that_is_on_and_answered_as_configure
             assert_eq!((answer.status.as_u16(), answer.body.len()), (204, 0));
         }
         assert_eq!(scene.simulator.calls(&id).len(), 1);
-        assert_eq!(scene.history(&id).await.len(), 3, "remembered answers are recorded too");
+        assert_eq!(scene.history(&id).await.len(), 3, "cached verdicts are recorded too");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_settings_are_told_by_name_and_answered_as_not_ready() {
+async fn invalid_settings_are_logged_by_name_and_answered_with_not_ready() {
     let scene = Scene::new(On::Embedded, &[("jwt_secret", "too-short"), ("affiliated_status", "404")]).await;
     expect_problem(&scene.check("1128456232").await, 503, "not-ready");
-    let told = |line: &String| line.contains("jwt_secret") && line.contains("affiliated_status");
-    until("the log names both", async || scene.host.log().iter().any(told)).await;
+    let names_both = |line: &String| line.contains("jwt_secret") && line.contains("affiliated_status");
+    until("the log names both", async || scene.host.log().iter().any(names_both)).await;
     let log = scene.host.log().join("\n");
     assert!(!log.contains("too-short"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_holds_no_token_and_no_whole_id() {
+async fn the_log_contains_no_token_and_no_whole_citizen_id() {
     let scene = Scene::new(On::Embedded, &[]).await;
     let token = token();
     let body = Bytes::from_static(br#"{"citizen_id": "1128456232"}"#);
@@ -176,7 +174,7 @@ async fn the_log_holds_no_token_and_no_whole_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paths_methods_and_media_types_are_checked() {
+async fn unknown_paths_methods_and_media_types_are_rejected() {
     let scene = Scene::new(On::Embedded, &[]).await;
     expect_problem(&scene.client.get(&scene.host.url("/api/v1/affiliation/nothing")).await, 404, "not-found");
     let answer = scene.client.get(&scene.host.url(CHECK)).await;

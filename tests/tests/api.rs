@@ -1,13 +1,14 @@
-//! The API's document and its page: for everybody, and from nobody else.
+//! The OpenAPI document and the page that shows it: public, and without resources of other hosts.
 
-use connectivity_tests::access::{Access, OPERATOR, On};
+use connectivity_tests::access::{Access, OPERATOR};
+use connectivity_tests::backend::On;
 use connectivity_tests::client::Answer;
 use connectivity_tests::servers::root;
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-/// What the page is made of.
+/// The files of the page, and their media types.
 const PARTS: [(&str, &str); 3] = [
     ("/api/docs/", "text/html; charset=utf-8"),
     ("/api/docs/page.css", "text/css; charset=utf-8"),
@@ -19,19 +20,19 @@ async fn get(access: &Access, path: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_is_served_to_everybody() {
+async fn the_document_is_public_and_not_rate_limited() {
     let access = Access::start(On::Embedded, &[("throttle_anon", "1/day")]).await;
-    let kept = std::fs::read_to_string(root().join("components/ops/openapi.json")).expect("the document");
+    let committed = std::fs::read_to_string(root().join("components/ops/openapi.json")).expect("the document");
     for path in ["/api/schema/", "/api/schema", "/api/schema/"] {
         let answer = get(&access, path).await;
         assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("application/json")), "{path}");
         assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
-        assert!(answer.body == kept.as_bytes(), "{path} is not the document that is kept");
+        assert!(answer.body == committed.as_bytes(), "{path} is not the committed document");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_may_ask_this_service_alone() {
+async fn the_page_loads_nothing_from_other_hosts() {
     let access = Access::start(On::Embedded, &[]).await;
     for (path, media_type) in PARTS {
         let answer = get(&access, path).await;
@@ -49,10 +50,10 @@ async fn the_page_may_ask_this_service_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_object_and_what_is_no_name_are_answered_as_the_document_says() {
+async fn bodies_that_are_arrays_and_paths_that_are_not_utf8_are_rejected_as_documented() {
     let access = Access::start(On::Embedded, &[]).await;
     let pair = access.pair("operator", OPERATOR).await;
-    // The fields of the body in their order, without their names.
+    // Arrays of the fields' values: serde would accept these for a struct.
     for (path, body) in [
         ("/api/v1/affiliation/check/", json!(["1128456232"])),
         ("/api/v1/token/", json!(["operator", OPERATOR])),

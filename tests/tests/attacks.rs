@@ -1,10 +1,13 @@
-//! Attacks on every route of spin.toml: what is served without a token is listed here, and everything else must refuse.
+//! Attacks every route of spin.toml with invalid tokens. Routes that need no token are listed here;
+//! all others must reject.
 
 use bytes::Bytes;
-use connectivity_tests::access::{Access, OPERATOR, On};
+use connectivity_tests::access::{Access, OPERATOR};
+use connectivity_tests::backend::On;
 use connectivity_tests::client::{Answer, claims, now, sign};
 use connectivity_tests::host::SECRET;
 use connectivity_tests::issuer::Key;
+use connectivity_tests::manifest::{routed_components, routes};
 use connectivity_tests::servers::root;
 use http::Request;
 use http_body_util::Full;
@@ -13,7 +16,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What a route needs.
+/// The authentication that a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
     /// No token.
@@ -57,17 +60,7 @@ const ROUTES: [(&str, &str, Needs); 29] = [
     ("POST", "/api/v1/service-accounts/{name}/rotate", Needs::Scope("admin")),
 ];
 
-/// The components that spin.toml routes to, and the routes.
-fn manifest() -> (BTreeSet<String>, Vec<String>) {
-    let text = std::fs::read_to_string(root().join("spin.toml")).expect("spin.toml");
-    let manifest: toml::Table = text.parse().expect("TOML");
-    let triggers = manifest["trigger"]["http"].as_array().expect("triggers").clone();
-    let text = |trigger: &toml::Value, name: &str| trigger[name].as_str().expect("a text").to_owned();
-    let components = triggers.iter().map(|trigger| text(trigger, "component")).collect();
-    (components, triggers.iter().map(|trigger| text(trigger, "route")).collect())
-}
-
-/// The sources in a folder and those below it.
+/// Returns the text of all files in a folder and its subfolders.
 fn sources(folder: &Path) -> Vec<String> {
     let paths = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     paths
@@ -79,7 +72,7 @@ fn sources(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The paths that a component's source gives to its router.
+/// Returns the paths that a component's source passes to its router.
 fn served(component: &str) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     for source in sources(&root().join(format!("components/{component}/src"))) {
@@ -88,25 +81,25 @@ fn served(component: &str) -> BTreeSet<String> {
             paths.extend(path.filter(|path| path.starts_with('/')).map(str::to_owned));
         }
     }
-    assert!(!paths.is_empty(), "{component} serves nothing?");
+    assert!(!paths.is_empty(), "no route was found in the source of {component}");
     paths
 }
 
 #[test]
 fn every_route_is_listed_here() {
-    let (components, routes) = manifest();
     let listed: BTreeSet<_> = ROUTES.iter().map(|(_, path, _)| (*path).to_owned()).collect();
-    let served: BTreeSet<_> = components.iter().flat_map(|component| served(component)).collect();
-    assert_eq!(served, listed, "a route that is not listed is not attacked");
+    let served: BTreeSet<_> = routed_components().iter().flat_map(|component| served(component)).collect();
+    assert_eq!(served, listed, "every route must be listed in ROUTES");
     let covers = |route: &str, path: &str| match route.strip_suffix("/...") {
         Some(prefix) => path == prefix || path.starts_with(&format!("{prefix}/")),
         None => path == route,
     };
-    for route in &routes {
-        assert!(listed.iter().any(|path| covers(route, path)), "{route} of spin.toml leads to no route that is listed");
+    let routes = routes();
+    for (route, _) in &routes {
+        assert!(listed.iter().any(|path| covers(route, path)), "{route} of spin.toml covers no route of ROUTES");
     }
     for path in &listed {
-        assert!(routes.iter().any(|route| covers(route, path)), "{path} cannot be reached through spin.toml");
+        assert!(routes.iter().any(|(route, _)| covers(route, path)), "no route of spin.toml covers {path}");
     }
 }
 
@@ -128,7 +121,7 @@ fn all_scopes() -> Value {
     claims
 }
 
-/// Tokens that nobody may get in with, each with why.
+/// Returns invalid tokens, each with what is wrong with it.
 fn bad_tokens(own: &Key, refresh: &str) -> Vec<(&'static str, String)> {
     let good = sign(&all_scopes(), Algorithm::HS256, SECRET);
     let parts: Vec<_> = good.split('.').collect();
@@ -149,18 +142,18 @@ fn bad_tokens(own: &Key, refresh: &str) -> Vec<(&'static str, String)> {
         ("SQL for a kid", own.sign_as(Some("own' OR '1'='1"), &all_scopes())),
         ("no kid", own.sign_as(None, &all_scopes())),
         ("a refresh token", refresh.to_owned()),
-        ("of type refresh", sign(&with("token_type", json!("refresh")), Algorithm::HS256, SECRET)),
-        ("of no type", sign(&without("token_type"), Algorithm::HS256, SECRET)),
-        ("another issuer", sign(&with("iss", json!("somebody")), Algorithm::HS256, SECRET)),
-        ("another audience", sign(&with("aud", json!("somebody")), Algorithm::HS256, SECRET)),
+        ("token_type refresh", sign(&with("token_type", json!("refresh")), Algorithm::HS256, SECRET)),
+        ("without token_type", sign(&without("token_type"), Algorithm::HS256, SECRET)),
+        ("another issuer", sign(&with("iss", json!("other")), Algorithm::HS256, SECRET)),
+        ("another audience", sign(&with("aud", json!("other")), Algorithm::HS256, SECRET)),
         ("expired", sign(&with("exp", json!(now() - 60)), Algorithm::HS256, SECRET)),
-        ("without an end", sign(&without("exp"), Algorithm::HS256, SECRET)),
+        ("without exp", sign(&without("exp"), Algorithm::HS256, SECRET)),
         ("not yet valid", sign(&with("nbf", json!(now() + 600)), Algorithm::HS256, SECRET)),
-        ("without an id", sign(&without("jti"), Algorithm::HS256, SECRET)),
+        ("without jti", sign(&without("jti"), Algorithm::HS256, SECRET)),
         ("cut off", good[..good.len() - 4].to_owned()),
         ("without a signature", format!("{}.{}.", parts[0], parts[1])),
         ("two parts", format!("{}.{}", parts[0], parts[1])),
-        ("nonsense", "x".to_owned()),
+        ("not a token", "x".to_owned()),
         ("very long", "x".repeat(8_000)),
     ]
 }
@@ -196,7 +189,7 @@ async fn attack(on: On) {
             assert!(answer.header("www-authenticate").is_some(), "{method} {path}, {why}");
         };
         refused("no token", &[]).await;
-        refused("an empty one", &["Bearer "]).await;
+        refused("an empty token", &["Bearer "]).await;
         refused("another scheme", &[&good.replace("Bearer", "Digest")]).await;
         for (why, token) in &bad {
             refused(why, &[&format!("Bearer {token}")]).await;
@@ -213,11 +206,11 @@ async fn attack(on: On) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_gets_in_with_a_token_that_does_not_hold_embedded() {
+async fn invalid_tokens_are_rejected_on_every_route_embedded() {
     attack(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_gets_in_with_a_token_that_does_not_hold_on_servers() {
+async fn invalid_tokens_are_rejected_on_every_route_on_servers() {
     attack(On::Servers).await;
 }

@@ -1,15 +1,17 @@
-//! Tokens, sessions and service accounts, black box, against the embedded default and against MariaDB and Redis.
+//! Black-box tests of tokens, sessions and service accounts, with embedded databases and with
+//! MariaDB and Redis.
 
 use bytes::Bytes;
-use connectivity_tests::access::{Access, OPERATOR, On, SECRETS};
+use connectivity_tests::access::{Access, OPERATOR, SECRETS};
+use connectivity_tests::backend::On;
 use connectivity_tests::client::{Client, check_request};
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// The script of a client that knows the older service.
-async fn known_client(on: On) {
+/// Calls the token routes as a client of the older service does.
+async fn older_client(on: On) {
     let access = Access::start(on, &[]).await;
     let pair = access.pair("operator", OPERATOR).await;
     assert_eq!(access.check(&pair.access).await, 200);
@@ -20,10 +22,10 @@ async fn known_client(on: On) {
     assert_eq!((access.check(&newer).await, access.check(&pair.access).await), (200, 200));
     let verify = async |token: &str| access.post("/api/v1/token/verify/", &json!({"token": token})).await.status;
     assert_eq!((verify(&newer).await, verify(&refresh).await), (StatusCode::OK, StatusCode::OK));
-    assert_eq!(verify(&pair.refresh).await, StatusCode::UNAUTHORIZED, "it has been used");
+    assert_eq!(verify(&pair.refresh).await, StatusCode::UNAUTHORIZED, "the refresh token was used");
     assert_eq!(access.post("/api/v1/auth/logout/", &json!({"refresh": refresh})).await.status, 200);
     for token in [&newer, &pair.access] {
-        assert_eq!(access.check(token).await, 401, "it ended with its session");
+        assert_eq!(access.check(token).await, 401, "logout ends the session");
         assert_eq!(verify(token).await, StatusCode::UNAUTHORIZED);
     }
     for used in [&pair.refresh, &refresh] {
@@ -32,13 +34,13 @@ async fn known_client(on: On) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_script_of_a_known_client_works_embedded() {
-    known_client(On::Embedded).await;
+async fn a_client_of_the_older_service_works_unchanged_embedded() {
+    older_client(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_script_of_a_known_client_works_on_servers() {
-    known_client(On::Servers).await;
+async fn a_client_of_the_older_service_works_unchanged_on_servers() {
+    older_client(On::Servers).await;
 }
 
 async fn reuse(on: On) {
@@ -47,11 +49,12 @@ async fn reuse(on: On) {
     let refreshed = access.post("/api/v1/token/refresh/", &json!({"refresh": first.refresh})).await.json();
     assert_eq!(access.post("/api/v1/token/refresh/", &json!({"refresh": first.refresh})).await.status, 401);
     for token in [first.access.as_str(), refreshed["access"].as_str().expect("a token")] {
-        assert_eq!(access.check(token).await, 401, "the whole family has ended");
+        assert_eq!(access.check(token).await, 401, "the session has ended");
     }
     let others = access.pair("operator", OPERATOR).await;
-    assert_eq!(access.check(&others.access).await, 200, "another login of the same account has not");
-    // Of ten who present the same token at once one gets a pair, and the nine others end it.
+    assert_eq!(access.check(&others.access).await, 200, "another session of the same account goes on");
+    // Of ten concurrent uses of one refresh token at most one gets new tokens, and the reuse ends
+    // the session.
     let used = json!({"refresh": others.refresh});
     let at_once = (0..10).map(|_| access.post("/api/v1/token/refresh/", &used));
     let answers = futures_util::future::join_all(at_once).await;
@@ -60,12 +63,12 @@ async fn reuse(on: On) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_used_twice_ends_its_family_embedded() {
+async fn a_reused_refresh_token_ends_its_session_embedded() {
     reuse(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_used_twice_ends_its_family_on_servers() {
+async fn a_reused_refresh_token_ends_its_session_on_servers() {
     reuse(On::Servers).await;
 }
 
@@ -78,28 +81,28 @@ async fn clients(on: On) {
     let escalated = access.form("/oauth/token", &[], &access.login_form("operator", OPERATOR, Some("admin"))).await;
     assert_eq!((escalated.status.as_u16(), &escalated.json()["error"]), (400, &json!("invalid_scope")));
     let bearer = format!("Bearer {operators}");
-    let look = async || {
+    let introspect = async || {
         let bearer = [("authorization", format!("Bearer {narrowed}"))];
         access.form("/oauth/introspect", &bearer, &format!("token={operators}")).await.json()
     };
-    let seen = look().await;
-    assert_eq!((&seen["active"], &seen["scope"]), (&json!(true), &json!("affiliation documents")));
+    let before = introspect().await;
+    assert_eq!((&before["active"], &before["scope"]), (&json!(true), &json!("affiliation documents")));
     let revoked = access.form("/oauth/revoke", &[("authorization", bearer)], &format!("token={operators}")).await;
     assert_eq!(revoked.status, 200);
-    assert_eq!((access.check(&operators).await, look().await), (401, json!({"active": false})));
+    assert_eq!((access.check(&operators).await, introspect().await), (401, json!({"active": false})));
     let metadata = access.client.get(&access.host.url("/.well-known/oauth-authorization-server")).await.json();
     assert_eq!(metadata["token_endpoint"], access.host.url("/oauth/token"));
     let keys = access.client.get(&access.host.url("/.well-known/jwks.json")).await;
-    assert_eq!((keys.status.as_u16(), keys.json()), (200, json!({"keys": []})), "a secret is not published");
+    assert_eq!((keys.status.as_u16(), keys.json()), (200, json!({"keys": []})), "a shared secret is not published");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_get_look_at_and_revoke_tokens_embedded() {
+async fn clients_obtain_introspect_and_revoke_tokens_embedded() {
     clients(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_get_look_at_and_revoke_tokens_on_servers() {
+async fn clients_obtain_introspect_and_revoke_tokens_on_servers() {
     clients(On::Servers).await;
 }
 
@@ -114,7 +117,7 @@ async fn administration(on: On) {
     assert_eq!(access.check(&token).await, 200);
     let rotated = call("POST", "/api/v1/service-accounts/new/rotate/", Value::Null).await;
     let newer = rotated.json()["secret"].as_str().expect("a secret").to_owned();
-    assert_eq!(access.check(&token).await, 401, "what the old secret brought has ended");
+    assert_eq!(access.check(&token).await, 401, "tokens of the old secret are revoked");
     assert_eq!(access.form("/oauth/token", &[], &access.login_form("new", &secret, None)).await.status, 401);
     let token = access.granted("new", &newer, None).await;
     let narrowed = call("PATCH", "/api/v1/service-accounts/new/", json!({"scopes": ["documents"]})).await;
@@ -128,39 +131,43 @@ async fn administration(on: On) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_administrator_makes_rotates_and_ends_accounts_embedded() {
+async fn an_administrator_creates_rotates_disables_and_deletes_accounts_embedded() {
     administration(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_administrator_makes_rotates_and_ends_accounts_on_servers() {
+async fn an_administrator_creates_rotates_disables_and_deletes_accounts_on_servers() {
     administration(On::Servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_instances_make_the_accounts_of_the_variable_once_and_all_is_noted() {
+async fn concurrent_instances_seed_accounts_once_and_every_event_is_audited() {
     let access = Access::start(On::Servers, &[]).await;
     let login = json!({"username": "operator", "password": OPERATOR});
     let logins = (0..8).map(|_| access.post("/api/v1/token/", &login));
     let answers = futures_util::future::join_all(logins).await;
     let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     assert_eq!(statuses, [200; 8], "{:?}", access.host.log());
-    let ask = async |sql: &str| access.ask(sql).await;
-    assert_eq!(ask("SELECT name FROM service_accounts ORDER BY name").await, ["bridge", "operator", "root"]);
-    assert_eq!(ask("SELECT COUNT(*) FROM access_audit WHERE event = 'LOGIN'").await, ["8"]);
-    assert_eq!(ask("SELECT COUNT(*) FROM access_audit WHERE event = 'ACCOUNT_SEEDED'").await, ["3"], "each once");
+    let query = async |sql: &str| access.backend().query(sql).await;
+    assert_eq!(query("SELECT name FROM service_accounts ORDER BY name").await, ["bridge", "operator", "root"]);
+    assert_eq!(query("SELECT COUNT(*) FROM access_audit WHERE event = 'LOGIN'").await, ["8"]);
+    assert_eq!(
+        query("SELECT COUNT(*) FROM access_audit WHERE event = 'ACCOUNT_SEEDED'").await,
+        ["3"],
+        "each account once"
+    );
     access.post("/api/v1/token/", &json!({"username": "operator", "password": "wrong wrong wrong"})).await;
-    let noted = "SELECT CONCAT(event, ' ', subject, ' ', address) FROM access_audit WHERE event = 'LOGIN_REFUSED'";
-    assert_eq!(ask(noted).await, ["LOGIN_REFUSED operator 127.0.0.1"]);
+    let refused = "SELECT CONCAT(event, ' ', subject, ' ', address) FROM access_audit WHERE event = 'LOGIN_REFUSED'";
+    assert_eq!(query(refused).await, ["LOGIN_REFUSED operator 127.0.0.1"]);
     let secrets = "SELECT COUNT(*) FROM service_accounts WHERE secret_hash NOT LIKE '$argon2id$v=19$m=7168,t=5,p=1$%'";
-    assert_eq!(ask(secrets).await, ["0"]);
+    assert_eq!(query(secrets).await, ["0"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_database_nobody_logs_in_and_with_it_again_everybody() {
+async fn logins_fail_while_the_database_is_down_and_work_again_after() {
     let access = Access::start(On::Servers, &[]).await;
     let pair = access.pair("operator", OPERATOR).await;
-    access.cut();
+    access.backend().mariadb.cut();
     for (path, body) in [
         ("/api/v1/token/", json!({"username": "operator", "password": OPERATOR})),
         ("/api/v1/token/refresh/", json!({"refresh": pair.refresh})),
@@ -170,17 +177,17 @@ async fn without_a_database_nobody_logs_in_and_with_it_again_everybody() {
         assert_eq!(answer.status, 503, "{path} {answer:?}");
         assert!(answer.header("retry-after").is_some(), "{path}");
     }
-    access.restore();
+    access.backend().mariadb.restore();
     access.pair("operator", OPERATOR).await;
     assert_eq!(access.post("/api/v1/token/refresh/", &json!({"refresh": pair.refresh})).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_logout_survives_an_emptied_redis() {
+async fn a_logout_survives_the_loss_of_redis_data() {
     let access = Access::start(On::Servers, &[]).await;
     let pair = access.pair("operator", OPERATOR).await;
     assert_eq!(access.post("/api/v1/auth/logout/", &json!({"refresh": pair.refresh})).await.status, 200);
-    access.empty_cache();
+    access.backend().empty_cache();
     assert_eq!(access.check(&pair.access).await, 401);
 }
 
@@ -211,32 +218,32 @@ async fn wrong_passwords(on: On) {
         }
     }
     assert_eq!(refused + throttled, 1000);
-    assert!((10..40).contains(&refused), "{refused} secrets were looked at");
-    assert_eq!(attack("203.0.113.66", "operator", OPERATOR).await.0, 429, "the right one comes too soon too");
-    assert_eq!(attack("198.51.100.1", "operator", OPERATOR).await.0, 200, "its owner, elsewhere");
-    assert_eq!(attack("203.0.113.66", "root", SECRETS.root).await.0, 200, "another account, from there");
+    assert!((10..40).contains(&refused), "{refused} secrets were verified");
+    assert_eq!(attack("203.0.113.66", "operator", OPERATOR).await.0, 429, "the correct secret is throttled too");
+    assert_eq!(attack("198.51.100.1", "operator", OPERATOR).await.0, 200, "the same account from another address");
+    assert_eq!(attack("203.0.113.66", "root", SECRETS.root).await.0, 200, "another account from the same address");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_wrong_passwords_are_slowed_down_and_others_are_not_embedded() {
+async fn a_thousand_failed_logins_are_throttled_and_other_logins_are_not_embedded() {
     wrong_passwords(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_wrong_passwords_are_slowed_down_and_others_are_not_on_servers() {
+async fn a_thousand_failed_logins_are_throttled_and_other_logins_are_not_on_servers() {
     wrong_passwords(On::Servers).await;
 }
 
-/// Whether an account exists must not be told by how long its refusal takes.
+/// The time of a failed login must not reveal whether the account exists.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_exists_takes_as_long_as_one_that_does_not() {
+async fn a_failed_login_takes_as_long_for_unknown_accounts() {
     let access = Access::start(On::Servers, &[("trusted_proxies", "127.0.0.1")]).await;
     access.pair("operator", OPERATOR).await;
     let mut known = Vec::new();
     let mut unknown = Vec::new();
-    // In turn, so that whatever else the machine does meets both alike.
+    // The two alternate, so that other load on the machine affects both.
     for round in 0..80 {
-        for (name, times) in [("operator", &mut known), ("nobody-here", &mut unknown)] {
+        for (name, times) in [("operator", &mut known), ("unknown-name", &mut unknown)] {
             let body = json!({"username": name, "password": "wrong wrong wrong"}).to_string();
             let request = Request::post(access.host.url("/api/v1/token/"))
                 .header("content-type", "application/json")
@@ -259,36 +266,36 @@ fn median(times: &mut [Duration]) -> Duration {
 
 async fn by_address(on: On) {
     let access = Access::start(on, &[("throttle_anon", "3/day"), ("trusted_proxies", "127.0.0.1")]).await;
-    let knock = async |from: &str| {
+    let call = async |from: &str| {
         let request = Request::post(access.host.url("/api/v1/token/verify/"))
             .header("content-type", "application/json")
             .header("x-forwarded-for", from);
         access.client.send(request.body(Full::from("{\"token\": \"none\"}")).expect("a request")).await
     };
     for left in ["r=2", "r=1", "r=0"] {
-        let answer = knock("198.51.100.7").await;
+        let answer = call("198.51.100.7").await;
         assert_eq!(answer.status, 401, "{answer:?}");
         assert!(answer.header("ratelimit").is_some_and(|value| value.contains(left)), "{answer:?}");
     }
-    let refused = knock("198.51.100.7").await;
+    let refused = call("198.51.100.7").await;
     assert_eq!(refused.status, 429);
     assert!(refused.header("retry-after").is_some());
     assert_eq!(refused.header("ratelimit-policy"), Some("\"anonymous\";q=3;w=86400"));
-    assert_eq!(knock("198.51.100.8").await.status, 401, "another address has calls of its own");
+    assert_eq!(call("198.51.100.8").await.status, 401, "another address has its own limit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_without_a_token_are_throttled_by_address_embedded() {
+async fn requests_without_a_token_are_rate_limited_by_address_embedded() {
     by_address(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_without_a_token_are_throttled_by_address_on_servers() {
+async fn requests_without_a_token_are_rate_limited_by_address_on_servers() {
     by_address(On::Servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forms_that_are_too_long_or_ambiguous_are_refused() {
+async fn forms_that_are_too_long_or_have_duplicate_fields_are_rejected() {
     let access = Access::start(On::Embedded, &[]).await;
     let long = access.form("/oauth/token", &[], &"a".repeat(10 * 1024 * 1024)).await;
     assert_eq!(long.status, 413, "{:?}", long.status);

@@ -1,10 +1,11 @@
-//! The adapters of the database and of the cache, and the guard on them, keep the same promises, tried from inside a component on each server.
+//! Runs the conformance checks of tests/guest on every server: database, cache and guard must
+//! behave the same on each.
 
 use connectivity_tests::client::Client;
 use connectivity_tests::host::Host;
 use connectivity_tests::servers::Servers;
 
-/// How many promises each has: none may be left out unnoticed.
+/// The number of checks in each suite, so that a missing one fails the test.
 const DATABASE: usize = 8;
 const CACHE: usize = 17;
 const GUARD: usize = 24;
@@ -16,12 +17,12 @@ async fn conform(variables: &[(&'static str, String)]) {
     let scripts = connectivity_migrations::SQLITE.map(|script| format!("@{script}"));
     let scripts = scripts.iter().flat_map(|script| ["--sqlite", script]);
     let host = Host::start_application(&variables, &arguments.into_iter().chain(scripts).collect::<Vec<_>>());
-    for (path, promises) in [("database", DATABASE), ("cache", CACHE), ("guard", GUARD)] {
-        let answer = Client::default().get(&host.url(&format!("/probe/conformance/{path}"))).await;
+    for (suite, checks) in [("database", DATABASE), ("cache", CACHE), ("guard", GUARD)] {
+        let answer = Client::default().get(&host.url(&format!("/probe/conformance/{suite}"))).await;
         let report = String::from_utf8_lossy(&answer.body).into_owned();
-        let broken: Vec<&str> = report.lines().filter(|line| !line.starts_with("ok ")).collect();
-        assert!(broken.is_empty(), "{path}: {broken:#?}");
-        assert_eq!(report.lines().count(), promises, "{report}");
+        let failed: Vec<&str> = report.lines().filter(|line| !line.starts_with("ok ")).collect();
+        assert!(failed.is_empty(), "{suite}: {failed:#?}");
+        assert_eq!(report.lines().count(), checks, "{report}");
     }
 }
 
@@ -34,16 +35,16 @@ async fn the_embedded_database_and_cache_conform() {
 async fn mariadb_and_redis_conform() {
     let servers = Servers::running();
     let database = servers.fresh_database().await;
-    conform(&servers.variables(servers.mariadb.address(), &database)).await;
+    conform(&servers.variables(&database)).await;
 }
 
-/// A database on a server with an embedded cache, and the other way round: what the one knows is not in the other.
+/// MariaDB with an embedded cache, and an embedded database with Redis.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_server_and_one_embedded_conform() {
+async fn one_server_with_one_embedded_database_conforms() {
     let servers = Servers::running();
     for server in ["mysql", "redis"] {
         let database = servers.fresh_database().await;
-        let mut variables = servers.variables(servers.mariadb.address(), &database);
+        let mut variables = servers.variables(&database);
         variables.retain(|(name, _)| name.starts_with(server));
         conform(&variables).await;
     }

@@ -1,4 +1,5 @@
-//! The authentication of documents, black box: real RabbitMQ, real components, real records.
+//! Black-box tests of document authentication: a real RabbitMQ, real components and a real
+//! database.
 
 use connectivity_tests::broker::Arrived;
 use connectivity_tests::client::{Client, token};
@@ -10,14 +11,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Quick tries, for what is not about their pauses.
+/// Short retry delays, for tests that are not about the delays.
 const QUICK: (&str, &str) = ("BRIDGE_RETRY_DELAYS", "100ms,300ms,1s");
 
 fn body(message: &Value) -> Vec<u8> {
     message.to_string().into_bytes()
 }
 
-fn of<'a>(arrived: &'a [Arrived], message_id: &str) -> Vec<&'a Arrived> {
+fn with_id<'a>(arrived: &'a [Arrived], message_id: &str) -> Vec<&'a Arrived> {
     arrived.iter().filter(|event| event.body["messageId"] == message_id).collect()
 }
 
@@ -27,7 +28,7 @@ async fn verdicts_are_recorded_and_published() {
     pipeline.simulator.behave("no-content", Behaviour::text(204, ""));
     pipeline.simulator.behave("parameters", Behaviour::text(501, "\"Parametros incorrectos \""));
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    until("the queue is there", async || {
+    until("the queue is declared", async || {
         pipeline.broker.publish(&body(&request("authentic")), &[("traceparent", trace)]).await.unwrap_or(false)
     })
     .await;
@@ -47,7 +48,7 @@ async fn verdicts_are_recorded_and_published() {
         ("no-content", "failure", false, "FAILED", 204),
         ("parameters", "failure", false, "FAILED", 501),
     ] {
-        let events = of(&arrived, title);
+        let events = with_id(&arrived, title);
         let [event] = events.as_slice() else { panic!("{title}: {events:?}") };
         assert_eq!(event.routing_key, format!("document.authentication.{key}"));
         let mut expected = request(title);
@@ -58,20 +59,20 @@ async fn verdicts_are_recorded_and_published() {
         assert_eq!(event.body, expected);
         assert!(event.body["processedAt"].as_str().is_some_and(|time| time.len() == 24 && time.ends_with('Z')));
     }
-    assert_eq!(of(&arrived, "authentic")[0].headers.get("traceparent").map(String::as_str), Some(trace));
+    assert_eq!(with_id(&arrived, "authentic")[0].headers.get("traceparent").map(String::as_str), Some(trace));
     assert_eq!(
         pipeline.simulator.calls("authentic")[0].headers["traceparent"].to_str().expect("text")[..35],
         trace[..35]
     );
-    until("all events are marked", async || {
+    until("all events are marked as published", async || {
         let sql = "SELECT message_id FROM document_authentications WHERE event_published_at IS NOT NULL";
-        pipeline.servers.ask(&pipeline.database, sql).await.len() == 4
+        pipeline.servers.query(&pipeline.database, sql).await.len() == 4
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_messages_are_kept_with_a_reason_and_the_consumer_goes_on() {
+async fn invalid_messages_are_dead_lettered_with_a_reason_and_the_consumer_goes_on() {
     let pipeline = Pipeline::start(&[QUICK]).await;
     let without = |field: &str| {
         let mut message = request("wrong");
@@ -103,7 +104,7 @@ async fn bad_messages_are_kept_with_a_reason_and_the_consumer_goes_on() {
         pipeline.publish(bytes).await;
     }
     pipeline.publish(&body(&request("right"))).await;
-    assert_eq!(of(&pipeline.results(1).await, "right").len(), 1);
+    assert_eq!(with_id(&pipeline.results(1).await, "right").len(), 1);
     until("all are dead letters", async || usize::try_from(pipeline.dead_letters().await) == Ok(cases.len())).await;
     let letters = pipeline.broker.take_dead_letters().await.expect("dead letters");
     let found: BTreeSet<_> = letters.iter().map(|letter| letter.headers["x-reason"].as_str()).collect();
@@ -113,28 +114,31 @@ async fn bad_messages_are_kept_with_a_reason_and_the_consumer_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_message_ten_times_at_once_is_one_request() {
+async fn a_message_delivered_ten_times_at_once_is_asked_and_recorded_once() {
     let pipeline = Pipeline::start(&[QUICK]).await;
     pipeline.simulator.behave("same", Behaviour::Slow(Duration::from_millis(300)));
     pipeline.publish(&body(&request("other"))).await;
     for _ in 0..10 {
         pipeline.publish(&body(&request("same"))).await;
     }
-    until("all are settled", async || of(&pipeline.broker.arrived(), "same").len() == 10).await;
+    until("all are settled", async || with_id(&pipeline.broker.arrived(), "same").len() == 10).await;
     assert_eq!(pipeline.simulator.calls("same").len(), 1);
     assert_eq!(pipeline.statuses().await.len(), 2);
     let arrived = pipeline.broker.arrived();
     let events: BTreeSet<_> =
-        of(&arrived, "same").iter().map(|event| (&event.message_id, event.body.to_string())).collect();
+        with_id(&arrived, "same").iter().map(|event| (&event.message_id, event.body.to_string())).collect();
     assert_eq!(events.len(), 1, "{events:?}");
     let mut different = request("same");
     different["documentId"] = "another".into();
     pipeline.publish(&body(&different)).await;
-    until("it is refused", async || pipeline.dead_letters().await == 1).await;
+    until("the message with the same id and other content is dead-lettered", async || {
+        pipeline.dead_letters().await == 1
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_registry_is_down_nothing_is_lost_or_decided() {
+async fn while_the_registry_is_down_no_message_is_lost_and_no_verdict_is_given() {
     let pipeline = Pipeline::start(&[("BRIDGE_RETRY_DELAYS", "300ms,1s,2s"), ("BRIDGE_MAX_ATTEMPTS", "1000")]).await;
     for number in 0..250 {
         pipeline.publish(&body(&request(&format!("r{number}")))).await;
@@ -147,7 +151,10 @@ async fn while_the_registry_is_down_nothing_is_lost_or_decided() {
     assert!(pipeline.broker.arrived().len() < 500);
     pipeline.simulator.set_down(false);
     let arrived = pipeline.results(500).await;
-    assert!(arrived.iter().all(|event| event.body["status"] == "SUCCESS"), "nothing was decided meanwhile");
+    assert!(
+        arrived.iter().all(|event| event.body["status"] == "SUCCESS"),
+        "no verdict was given while the registry was down"
+    );
     let ids: BTreeSet<_> = arrived.iter().map(|event| &event.message_id).collect();
     assert_eq!(ids.len(), 500);
     assert!(pipeline.statuses().await.iter().all(|(_, status)| status == "SUCCESS"));
@@ -155,14 +162,14 @@ async fn while_the_registry_is_down_nothing_is_lost_or_decided() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_stays_down_ends_as_an_error_that_can_be_replayed() {
+async fn after_the_last_attempt_the_request_ends_as_an_error_and_can_be_replayed() {
     let pipeline = Pipeline::start(&[QUICK, ("BRIDGE_MAX_ATTEMPTS", "2")]).await;
     pipeline.simulator.set_down(true);
     pipeline.publish(&body(&request("m"))).await;
     let arrived = pipeline.results(1).await;
     assert_eq!((&arrived[0].body["status"], &arrived[0].body["authSuccess"]), (&json!("ERROR"), &json!(false)));
     assert_eq!(arrived[0].routing_key, "document.authentication.failure");
-    until("it is kept", async || pipeline.dead_letters().await == 1).await;
+    until("the request is dead-lettered", async || pipeline.dead_letters().await == 1).await;
     let listed = pipeline.command(&["dlq", "list"]);
     assert!(listed.contains("m  attempts 1  the registry gave no verdict in 2 attempts"), "{listed}");
     pipeline.simulator.set_down(false);
@@ -175,7 +182,7 @@ async fn a_registry_that_stays_down_ends_as_an_error_that_can_be_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_loses_nothing_and_repeats_nothing() {
+async fn sigterm_loses_no_message_and_repeats_no_registry_call() {
     let registry = Simulator::listen(([127, 0, 0, 1], 0).into(), Duration::from_millis(200), true).await;
     let mut pipeline = Pipeline::with_registry(
         registry.expect("a simulator"),
@@ -186,19 +193,19 @@ async fn sigterm_loses_nothing_and_repeats_nothing() {
     pipeline.publish(&body(&request("r0"))).await;
     let bodies: Vec<_> = (1..200).map(|number| body(&request(&format!("r{number}")))).collect();
     futures_util::future::join_all(bodies.iter().map(|body| pipeline.publish(body))).await;
-    until("they are in work", async || pipeline.simulator.count() > 10).await;
+    until("messages are in progress", async || pipeline.simulator.count() > 10).await;
     let ended = tokio::task::block_in_place(|| pipeline.bridge.terminate());
     assert!(ended.success());
-    assert!(pipeline.broker.arrived().len() < 200, "it was stopped in the middle");
+    assert!(pipeline.broker.arrived().len() < 200, "the bridge stopped before the last message");
     pipeline.restart_bridge();
     let arrived = pipeline.results(200).await;
     assert!(arrived.iter().all(|event| event.body["status"] == "SUCCESS"));
-    assert_eq!(pipeline.simulator.count(), 200, "nothing was asked twice");
+    assert_eq!(pipeline.simulator.count(), 200, "no registry call was repeated");
     assert_eq!(pipeline.dead_letters().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_components_are_away_messages_wait_and_do_not_go_round() {
+async fn while_the_components_are_down_the_bridge_stops_consuming() {
     let mut pipeline = Pipeline::start(&[QUICK]).await;
     pipeline.publish(&body(&request("before"))).await;
     pipeline.results(1).await;
@@ -208,43 +215,47 @@ async fn while_the_components_are_away_messages_wait_and_do_not_go_round() {
     }
     let ready = pipeline.bridge.url("/health/ready");
     let client = Client::default();
-    until("the bridge pauses", async || client.get(&ready).await.status == 503).await;
+    until("the bridge is not ready", async || client.get(&ready).await.status == 503).await;
     pipeline.restart_host();
-    // The result of the first may come twice: the components died before they could note that it was published.
+    // The first result may arrive twice: the components were killed before they marked it as
+    // published.
     let ids = || pipeline.broker.arrived().iter().map(|event| event.message_id.clone()).collect::<BTreeSet<_>>();
     until("all are done", async || ids().len() == 101).await;
-    until("it goes on", async || client.get(&ready).await.status == 200).await;
+    until("the bridge is ready again", async || client.get(&ready).await.status == 200).await;
     let metrics = String::from_utf8_lossy(&client.get(&pipeline.bridge.url("/metrics")).await.body).into_owned();
     assert!(metrics.contains("connectivity_bridge_acknowledged_total"), "{metrics}");
     assert_eq!(pipeline.dead_letters().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_that_nobody_has_bound_a_queue_for_waits() {
+async fn a_result_without_a_bound_queue_stays_in_the_outbox() {
     let pipeline = Pipeline::without_results(&[]).await;
     pipeline.publish(&body(&request("waits"))).await;
-    until("it is tried", async || pipeline.bridge.log().iter().any(|line| line.contains("no queue is bound"))).await;
+    until("the relay has tried to publish it", async || {
+        pipeline.bridge.log().iter().any(|line| line.contains("no queue is bound"))
+    })
+    .await;
     assert_eq!(pipeline.statuses().await, [("waits".to_owned(), "SUCCESS".to_owned())]);
-    let waiting = pipeline.metrics().await;
-    assert!(waiting.contains("\nconnectivity_outbox_depth 1\n"), "{waiting}");
-    assert!(!waiting.contains("\nconnectivity_outbox_oldest_seconds 0\n"), "{waiting}");
+    let metrics = pipeline.metrics().await;
+    assert!(metrics.contains("\nconnectivity_outbox_depth 1\n"), "{metrics}");
+    assert!(!metrics.contains("\nconnectivity_outbox_oldest_seconds 0\n"), "{metrics}");
     pipeline.broker.collect().await.expect("a queue for results");
     assert_eq!(pipeline.results(1).await[0].body["messageId"], "waits");
-    let done = [
+    let expected = [
         "connectivity_outbox_depth 0",
         "connectivity_outbox_oldest_seconds 0",
         "connectivity_document_authentications_total{status=\"SUCCESS\"} 1",
         "connectivity_registry_calls_total{question=\"document\",outcome=\"authenticated\"} 1",
     ];
-    until("nothing waits", async || {
+    until("the outbox is empty", async || {
         let metrics = pipeline.metrics().await;
-        done.iter().all(|line| metrics.lines().any(|told| told == *line))
+        expected.iter().all(|line| metrics.lines().any(|metric| metric == *line))
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_that_somebody_else_declared_is_used_as_it_is() {
+async fn a_queue_declared_with_other_arguments_is_used_as_it_is() {
     let mut pipeline = Pipeline::start(&[QUICK]).await;
     pipeline.publish(&body(&request("before"))).await;
     pipeline.results(1).await;
@@ -257,12 +268,12 @@ async fn a_queue_that_somebody_else_declared_is_used_as_it_is() {
         pipeline.publish(&body(&request(title))).await;
     }
     pipeline.publish(b"no request").await;
-    until("it was tried in vain", async || !pipeline.simulator.calls("authentic").is_empty()).await;
+    until("a registry call has failed", async || !pipeline.simulator.calls("authentic").is_empty()).await;
     pipeline.simulator.set_down(false);
     let arrived = pipeline.results(3).await;
-    assert_eq!(of(&arrived, "authentic")[0].body["status"], "SUCCESS");
-    assert_eq!(of(&arrived, "refused")[0].body["status"], "FAILED");
-    until("the bad one is kept", async || pipeline.dead_letters().await == 1).await;
+    assert_eq!(with_id(&arrived, "authentic")[0].body["status"], "SUCCESS");
+    assert_eq!(with_id(&arrived, "refused")[0].body["status"], "FAILED");
+    until("the invalid message is dead-lettered", async || pipeline.dead_letters().await == 1).await;
     let shown = pipeline.command(&["topology"]);
     let queue = shown.lines().find(|line| line.starts_with(&format!("queue {} ", pipeline.names.queue)));
     assert!(queue.is_some_and(|line| line.ends_with("declared elsewhere with other arguments")), "{shown}");
@@ -278,7 +289,7 @@ fn submit(url: &str, headers: &[(&str, &str)], message: &Value) -> Request<http_
     request.body(message.to_string().into_bytes().into()).expect("a request")
 }
 
-fn unnamed(title: &str) -> Value {
+fn without_id(title: &str) -> Value {
     let mut message = request(title);
     message.as_object_mut().expect("an object").remove("messageId");
     message
@@ -289,46 +300,46 @@ async fn over_http(host: &Host, simulator: &Simulator) {
     let url = host.url("/api/v1/documents/authenticate/");
     simulator.behave("refused", Behaviour::text(404, ""));
     for (title, status, success) in [("authentic", "SUCCESS", true), ("refused", "FAILED", false)] {
-        let answer = client.send(submit(&url, &[("idempotency-key", title)], &unnamed(title))).await;
+        let answer = client.send(submit(&url, &[("idempotency-key", title)], &without_id(title))).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let record = answer.json();
         assert_eq!((&record["status"], &record["auth_success"]), (&json!(status), &json!(success)));
         assert!(!String::from_utf8_lossy(&answer.body).contains("presigned"));
-        let again = client.send(submit(&url, &[("idempotency-key", title)], &unnamed(title))).await;
+        let again = client.send(submit(&url, &[("idempotency-key", title)], &without_id(title))).await;
         assert_eq!((again.status.as_u16(), &again.json()["id"]), (200, &record["id"]));
         assert_eq!(simulator.calls(title).len(), 1);
-        let other = client.send(submit(&url, &[("idempotency-key", title)], &unnamed("other"))).await;
+        let other = client.send(submit(&url, &[("idempotency-key", title)], &without_id("other"))).await;
         assert_eq!(other.status, 422);
         let get = async |path: &str| client.get(&host.url(path)).await;
         let id = record["id"].as_str().expect("an id");
         let mut stored = get(&format!("/api/v1/documents/{id}/")).await.json();
-        // The relay may have published it meanwhile.
+        // The relay may have published the event in the meantime.
         stored["event_published_at"] = record["event_published_at"].clone();
-        assert_eq!(stored, record, "what is answered is what is stored");
+        assert_eq!(stored, record, "the response equals the stored record");
         let page = get("/api/v1/documents/history/?id_citizen=1128456232&page_size=1").await.json();
         assert_eq!(page["results"][0]["document_title"], title, "newest first");
     }
     simulator.behave("slow", Behaviour::Slow(Duration::from_millis(500)));
     let both = tokio::join!(
-        client.send(submit(&url, &[("idempotency-key", "slow")], &unnamed("slow"))),
-        client.send(submit(&url, &[("idempotency-key", "slow")], &unnamed("slow")))
+        client.send(submit(&url, &[("idempotency-key", "slow")], &without_id("slow"))),
+        client.send(submit(&url, &[("idempotency-key", "slow")], &without_id("slow")))
     );
     let statuses = BTreeSet::from([both.0.status.as_u16(), both.1.status.as_u16()]);
     assert_eq!(statuses, BTreeSet::from([200, 409]));
     simulator.set_down(true);
-    let none = client.send(submit(&url, &[("idempotency-key", "down")], &unnamed("down"))).await;
+    let unavailable = client.send(submit(&url, &[("idempotency-key", "down")], &without_id("down"))).await;
     assert_eq!(
-        (none.status.as_u16(), &none.json()["type"]),
+        (unavailable.status.as_u16(), &unavailable.json()["type"]),
         (503, &json!("urn:connectivity:problem:registry-unavailable"))
     );
-    assert!(none.header("retry-after").is_some());
+    assert!(unavailable.header("retry-after").is_some());
     simulator.set_down(false);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_are_authenticated_over_http_embedded() {
     let simulator = Simulator::start().await.expect("a simulator");
-    let host = Host::start(&[("registry_url", &simulator.url()), ("registry_timeout_ms", "1000")], &[]);
+    let host = Host::start(&[("registry_url", simulator.url().as_str()), ("registry_timeout_ms", "1000")], &[]);
     over_http(&host, &simulator).await;
 }
 
@@ -337,13 +348,19 @@ async fn documents_are_authenticated_over_http_and_through_the_queue_on_servers(
     let pipeline = Pipeline::start(&[QUICK]).await;
     over_http(&pipeline.host, &pipeline.simulator).await;
     let arrived = pipeline.results(3).await;
-    assert_eq!(arrived.iter().filter(|event| event.body["status"] == "FAILED").count(), 1, "the relay publishes them");
+    assert_eq!(
+        arrived.iter().filter(|event| event.body["status"] == "FAILED").count(),
+        1,
+        "the relay publishes results of HTTP requests"
+    );
     let client = Client::default();
     let url = pipeline.host.url("/api/v1/documents/authenticate/");
-    let accepted = client.send(submit(&url, &[("prefer", "respond-async")], &unnamed("later"))).await;
+    let accepted = client.send(submit(&url, &[("prefer", "respond-async")], &without_id("later"))).await;
     assert_eq!(accepted.status, 202, "{accepted:?}");
     let location = pipeline.host.url(accepted.header("location").expect("a location"));
-    until("the queue has done it", async || client.get(&location).await.json()["status"] == "SUCCESS").await;
-    until("and said so", async || pipeline.broker.arrived().iter().any(|event| event.body["documentTitle"] == "later"))
-        .await;
+    until("the queued request has a verdict", async || client.get(&location).await.json()["status"] == "SUCCESS").await;
+    until("its result is published", async || {
+        pipeline.broker.arrived().iter().any(|event| event.body["documentTitle"] == "later")
+    })
+    .await;
 }

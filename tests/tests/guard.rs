@@ -1,89 +1,25 @@
-//! Who may pass, black box: throttle, revoked sessions, other origins, addresses. On the embedded default, and on MariaDB
-//! and Redis, each of them behind a proxy that can take it away.
+//! Black-box tests of the guard: rate limits, revoked sessions, CORS and client addresses, with
+//! embedded databases and with MariaDB and Redis.
 
 use bytes::Bytes;
+use connectivity_tests::backend::{Backend, On};
+use connectivity_tests::check::{CHECK, Scene};
 use connectivity_tests::client::{Answer, Client, check_request, claims, now, sign, token};
 use connectivity_tests::host::{Host, SECRET};
 use connectivity_tests::pipeline::until;
-use connectivity_tests::proxy::Proxy;
-use connectivity_tests::servers::Servers;
-use govcarpeta_simulator::Simulator;
 use http::{Request, header};
 use http_body_util::Full;
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 use std::time::Duration;
 
-const CHECK: &str = "/api/v1/affiliation/check/";
-
-struct Scene {
-    host: Host,
-    client: Client,
-    _registry: Simulator,
-    servers: Option<Behind>,
+async fn start(on: On, variables: &[(&'static str, &str)], arguments: &[&str]) -> Scene {
+    // A burst of requests on a busy machine must not fail because of the registry's timeout.
+    let variables = [&[("registry_timeout_ms", "10000")][..], variables].concat();
+    Scene::with_arguments(on, &variables, arguments).await
 }
 
-/// The servers, and what stands before them.
-struct Behind {
-    servers: Servers,
-    mariadb: Proxy,
-    redis: Proxy,
-    database: String,
-    cache: u16,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum On {
-    Embedded,
-    Servers,
-}
-
-impl Scene {
-    async fn new(on: On, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let registry = Simulator::start().await.expect("a simulator");
-        let mut all = vec![("registry_url", registry.url()), ("throttle_user", "1000000/hour".to_owned())];
-        let servers = match on {
-            On::Embedded => None,
-            On::Servers => {
-                let behind = Behind::new().await;
-                all.extend(behind.variables());
-                Some(behind)
-            }
-        };
-        all.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let all: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Self { host: Host::start(&all, arguments), client: Client::default(), _registry: registry, servers }
-    }
-
-    fn servers(&self) -> &Behind {
-        self.servers.as_ref().expect("a scene on servers")
-    }
-
-    async fn check(&self, token: &str) -> Answer {
-        let body = Bytes::from_static(br#"{"citizen_id": "1128456232"}"#);
-        self.client.send(check_request(&self.host.url(CHECK), token, body)).await
-    }
-}
-
-impl Behind {
-    async fn new() -> Self {
-        let servers = Servers::running();
-        let mariadb = Proxy::to(servers.mariadb.address()).await.expect("a proxy");
-        let redis = Proxy::to(servers.redis.address()).await.expect("a proxy");
-        let (database, cache) = (servers.fresh_database().await, servers.fresh_cache());
-        Self { servers, mariadb, redis, database, cache }
-    }
-
-    fn variables(&self) -> Vec<(&'static str, String)> {
-        let mut variables = self.servers.variables(self.mariadb.address(), &self.database);
-        variables.retain(|(name, _)| !["redis_address", "redis_database"].contains(name));
-        variables.push(("redis_address", format!("redis://{}", self.redis.address())));
-        variables.push(("redis_database", self.cache.to_string()));
-        variables
-    }
-}
-
-/// A token of this subject and session.
+/// Returns a token with this subject and session.
 fn token_of(subject: &str, session: &str) -> String {
     let mut claims = claims();
     claims["sub"] = json!(subject);
@@ -91,6 +27,7 @@ fn token_of(subject: &str, session: &str) -> String {
     sign(&claims, Algorithm::HS256, SECRET)
 }
 
+/// Returns the SQL of a revoked session.
 fn revoked(session: &str) -> String {
     format!(
         "INSERT INTO sessions (id, subject, refresh_id, created_at, expires_at, revoked_at) VALUES
@@ -99,13 +36,13 @@ fn revoked(session: &str) -> String {
     )
 }
 
-fn expect_refused(answer: &Answer) {
+fn expect_rejected(answer: &Answer) {
     assert_eq!(answer.status.as_u16(), 401, "{answer:?}");
     assert_eq!(answer.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
     assert_eq!(answer.json()["type"], "urn:connectivity:problem:invalid-token");
 }
 
-/// The number of a parameter like `;r=2`.
+/// Returns the number of a parameter such as `;r=2`.
 fn parameter(answer: &Answer, header: &str, name: &str) -> u64 {
     let value = answer.header(header).unwrap_or_else(|| panic!("no {header} in {answer:?}"));
     let mut parts = value.split(';');
@@ -114,20 +51,20 @@ fn parameter(answer: &Answer, header: &str, name: &str) -> u64 {
     found.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no {name} in {value}"))
 }
 
-async fn counting_down(on: On) {
-    let scene = Scene::new(on, &[("throttle_user", "3/day")], &[]).await;
+async fn rate_limit_headers(on: On) {
+    let scene = start(on, &[("throttle_user", "3/day")], &[]).await;
     let token = token_of("counted", "s-1");
     let until_midnight = 86_400 - now() % 86_400;
     for left in [2, 1, 0] {
-        let answer = scene.check(&token).await;
+        let answer = scene.check_as(&token).await;
         assert_eq!((answer.status.as_u16(), parameter(&answer, "ratelimit", "r")), (200, left), "{answer:?}");
     }
-    // A problem of the route itself carries them too, and is counted.
+    // A problem response of the route has the headers too, and counts.
     let other = token_of("other", "s-2");
     let bad = scene.client.send(check_request(&scene.host.url(CHECK), &other, Bytes::from_static(b"{}"))).await;
     assert_eq!((bad.status.as_u16(), parameter(&bad, "ratelimit", "r")), (400, 2));
     for _ in 0..2 {
-        let answer = scene.check(&token).await;
+        let answer = scene.check_as(&token).await;
         assert_eq!(answer.status.as_u16(), 429, "{answer:?}");
         assert_eq!(answer.header("ratelimit-policy"), Some("\"user\";q=3;w=86400"));
         let (left, wait) = (parameter(&answer, "ratelimit", "r"), parameter(&answer, "ratelimit", "t"));
@@ -139,114 +76,120 @@ async fn counting_down(on: On) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_count_down_to_a_refusal_that_says_when_embedded() {
-    counting_down(On::Embedded).await;
+async fn rate_limit_headers_count_down_to_429_with_retry_after_embedded() {
+    rate_limit_headers(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_count_down_to_a_refusal_that_says_when_on_servers() {
-    counting_down(On::Servers).await;
+async fn rate_limit_headers_count_down_to_429_with_retry_after_on_servers() {
+    rate_limit_headers(On::Servers).await;
 }
 
 async fn burst(on: On) {
-    let scene = Scene::new(on, &[("throttle_user", "50/day")], &[]).await;
+    let scene = start(on, &[("throttle_user", "50/day")], &[]).await;
     let token = token_of("many", "s-1");
-    let answers = futures_util::future::join_all((0..200).map(|_| scene.check(&token))).await;
-    // On a busy machine Redis may answer later than the guard waits. Who passed without it was told nothing.
+    let answers = futures_util::future::join_all((0..200).map(|_| scene.check_as(&token))).await;
+    // On a busy machine Redis may answer after the guard's timeout. Such requests pass without a
+    // rate-limit header.
     let (counted, uncounted): (Vec<_>, Vec<_>) =
         answers.iter().partition(|answer| answer.header("ratelimit").is_some());
     assert!(uncounted.iter().all(|answer| answer.status.as_u16() == 200));
     let cache_was_slow = scene.host.log().iter().any(|line| line.contains("no answer in time"));
     assert!(uncounted.is_empty() || cache_was_slow, "{} were not counted", uncounted.len());
-    let of = |status| counted.iter().filter(|answer| answer.status.as_u16() == status).count();
-    assert_eq!((of(200), of(429)), (50, 150 - uncounted.len()));
+    let count = |status| counted.iter().filter(|answer| answer.status.as_u16() == status).count();
+    assert_eq!((count(200), count(429)), (50, 150 - uncounted.len()));
     let passed = counted.iter().filter(|answer| answer.status.as_u16() == 200);
     let mut left: Vec<u64> = passed.map(|answer| parameter(answer, "ratelimit", "r")).collect();
     left.sort_unstable();
-    assert_eq!(left, (0..50).collect::<Vec<_>>(), "each of them was told another number");
+    assert_eq!(left, (0..50).collect::<Vec<_>>(), "each response has another remaining count");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_burst_over_many_instances_exactly_as_many_pass_as_may_embedded() {
+async fn a_burst_over_many_instances_is_limited_exactly_embedded() {
     burst(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_burst_over_many_instances_exactly_as_many_pass_as_may_on_servers() {
+async fn a_burst_over_many_instances_is_limited_exactly_on_servers() {
     burst(On::Servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_session_is_refused_embedded() {
-    let scene = Scene::new(On::Embedded, &[("throttle_user", "3/day")], &["--sqlite", &revoked("s-ended")]).await;
+async fn a_revoked_session_is_rejected_embedded() {
+    let scene = start(On::Embedded, &[("throttle_user", "3/day")], &["--sqlite", &revoked("s-ended")]).await;
     for _ in 0..5 {
-        expect_refused(&scene.check(&token_of("leaver", "s-ended")).await);
+        expect_rejected(&scene.check_as(&token_of("leaver", "s-ended")).await);
     }
-    let other = scene.check(&token_of("leaver", "s-begun")).await;
-    assert_eq!((other.status.as_u16(), parameter(&other, "ratelimit", "r")), (200, 2), "refusals take no calls");
+    let other = scene.check_as(&token_of("leaver", "s-begun")).await;
+    assert_eq!(
+        (other.status.as_u16(), parameter(&other, "ratelimit", "r")),
+        (200, 2),
+        "rejected requests do not count"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_session_is_refused_whatever_becomes_of_redis() {
-    let scene = Scene::new(On::Servers, &[], &[]).await;
-    let Behind { servers, redis, database, cache, .. } = scene.servers();
+async fn a_revoked_session_is_rejected_when_redis_is_emptied_or_down() {
+    let scene = start(On::Servers, &[], &[]).await;
+    let backend = scene.backend();
     let (ended, ends, good) =
         (token_of("leaver", "s-ended"), token_of("leaver", "s-ends"), token_of("leaver", "s-begun"));
-    servers.ask(database, &revoked("s-ended")).await;
-    expect_refused(&scene.check(&ended).await);
-    assert_eq!(scene.check(&ends).await.status.as_u16(), 200);
-    assert_eq!(scene.check(&good).await.status.as_u16(), 200);
+    backend.query(&revoked("s-ended")).await;
+    expect_rejected(&scene.check_as(&ended).await);
+    assert_eq!(scene.check_as(&ends).await.status.as_u16(), 200);
+    assert_eq!(scene.check_as(&good).await.status.as_u16(), 200);
 
-    // Revoked where Redis does not hear of it; then Redis is emptied: all that it knew has to come from the database.
-    servers.ask(database, &revoked("s-ends")).await;
-    servers.empty_cache(*cache);
+    // A revocation in the database only, and an emptied Redis: the guard must load all revocations
+    // from the database.
+    backend.query(&revoked("s-ends")).await;
+    backend.empty_cache();
     let tokens = [&ended, &ends, &good, &ended, &ends, &good, &ended, &ends, &good];
-    let statuses = futures_util::future::join_all(tokens.map(|token| scene.check(token))).await;
+    let statuses = futures_util::future::join_all(tokens.map(|token| scene.check_as(token))).await;
     let statuses: Vec<u16> = statuses.iter().map(|answer| answer.status.as_u16()).collect();
     assert_eq!(statuses, [401, 401, 200].repeat(3));
 
-    redis.cut();
+    backend.redis.cut();
     for _ in 0..3 {
-        expect_refused(&scene.check(&ended).await);
-        expect_refused(&scene.check(&ends).await);
-        assert_eq!(scene.check(&good).await.status.as_u16(), 200);
+        expect_rejected(&scene.check_as(&ended).await);
+        expect_rejected(&scene.check_as(&ends).await);
+        assert_eq!(scene.check_as(&good).await.status.as_u16(), 200);
     }
-    // Nothing in Redis when it comes back, and the same answers.
-    servers.empty_cache(*cache);
-    redis.restore();
+    // Redis comes back empty, and the answers stay the same.
+    backend.empty_cache();
+    backend.redis.restore();
     for _ in 0..3 {
-        expect_refused(&scene.check(&ended).await);
-        expect_refused(&scene.check(&ends).await);
-        assert_eq!(scene.check(&good).await.status.as_u16(), 200);
+        expect_rejected(&scene.check_as(&ended).await);
+        expect_rejected(&scene.check_as(&ends).await);
+        assert_eq!(scene.check_as(&good).await.status.as_u16(), 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_checks_go_on_uncounted_with_a_warning_and_with_it_again_counted() {
-    let scene = Scene::new(On::Servers, &[("throttle_user", "2/day")], &[]).await;
-    let Behind { redis, mariadb, .. } = scene.servers();
+async fn without_redis_requests_pass_uncounted_with_a_warning_until_it_is_back() {
+    let scene = start(On::Servers, &[("throttle_user", "2/day")], &[]).await;
+    let Backend { redis, mariadb, .. } = scene.backend();
     let token = token_of("steady", "s-1");
-    let first = scene.check(&token).await;
+    let first = scene.check_as(&token).await;
     assert_eq!((first.status.as_u16(), parameter(&first, "ratelimit", "r")), (200, 1));
     redis.cut();
     for _ in 0..5 {
-        let answer = scene.check(&token).await;
+        let answer = scene.check_as(&token).await;
         assert_eq!((answer.status.as_u16(), answer.header("ratelimit")), (200, None), "{answer:?}");
     }
     let warns = |line: &String| line.contains("\"message\":\"cache\"") && line.contains("warn");
     until("the log warns", async || scene.host.log().iter().any(warns)).await;
 
     let mut uncounted = 5;
-    // Now nobody can say whether the session was revoked.
+    // Without both servers the guard cannot tell whether the session was revoked.
     mariadb.cut();
-    let answer = scene.check(&token).await;
+    let answer = scene.check_as(&token).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("5")), "{answer:?}");
     assert_eq!(answer.json()["type"], "urn:connectivity:problem:storage-unavailable");
     mariadb.restore();
     redis.restore();
     let counted = async {
         loop {
-            let answer = scene.check(&token).await;
+            let answer = scene.check_as(&token).await;
             if answer.status.as_u16() == 429 {
                 break;
             }
@@ -255,23 +198,23 @@ async fn without_redis_checks_go_on_uncounted_with_a_warning_and_with_it_again_c
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), counted).await.expect("the throttle works again");
-    // The instance has kept the number until there was somebody to tell.
+    tokio::time::timeout(Duration::from_secs(30), counted).await.expect("the rate limit works again");
+    // The instance has kept the count until it could send it to Redis.
     let line = format!("connectivity_guard_uncounted_total{{component=\"affiliation\"}} {uncounted}");
-    until("the metrics tell of it", async || {
+    until("the metrics have the count", async || {
         let metrics = scene.client.get(&scene.host.url("/metrics")).await;
-        String::from_utf8_lossy(&metrics.body).lines().any(|told| told == line)
+        String::from_utf8_lossy(&metrics.body).lines().any(|metric| metric == line)
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_has_forgotten_the_scripts_is_told_them_and_every_call_counts_once() {
-    let scene = Scene::new(On::Servers, &[("throttle_user", "20/day")], &[]).await;
+async fn lost_redis_scripts_are_sent_again_and_every_request_counts_once() {
+    let scene = start(On::Servers, &[("throttle_user", "20/day")], &[]).await;
     let token = token_of("steady", "s-1");
     for left in (10..20).rev() {
-        scene.servers().servers.forget_scripts();
-        let answer = scene.check(&token).await;
+        scene.backend().servers.forget_scripts();
+        let answer = scene.check_as(&token).await;
         assert_eq!((answer.status.as_u16(), parameter(&answer, "ratelimit", "r")), (200, left), "{answer:?}");
     }
     let log = scene.host.log();
@@ -291,9 +234,9 @@ fn from_origin(url: &str, origin: &str, preflight: Option<&str>) -> Request<Full
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_the_named_origins_may_read_answers_and_no_others() {
+async fn only_configured_origins_get_cors_headers() {
     let origins = "https://app.example.org, http://localhost:8080";
-    let scene = Scene::new(On::Embedded, &[("cors_allowed_origins", origins)], &[]).await;
+    let scene = start(On::Embedded, &[("cors_allowed_origins", origins)], &[]).await;
     let url = scene.host.url(CHECK);
     let send = async |origin, preflight| scene.client.send(from_origin(&url, origin, preflight)).await;
 
@@ -316,7 +259,7 @@ async fn pages_of_the_named_origins_may_read_answers_and_no_others() {
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:8080"));
     let exposed = answer.header("access-control-expose-headers").expect("headers");
     assert!(["x-request-id", "ratelimit", "retry-after"].iter().all(|name| exposed.contains(name)), "{exposed}");
-    // A refusal can be read as well: a page has to know why.
+    // A page of an allowed origin can read error responses too.
     let refused = Request::post(&url).header(header::ORIGIN, "http://localhost:8080").body(Full::default());
     let refused = scene.client.send(refused.expect("a request")).await;
     assert_eq!(refused.status.as_u16(), 401);
@@ -332,8 +275,8 @@ async fn pages_of_the_named_origins_may_read_answers_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_no_origin_is_named_no_page_may_read_and_browsers_are_told_what_an_answer_is_not() {
-    let scene = Scene::new(On::Embedded, &[], &[]).await;
+async fn without_configured_origins_there_is_no_cors_and_responses_have_security_headers() {
+    let scene = start(On::Embedded, &[], &[]).await;
     let url = scene.host.url(CHECK);
     let preflight = scene.client.send(from_origin(&url, "https://app.example.org", Some("POST"))).await;
     assert_eq!((preflight.status.as_u16(), preflight.header("access-control-allow-origin")), (405, None));
@@ -351,7 +294,7 @@ async fn where_no_origin_is_named_no_page_may_read_and_browsers_are_told_what_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_a_caller_says_it_is_counts_only_if_a_trusted_proxy_says_it() {
+async fn forwarded_addresses_count_only_from_trusted_proxies() {
     let host = Host::start_application(&[("upstream", "http://127.0.0.1:9")], &["--from", "tests/guest/spin.toml"]);
     let ask = async |trusted: &str| {
         let request = Request::get(host.url(&format!("/probe/client?{trusted}")))

@@ -1,6 +1,7 @@
-//! Tokens signed with a key pair, and the change from one key to the next; the commands of an operator.
+//! Tokens signed with a key pair, key rotation, and the operator's commands.
 
-use connectivity_tests::access::{Access, OPERATOR, On, SECRETS};
+use connectivity_tests::access::{Access, OPERATOR, SECRETS};
+use connectivity_tests::backend::On;
 use connectivity_tests::host::SECRET;
 use connectivity_tests::pipeline::{Pipeline, request};
 use connectivity_tests::servers::root;
@@ -12,7 +13,8 @@ fn bridge(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     command.args(arguments).env_remove("JWT_SECRET").envs(settings.iter().copied()).output().expect("the bridge")
 }
 
-/// A key pair, as an operator makes one: `jwt_signing_key` and a key for `jwt_public_keys`.
+/// Generates a key pair with the operator's command: `jwt_signing_key` and a key for
+/// `jwt_public_keys`.
 fn signing_key() -> (String, Value) {
     let output = bridge(&["signing-key"], &[]);
     assert!(output.status.success(), "{output:?}");
@@ -28,7 +30,7 @@ fn header(token: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_published_and_exchanged_without_anybody_being_turned_away() {
+async fn keys_are_rotated_without_rejecting_valid_tokens() {
     let ((first, first_public), (second, second_public)) = (signing_key(), signing_key());
     let start = async |key: &str, public: &[&Value]| {
         let public = json!({ "keys": public }).to_string();
@@ -49,7 +51,7 @@ async fn keys_are_published_and_exchanged_without_anybody_being_turned_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_manages_accounts_at_a_terminal() {
+async fn an_operator_manages_accounts_with_the_bridge_commands() {
     let access = Access::start(On::Servers, &[]).await;
     let url = access.host.url("");
     let by_secret = [("COMPONENTS_URL", url.as_str()), ("JWT_SECRET", SECRET)];
@@ -69,7 +71,7 @@ async fn an_operator_manages_accounts_at_a_terminal() {
     let first = secret_of(&shown);
     let token = access.granted("clerk", &first, None).await;
     assert_eq!(access.check(&token).await, 200);
-    // The other accounts come with the first login of an instance.
+    // The accounts of the variable are seeded at the first login of an instance.
     let (good, list, error) = run(&by_client, &["list"]);
     assert!(good && list.contains("clerk  affiliation,documents  enabled"), "{list} {error}");
     let (_, rotated, _) = run(&by_client, &["rotate", "clerk"]);
@@ -86,11 +88,11 @@ async fn an_operator_manages_accounts_at_a_terminal() {
     let (good, _, error) = run(&[], &["list"]);
     assert!(!good && error.contains("COMPONENTS_URL") && error.contains("ADMIN_CLIENT_ID"), "{error}");
     let actor = "SELECT DISTINCT actor FROM access_audit WHERE event = 'ACCOUNT_ROTATED'";
-    assert_eq!(access.ask(actor).await, ["root"], "the audit knows who did it");
+    assert_eq!(access.backend().query(actor).await, ["root"], "the audit log names the account that acted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bridge_gets_its_token_by_client_credentials() {
+async fn the_bridge_obtains_its_token_with_client_credentials() {
     let pipeline = Pipeline::start(&[
         ("BRIDGE_CLIENT_ID", "bridge"),
         ("BRIDGE_CLIENT_SECRET", SECRETS.bridge),
@@ -100,6 +102,6 @@ async fn the_bridge_gets_its_token_by_client_credentials() {
     pipeline.publish(request("by-client").to_string().as_bytes()).await;
     assert_eq!(pipeline.results(1).await[0].body["status"], "SUCCESS");
     let sql = "SELECT CONCAT(event, ' ', subject) FROM access_audit WHERE event = 'LOGIN'";
-    let logins = pipeline.servers.ask(&pipeline.database, sql).await;
+    let logins = pipeline.servers.query(&pipeline.database, sql).await;
     assert_eq!(logins, ["LOGIN bridge"], "one token for all requests");
 }

@@ -1,4 +1,4 @@
-//! The components' metrics, as a real Prometheus reads them: what was counted is what happened.
+//! The components' metrics, scraped by a real Prometheus: every request is counted once.
 
 use bytes::Bytes;
 use connectivity_tests::client::{Client, check_request, claims, sign, token};
@@ -22,42 +22,42 @@ const CONNECTIONS: usize = 4;
 enum Kind {
     Eligible,
     Affiliated,
-    Nonsense,
-    NoBody,
+    UnexpectedResponse,
+    EmptyObject,
     NoToken,
     OtherScope,
     NoSuchPath,
     History,
 }
 
-/// How many requests there are of each kind. Together 1,000.
+/// The number of requests of each kind, 1,000 in total.
 const MIX: [(Kind, usize); 8] = [
     (Kind::Eligible, 400),
     (Kind::Affiliated, 250),
-    (Kind::Nonsense, 30),
-    (Kind::NoBody, 70),
+    (Kind::UnexpectedResponse, 30),
+    (Kind::EmptyObject, 70),
     (Kind::NoToken, 60),
     (Kind::OtherScope, 40),
     (Kind::NoSuchPath, 50),
     (Kind::History, 100),
 ];
 
-/// The registry has no contract with this one.
-const STRANGE: &str = "555555555";
+/// A citizen for whom the registry sends a response outside of its contract.
+const UNEXPECTED: &str = "555555555";
 
 fn request(host: &Host, kind: Kind) -> Request<Full<Bytes>> {
     let check = |token: &str, body: String| check_request(&host.url(CHECK), token, Bytes::from(body));
-    let of = |citizen: &str| json!({"citizen_id": citizen}).to_string();
+    let body = |citizen: &str| json!({"citizen_id": citizen}).to_string();
     match kind {
-        Kind::Eligible => check(&token(), of("1128456232")),
-        Kind::Affiliated => check(&token(), of("1128456233")),
-        Kind::Nonsense => check(&token(), of(STRANGE)),
-        Kind::NoBody => check(&token(), "{}".to_owned()),
-        Kind::NoToken => check("no token", of("1128456232")),
+        Kind::Eligible => check(&token(), body("1128456232")),
+        Kind::Affiliated => check(&token(), body("1128456233")),
+        Kind::UnexpectedResponse => check(&token(), body(UNEXPECTED)),
+        Kind::EmptyObject => check(&token(), "{}".to_owned()),
+        Kind::NoToken => check("no token", body("1128456232")),
         Kind::OtherScope => {
             let mut other = claims();
             other["scope"] = json!("documents");
-            check(&sign(&other, Algorithm::HS256, SECRET), of("1128456232"))
+            check(&sign(&other, Algorithm::HS256, SECRET), body("1128456232"))
         }
         Kind::NoSuchPath => check_request(&host.url("/api/v1/affiliation/1128456232"), &token(), Bytes::new()),
         Kind::History => {
@@ -68,24 +68,22 @@ fn request(host: &Host, kind: Kind) -> Request<Full<Bytes>> {
     }
 }
 
-/// Counters by their labels.
+/// Returns counters by their labels.
 fn numbers(pairs: &[(&str, u32)]) -> BTreeMap<String, f64> {
     pairs.iter().map(|(labels, number)| ((*labels).to_owned(), f64::from(*number))).collect()
 }
 
-async fn adds_up(variables: Vec<(&'static str, String)>) {
+async fn count_requests(mut variables: Vec<(&'static str, String)>) {
     let registry = Simulator::start().await.expect("a simulator");
-    registry.behave(STRANGE, Behaviour::text(302, ""));
-    let mut variables = variables;
+    registry.behave(UNEXPECTED, Behaviour::text(302, ""));
     variables.extend([("registry_url", registry.url()), ("throttle_user", "1000000/hour".to_owned())]);
-    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    // Instances are replaced all the time, and none may take its numbers with it.
+    // Instances are replaced all the time, and must not lose their counts.
     let reuse = ["--max-instance-reuse-count", "20", "--max-instance-concurrent-reuse-count", "2"];
     let host = Host::start(&variables, &[&reuse[..], &["--idle-instance-timeout", "1s"]].concat());
     let prometheus = Prometheus::scraping(host.address());
     let client = Client::default();
 
-    // In turn, so that instances meet all kinds.
+    // The kinds alternate, so that every instance gets all of them.
     let most = MIX.iter().map(|(_, count)| *count).max().unwrap_or_default();
     let kinds = (0..most).flat_map(|turn| MIX.into_iter().filter(move |(_, count)| turn < *count));
     let requests = kinds.map(|(kind, _)| client.send(request(&host, kind)));
@@ -134,13 +132,13 @@ async fn adds_up(variables: Vec<(&'static str, String)>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_requests_are_a_thousand_embedded() {
-    adds_up(Vec::new()).await;
+async fn every_request_is_counted_once_embedded() {
+    count_requests(Vec::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_requests_are_a_thousand_on_servers() {
+async fn every_request_is_counted_once_on_servers() {
     let servers = Servers::running();
     let database = servers.fresh_database().await;
-    adds_up(servers.variables(servers.mariadb.address(), &database)).await;
+    count_requests(servers.variables(&database)).await;
 }

@@ -1,5 +1,5 @@
-//! The steps of the schema on a real MariaDB: from every earlier version, interrupted, and several at
-//! once.
+//! The steps of the schema on a real MariaDB: from every earlier version, interrupted, and several
+//! at once.
 
 use connectivity_migrations::mysql::{apply, migrate};
 use connectivity_migrations::{Connection, NEEDED, STEPS, Step};
@@ -79,7 +79,7 @@ async fn apply_and_be_killed(url: &str, steps: &[Step], statements: usize) -> bo
 }
 
 #[tokio::test]
-async fn the_second_run_finds_nothing_to_do() {
+async fn a_second_run_applies_nothing() {
     let url = empty_database().await;
     let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
     assert_eq!(migrate(&url).await.expect("the first run").applied, names);
@@ -87,7 +87,7 @@ async fn the_second_run_finds_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn of_several_runs_at_once_one_applies_the_steps() {
+async fn concurrent_runs_apply_each_step_once() {
     let url = empty_database().await;
     let runs: Vec<_> = (0..8)
         .map(|_| {
@@ -188,7 +188,7 @@ async fn an_older_program_accepts_a_newer_schema() {
 }
 
 #[tokio::test]
-async fn an_address_without_a_database_is_refused() {
+async fn an_address_without_a_database_is_rejected() {
     for url in ["", "mysql://127.0.0.1:1", "http://127.0.0.1/x"] {
         assert!(migrate(url).await.is_err(), "{url}");
     }

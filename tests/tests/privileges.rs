@@ -1,19 +1,17 @@
-//! What each component of spin.toml may reach is exactly what is written here: more fails, and less too.
+//! The permissions of each component in spin.toml must equal the ones listed here.
 
-use connectivity_tests::servers::root;
-use toml::{Table, Value};
+use connectivity_tests::manifest::manifest;
+use toml::Value;
 
-/// What a component may have.
+/// The permissions of a component.
 struct Privileges {
     hosts: &'static [&'static str],
     databases: &'static [&'static str],
-    stores: &'static [&'static str],
-    files: usize,
-    /// Dependencies, and what they inherit of it.
+    /// Its dependencies, and the parts of its configuration that each inherits.
     dependencies: &'static [(&'static str, &'static [&'static str])],
 }
 
-const NOTHING: Privileges = Privileges { hosts: &[], databases: &[], stores: &[], files: 0, dependencies: &[] };
+const NOTHING: Privileges = Privileges { hosts: &[], databases: &[], dependencies: &[] };
 
 fn expected(component: &str) -> Privileges {
     match component {
@@ -24,7 +22,6 @@ fn expected(component: &str) -> Privileges {
                 "connectivity:registry/citizens@0.1.0",
                 &["allowed_outbound_hosts", "sqlite_databases", "variables"],
             )],
-            ..NOTHING
         },
         "documents" => Privileges {
             hosts: &["{{ registry_url }}", "{{ mysql_address }}", "{{ redis_address }}", "{{ jwt_jwks_origin }}"],
@@ -33,7 +30,6 @@ fn expected(component: &str) -> Privileges {
                 "connectivity:registry/documents@0.1.0",
                 &["allowed_outbound_hosts", "sqlite_databases", "variables"],
             )],
-            ..NOTHING
         },
         "auth" => Privileges {
             hosts: &["{{ mysql_address }}", "{{ redis_address }}", "{{ jwt_jwks_origin }}"],
@@ -51,9 +47,9 @@ fn expected(component: &str) -> Privileges {
             databases: &["default"],
             ..NOTHING
         },
-        // Runs inside the components that import it: of its own it has nothing.
+        // A plugin runs inside the components that import it and has no permissions of its own.
         "govcarpeta" => NOTHING,
-        other => panic!("{other}: say here what it may reach"),
+        other => panic!("{other}: list its permissions here"),
     }
 }
 
@@ -62,17 +58,14 @@ fn texts(value: Option<&Value>) -> Vec<&str> {
 }
 
 #[test]
-fn no_component_may_reach_more_than_it_needs() {
-    let text = std::fs::read_to_string(root().join("spin.toml")).expect("spin.toml");
-    let manifest: Table = text.parse().expect("TOML");
-    let components = manifest["component"].as_table().expect("components");
-    assert_eq!(components.keys().collect::<Vec<_>>(), ["affiliation", "auth", "documents", "govcarpeta", "ops"]);
-    for (name, component) in components {
+fn each_component_has_exactly_the_listed_permissions() {
+    for (name, component) in manifest()["component"].as_table().expect("components") {
         let privileges = expected(name);
         assert_eq!(texts(component.get("allowed_outbound_hosts")), privileges.hosts, "{name}");
         assert_eq!(texts(component.get("sqlite_databases")), privileges.databases, "{name}");
-        assert_eq!(texts(component.get("key_value_stores")), privileges.stores, "{name}");
-        assert_eq!(component.get("files").and_then(Value::as_array).map_or(0, Vec::len), privileges.files, "{name}");
+        for unused in ["key_value_stores", "files", "ai_models"] {
+            assert!(component.get(unused).is_none(), "{name} has {unused}");
+        }
         let dependencies = component.get("dependencies").and_then(Value::as_table).cloned().unwrap_or_default();
         let inherited: Vec<(&str, Vec<&str>)> = dependencies
             .iter()
@@ -87,10 +80,8 @@ fn no_component_may_reach_more_than_it_needs() {
 }
 
 #[test]
-fn secrets_are_marked_and_have_no_value() {
-    let text = std::fs::read_to_string(root().join("spin.toml")).expect("spin.toml");
-    let manifest: Table = text.parse().expect("TOML");
-    for (name, variable) in manifest["variables"].as_table().expect("variables") {
+fn secret_variables_are_marked_and_have_no_default() {
+    for (name, variable) in manifest()["variables"].as_table().expect("variables") {
         let secret =
             ["secret", "password", "api_key", "signing_key", "service_accounts"].iter().any(|word| name.contains(word));
         assert_eq!(variable.get("secret").and_then(Value::as_bool).unwrap_or(false), secret, "{name}");

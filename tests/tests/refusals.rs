@@ -1,7 +1,8 @@
-//! What the affiliation check refuses: bodies that are no check, tokens that do not hold. Black box.
+//! Black-box tests of requests that the affiliation check rejects: invalid bodies and invalid
+//! tokens.
 
 use bytes::Bytes;
-use connectivity_tests::access::On;
+use connectivity_tests::backend::On;
 use connectivity_tests::check::{CHECK, Scene, expect_problem};
 use connectivity_tests::client::{check_request, claims, now, sign, token};
 use connectivity_tests::host::SECRET;
@@ -13,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_no_check_is_a_400_or_413() {
+async fn invalid_bodies_get_400_or_413_before_the_registry_is_asked() {
     let scene = Scene::new(On::Embedded, &[]).await;
     let bodies = bad_bodies();
     assert!(bodies.len() >= 100, "{}", bodies.len());
@@ -23,17 +24,18 @@ async fn a_body_that_is_no_check_is_a_400_or_413() {
         let answer = scene.client.check_raw(&scene.host.url(CHECK), body).await;
         assert_eq!(answer.status.as_u16(), if long { 413 } else { 400 }, "{shown}");
     }
-    assert_eq!(scene.simulator.count(), 0, "nobody was asked");
+    assert_eq!(scene.simulator.count(), 0, "the registry was not asked");
 }
 
-/// What is answered to a request whose body comes in small pieces, one each 40 ms, and never ends.
-async fn answer_to_the_beginning(scene: &Scene, path: &str, length: u32, piece: &[u8]) -> String {
+/// Sends a request whose body arrives in small pieces, one every 40 ms, and never ends. Returns the
+/// response.
+async fn response_to_slow_body(scene: &Scene, path: &str, length: u32, piece: &[u8]) -> String {
     let stream = TcpStream::connect(scene.host.address()).await.expect("a connection");
     let (mut answer, mut request) = stream.into_split();
     let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
     request.write_all(head.as_bytes()).await.expect("written");
     let sending = async {
-        // Until the other end wants no more.
+        // Until the host closes the connection.
         while request.write_all(piece).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
@@ -41,7 +43,7 @@ async fn answer_to_the_beginning(scene: &Scene, path: &str, length: u32, piece: 
     let mut read = Vec::new();
     let reading = async {
         let mut buffer = [0; 4096];
-        // The end, or a reset because of what was sent and not read.
+        // Until the end, or a reset because the host did not read the whole body.
         while let Ok(length @ 1..) = answer.read(&mut buffer).await {
             read.extend_from_slice(&buffer[..length]);
         }
@@ -54,24 +56,24 @@ async fn answer_to_the_beginning(scene: &Scene, path: &str, length: u32, piece: 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
+async fn slow_bodies_time_out_and_long_ones_are_rejected_at_once() {
     let scene = Scene::new(On::Embedded, &[]).await;
     let (silent, dripping, silent_auth) = tokio::join!(
-        answer_to_the_beginning(&scene, CHECK, 30, b""),
-        answer_to_the_beginning(&scene, CHECK, 30_000, b" "),
-        answer_to_the_beginning(&scene, "/oauth/token", 30, b""),
+        response_to_slow_body(&scene, CHECK, 30, b""),
+        response_to_slow_body(&scene, CHECK, 30_000, b" "),
+        response_to_slow_body(&scene, "/oauth/token", 30, b""),
     );
-    for late in [silent, dripping, silent_auth] {
-        assert!(late.starts_with("HTTP/1.1 400") && late.contains("within 10 seconds"), "{late}");
+    for response in [silent, dripping, silent_auth] {
+        assert!(response.starts_with("HTTP/1.1 400") && response.contains("within 10 seconds"), "{response}");
     }
     for path in [CHECK, "/oauth/token"] {
-        let announced = answer_to_the_beginning(&scene, path, 100_000_000, b"").await;
+        let announced = response_to_slow_body(&scene, path, 100_000_000, b"").await;
         assert!(announced.starts_with("HTTP/1.1 413"), "{path}: {announced}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_encoded_body_is_told_so() {
+async fn encoded_bodies_are_rejected_with_the_accepted_encoding() {
     let scene = Scene::new(On::Embedded, &[]).await;
     for (encoding, expected) in [("gzip", 415), ("gzip, identity", 415), ("identity", 200)] {
         let mut request =
@@ -83,7 +85,7 @@ async fn an_encoded_body_is_told_so() {
     }
 }
 
-/// Bodies that are not a check, each in its own way.
+/// Returns invalid bodies, each for another reason.
 fn bad_bodies() -> Vec<String> {
     let id = |value: Value| json!({ "citizen_id": value }).to_string();
     let mut texts: Vec<String> = [
@@ -155,7 +157,7 @@ fn bad_bodies() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_that_do_not_hold_are_a_401() {
+async fn invalid_tokens_get_401() {
     let scene = Scene::new(On::Embedded, &[]).await;
     let url = scene.host.url(CHECK);
     let with = |name: &str, value: Value| {
@@ -168,7 +170,7 @@ async fn tokens_that_do_not_hold_are_a_401() {
     let (payload, signature) = rest.split_once('.').expect("three parts");
     let public_key = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
     let tokens = [
-        // {"alg":"none"}, with and without a signature, and in other spellings
+        // {"alg":"none"}, with and without a signature, and in upper case.
         format!("eyJhbGciOiJub25lIn0.{payload}."),
         format!("eyJhbGciOiJub25lIn0.{payload}.{signature}"),
         format!("eyJhbGciOiJOT05FIn0.{payload}."),
@@ -177,8 +179,8 @@ async fn tokens_that_do_not_hold_are_a_401() {
         sign(&claims(), Algorithm::HS256, public_key),
         sign(&claims(), Algorithm::HS256, "another secret, also of 32 bytes or more"),
         sign(&claims(), Algorithm::HS256, ""),
-        with("iss", json!("somebody")),
-        with("aud", json!("somebody")),
+        with("iss", json!("other")),
+        with("aud", json!("other")),
         with("token_type", json!("refresh")),
         with("token_type", json!(null)),
         with("exp", json!(now() - 60)),
@@ -211,5 +213,5 @@ async fn tokens_that_do_not_hold_are_a_401() {
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     let other = with("scope", json!("documents affiliations"));
     expect_problem(&scene.client.send(check_request(&url, &other, Bytes::from_static(b"{}"))).await, 403, "forbidden");
-    assert_eq!(scene.simulator.count(), 0, "nobody was asked");
+    assert_eq!(scene.simulator.count(), 0, "the registry was not asked");
 }

@@ -1,7 +1,8 @@
-//! A registry that fails, lies, hangs or is not there: never a wrong verdict. Black box, on both databases.
+//! Black-box tests with a registry that fails, hangs, is unreachable or sends unexpected responses:
+//! no wrong verdict.
 
 use bytes::Bytes;
-use connectivity_tests::access::On;
+use connectivity_tests::backend::On;
 use connectivity_tests::check::{CHECK, Scene, expect_problem};
 use connectivity_tests::client::{check_request, token};
 use govcarpeta_simulator::{Behaviour, Simulator};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 async fn registry_failures(on: On) {
-    // The breaker is not the subject here: few tries, spread over many ids.
+    // One attempt per call, so that the circuit breaker stays closed.
     let scene = Scene::new(on, &[("registry_attempts", "1")]).await;
     let ten_megabytes = Behaviour::text(503, &"x".repeat(10 * 1024 * 1024));
     let cases = [
@@ -40,17 +41,17 @@ async fn registry_failures(on: On) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_fails_never_makes_eligible_embedded() {
+async fn a_failing_registry_never_yields_a_verdict_embedded() {
     registry_failures(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_fails_never_makes_eligible_on_servers() {
+async fn a_failing_registry_never_yields_a_verdict_on_servers() {
     registry_failures(On::Servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_of_a_200_decide_nothing() {
+async fn the_body_of_a_200_does_not_change_the_verdict() {
     let scene = Scene::new(On::Embedded, &[]).await;
     for (id, body) in [
         ("2000002", String::new()),
@@ -67,10 +68,10 @@ async fn bodies_of_a_200_decide_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_is_not_there_or_not_trusted_is_a_503() {
+async fn an_unreachable_or_untrusted_registry_gets_503() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let simulator = Simulator::start().await.expect("a simulator");
-    // TLS spoken to a server that speaks none.
+    // TLS to a server without TLS.
     let untrusted = simulator.url().replace("http://", "https://");
     for registry in [format!("http://{closed}"), untrusted] {
         let scene = Scene::asking(On::Embedded, Simulator::start().await.expect("a simulator"), &registry, &[]).await;
@@ -81,7 +82,7 @@ async fn a_registry_that_is_not_there_or_not_trusted_is_a_503() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_try_that_fails_is_repeated_and_what_the_registry_asks_for_is_respected() {
+async fn failed_attempts_are_repeated_and_retry_after_is_respected() {
     let scene = Scene::new(On::Embedded, &[("registry_timeout_ms", "5000"), ("registry_api_key", "key-1")]).await;
     scene.simulator.behave("3000002", Behaviour::FailFirst { times: 2, status: 503 });
     let mut request =
@@ -96,7 +97,7 @@ async fn a_try_that_fails_is_repeated_and_what_the_registry_asks_for_is_respecte
         assert_eq!(call.headers["traceparent"], trace);
         assert_eq!(call.headers[header::AUTHORIZATION], "Bearer key-1");
     }
-    // Longer than the call may take: it is passed on to the caller, not waited for.
+    // A `Retry-After` beyond the call's deadline is passed on to the caller.
     let later =
         Behaviour::Answer { status: 429, content_type: "text/plain", body: Bytes::new(), retry_after: Some(77) };
     scene.simulator.behave("3000004", later);
@@ -116,9 +117,9 @@ async fn breaker(on: On) {
     let asked = scene.simulator.count();
     assert!(asked < 30, "the breaker did not open: {asked} calls");
     expect_problem(&scene.check("4000098").await, 503, "registry-unavailable");
-    assert_eq!(scene.simulator.calls("4000098").len(), 0, "the registry is left alone");
+    assert_eq!(scene.simulator.calls("4000098").len(), 0, "an open breaker does not call the registry");
     assert_eq!(scene.history("4000098").await[0]["status"], "ERROR");
-    // The registry is well: the first probe finds it, and all go through again.
+    // The registry works again: the first probe succeeds and closes the breaker.
     let recovered = async {
         while scene.check("4000098").await.status.as_u16() != 200 {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -128,11 +129,11 @@ async fn breaker(on: On) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_fails_again_and_again_is_left_alone_embedded() {
+async fn repeated_failures_open_the_breaker_until_a_probe_succeeds_embedded() {
     breaker(On::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_fails_again_and_again_is_left_alone_on_servers() {
+async fn repeated_failures_open_the_breaker_until_a_probe_succeeds_on_servers() {
     breaker(On::Servers).await;
 }

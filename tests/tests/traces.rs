@@ -1,4 +1,5 @@
-//! Traces, black box: from a message's `traceparent` through the bridge, the components and the registry to its result.
+//! Black-box tests of traces: from a message's `traceparent` through bridge, components and
+//! registry to the result.
 
 use connectivity_tests::broker::Arrived;
 use connectivity_tests::client::{Client, token};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// Quick tries, and spans that are exported at once.
+/// Short retry delays, and spans that are exported at once.
 const QUICK: [(&str, &str); 2] = [("BRIDGE_RETRY_DELAYS", "100ms,300ms,1s"), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -34,17 +35,17 @@ async fn traced(collector: &Collector) -> Pipeline {
 }
 
 async fn publish(pipeline: &Pipeline, body: &[u8], headers: &[(&str, &str)]) {
-    until("the request is taken", async || pipeline.broker.publish(body, headers).await.unwrap_or(false)).await;
+    until("the request is published", async || pipeline.broker.publish(body, headers).await.unwrap_or(false)).await;
 }
 
-/// The spans of a trace, once there are so many.
+/// Waits until a trace has at least `count` spans and returns them.
 async fn spans(collector: &Collector, trace: &str, count: usize) -> Vec<Recorded> {
-    let of_trace = || collector.spans().into_iter().filter(|span| span.trace == trace).collect::<Vec<_>>();
-    until(&format!("{count} spans of {trace}"), async || of_trace().len() >= count).await;
-    of_trace()
+    let in_trace = || collector.spans().into_iter().filter(|span| span.trace == trace).collect::<Vec<_>>();
+    until(&format!("{count} spans of {trace}"), async || in_trace().len() >= count).await;
+    in_trace()
 }
 
-/// The only span of this kind.
+/// Returns the only span of this kind.
 fn only(spans: &[Recorded], kind: SpanKind) -> &Recorded {
     let found: Vec<_> = spans.iter().filter(|span| span.kind == kind).collect();
     let [span] = found.as_slice() else { panic!("{kind:?}: {spans:#?}") };
@@ -56,7 +57,7 @@ fn header<'a>(event: &'a Arrived, name: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_its_call_and_its_result_are_one_trace_that_never_says_whose() {
+async fn a_message_its_call_and_its_result_are_one_trace_without_personal_data() {
     let collector = Collector::start().await.expect("a collector");
     let pipeline = traced(&collector).await;
     let (parent, state) = (traceparent(PARENT), "vendor=1");
@@ -80,7 +81,7 @@ async fn a_message_its_call_and_its_result_are_one_trace_that_never_says_whose()
         [&*traceparent(&producer.id), state]
     );
 
-    says_where_and_how(&spans, &pipeline);
+    check_attributes(&spans, &pipeline);
 
     let everything = collector.everything();
     for private in ["1128456232", "bucket.example", "X-Amz", "traced", "Bearer", &pipeline.servers.rabbitmq.password] {
@@ -88,8 +89,8 @@ async fn a_message_its_call_and_its_result_are_one_trace_that_never_says_whose()
     }
 }
 
-/// The attributes of each span: these, and no others.
-fn says_where_and_how(spans: &[Recorded], pipeline: &Pipeline) {
+/// Asserts that each span has exactly the expected attributes.
+fn check_attributes(spans: &[Recorded], pipeline: &Pipeline) {
     let (exchange, queue) = (&pipeline.names.exchange, &pipeline.names.queue);
     let rabbitmq = pipeline.servers.rabbitmq.address();
     let (requested, ready) = ("document.authentication.requested", "document.authentication.ready");
@@ -132,12 +133,13 @@ fn says_where_and_how(spans: &[Recorded], pipeline: &Pipeline) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_without_a_trace_begins_one_and_keeps_it_in_its_next_try() {
+async fn a_message_without_a_trace_starts_one_that_its_retries_continue() {
     let collector = Collector::start().await.expect("a collector");
     let pipeline = traced(&collector).await;
-    // All tries of the first attempt.
+    // All registry calls of the first delivery fail.
     pipeline.simulator.behave("begins", Behaviour::FailFirst { times: 3, status: 503 });
-    publish(&pipeline, &body(&request("begins")), &[("traceparent", "none of W3C's"), ("tracestate", "stale=1")]).await;
+    publish(&pipeline, &body(&request("begins")), &[("traceparent", "not a traceparent"), ("tracestate", "stale=1")])
+        .await;
     let arrived = pipeline.results(1).await;
     let result = header(&arrived[0], "traceparent");
     let trace = result.get(3..35).unwrap_or_else(|| panic!("{arrived:?}"));
@@ -165,11 +167,11 @@ async fn a_message_without_a_trace_begins_one_and_keeps_it_in_its_next_try() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_can_be_found_in_its_trace() {
+async fn a_dead_letter_has_the_traceparent_of_its_span() {
     let collector = Collector::start().await.expect("a collector");
     let pipeline = traced(&collector).await;
-    publish(&pipeline, b"1128456232 is no request", &[]).await;
-    until("it is kept", async || pipeline.dead_letters().await == 1).await;
+    publish(&pipeline, b"1128456232 is not a request", &[]).await;
+    until("the message is dead-lettered", async || pipeline.dead_letters().await == 1).await;
     let letters = pipeline.broker.take_dead_letters().await.expect("dead letters");
     let kept = header(&letters[0], "traceparent");
     let spans = spans(&collector, kept.get(3..35).unwrap_or_else(|| panic!("{letters:?}")), 1).await;
@@ -179,7 +181,7 @@ async fn a_dead_letter_can_be_found_in_its_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_came_over_http_goes_through_the_queue_in_its_trace() {
+async fn a_request_over_http_keeps_its_trace_through_the_queue() {
     let collector = Collector::start().await.expect("a collector");
     let pipeline = traced(&collector).await;
     let submitted = Request::post(pipeline.host.url("/api/v1/documents/authenticate/"))
@@ -192,7 +194,8 @@ async fn what_came_over_http_goes_through_the_queue_in_its_trace() {
     assert_eq!(Client::default().send(submitted).await.status, 202);
     let arrived = pipeline.results(1).await;
     let spans = spans(&collector, TRACE, 4).await;
-    // From the request to the result, each the parent of the next but for the call, which is the result's sibling.
+    // Each span is the parent of the next, from the request to the result. The call is a sibling of
+    // the result.
     let mut chain = Vec::new();
     let mut parent = PARENT;
     for name in ["send document.authentication.requested", "process ", "send document.authentication.ready"] {
@@ -207,11 +210,11 @@ async fn what_came_over_http_goes_through_the_queue_in_its_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_that_is_away_costs_no_message_and_no_time() {
+async fn an_unreachable_collector_loses_no_message_and_delays_none() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = format!("http://{}", listener.local_addr().expect("an address"));
-    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr()).expect("a port");
-    for url in [silent, format!("http://{nobody}")] {
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr()).expect("a port");
+    for url in [silent, format!("http://{closed}")] {
         let grace = ("BRIDGE_GRACE_SECONDS", "10");
         let timeout = ("OTEL_EXPORTER_OTLP_TIMEOUT", "500");
         let mut pipeline = Pipeline::start(&[&QUICK[..], &[grace, timeout, (ENDPOINT, &url)]].concat()).await;
@@ -221,18 +224,18 @@ async fn a_collector_that_is_away_costs_no_message_and_no_time() {
         let arrived = pipeline.results(100).await;
         assert!(arrived.iter().all(|event| event.body["status"] == "SUCCESS"));
         let warnings = || pipeline.bridge.log().iter().filter(|line| line.contains("spans are not exported")).count();
-        until("it is told", async || warnings() == 1).await;
-        let asked = Instant::now();
+        until("the failure is logged", async || warnings() == 1).await;
+        let started = Instant::now();
         assert!(tokio::task::block_in_place(|| pipeline.bridge.terminate()).success());
-        assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
         let warnings = pipeline.bridge.log().iter().filter(|line| line.contains("spans are not exported")).count();
-        assert_eq!(warnings, 1, "and told once");
+        assert_eq!(warnings, 1, "the failure is logged once");
         assert_eq!(pipeline.dead_letters().await, 0);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_spans_are_exported_before_the_end() {
+async fn the_last_spans_are_exported_before_exit() {
     let collector = Collector::start().await.expect("a collector");
     let url = collector.url();
     let mut pipeline = Pipeline::start(&[("OTEL_BSP_SCHEDULE_DELAY", "600000"), (ENDPOINT, &url)]).await;
@@ -244,7 +247,7 @@ async fn the_last_spans_are_exported_before_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_collector_a_trace_goes_through_as_it_came() {
+async fn without_a_collector_the_traceparent_passes_through_unchanged() {
     let pipeline = Pipeline::start(&[QUICK[0]]).await;
     let parent = traceparent(PARENT);
     publish(&pipeline, &body(&request("through")), &[("traceparent", &parent), ("tracestate", "vendor=1")]).await;

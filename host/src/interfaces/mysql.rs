@@ -27,7 +27,8 @@ impl HostConnection for &mut State {
 }
 
 async fn connect(address: &str) -> Result<MysqlConnection, Error> {
-    let options = Opts::from_url(address).map_err(|_| Error::ConnectionFailed("the address is not a MySQL URL".into()))?;
+    let options =
+        Opts::from_url(address).map_err(|_| Error::ConnectionFailed("the address is not a MySQL URL".into()))?;
     let options = OptsBuilder::from_opts(options).tcp_nodelay(true).prefer_socket(false);
     let connection = Conn::new(options).await.map_err(|error| Error::ConnectionFailed(format!("{error:?}")))?;
     Ok(MysqlConnection(Arc::new(Mutex::new(connection))))
@@ -62,7 +63,8 @@ impl<T> HostConnectionWithStore<T> for HostData {
         let connection = connection_of(accessor, &handle)?;
         let mut connection = connection.lock().await;
         let Ok((columns, rows)) = select(&mut connection, statement, parameters).await else {
-            // Spin 4.1 returns this message for every failed query. A component must not rely on a better one.
+            // Spin 4.1 returns this message for every failed query. A component must not rely on a
+            // better one.
             return Ok(Err(Error::Other("async error: channel closed".into())));
         };
         accessor.with(|mut access| {

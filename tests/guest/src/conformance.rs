@@ -1,4 +1,5 @@
-//! What the database and the cache promise, whichever server is behind them. Run on each by `tests/conformance.rs`.
+//! Checks that the database and the cache behave the same on every server. `tests/conformance.rs`
+//! runs them on each.
 
 use connectivity_kit::cache::{Cache, GuardAnswer, GuardQuery, RateLimitHit};
 use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
@@ -7,21 +8,21 @@ use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Reader};
 use std::fmt::Debug;
 use std::time::Duration;
 
-/// One line per promise: `ok …` or `BROKEN …`.
+/// One line per check: `ok …` or `FAILED …`.
 #[derive(Default)]
 pub(crate) struct Report(pub(crate) Vec<String>);
 
 impl Report {
-    pub(crate) fn expect<T: PartialEq + Debug>(&mut self, promise: &str, found: &T, expected: &T) {
+    pub(crate) fn expect<T: PartialEq + Debug>(&mut self, check: &str, found: &T, expected: &T) {
         self.0.push(if found == expected {
-            format!("ok {promise}")
+            format!("ok {check}")
         } else {
-            format!("BROKEN {promise}: {found:?} in place of {expected:?}")
+            format!("FAILED {check}: found {found:?}, expected {expected:?}")
         });
     }
 }
 
-/// Tries the database that the variables name.
+/// Checks the database that the variables select.
 pub(crate) async fn database() -> Result<String, String> {
     let mut reader = Reader::from_host(&DatabaseSettings::NAMES).await;
     let settings = DatabaseSettings::read(&mut reader);
@@ -39,23 +40,31 @@ pub(crate) async fn database() -> Result<String, String> {
         text("2026-01-02 03:04:05.000006"),
         Value::Integer(65_535),
     ];
-    report.expect("values come back as they were", &database.run(SELECT, vec![text(&id)]).await, &Ok(vec![expected]));
+    report.expect(
+        "a row is read with the values that were inserted",
+        &database.run(SELECT, vec![text(&id)]).await,
+        &Ok(vec![expected]),
+    );
     let again = database.run(INSERT, row(&id, "")).await;
-    report.expect("a key is taken once", &again, &Err(DatabaseError::Duplicate));
-    let none = database.run(SELECT, vec![text("nobody")]).await;
-    report.expect("no row is no error", &none, &Ok(Vec::new()));
+    report.expect("a second row with the same key is a duplicate", &again, &Err(DatabaseError::Duplicate));
+    let missing = database.run(SELECT, vec![text("unknown")]).await;
+    report.expect("a query that finds no row succeeds", &missing, &Ok(Vec::new()));
     let failed = database.run(Sql::same("SELECT nothing FROM nowhere"), Vec::new()).await;
-    report.expect("a wrong question has no answer", &failed.is_err(), &true);
+    report.expect("a query of an unknown table fails", &failed.is_err(), &true);
     let refused = database.run(Sql::same("UPDATE nowhere SET nothing = 1"), Vec::new()).await;
-    report.expect("a wrong statement is refused", &matches!(refused, Err(DatabaseError::Refused(_))), &true);
+    report.expect(
+        "a statement on an unknown table is refused",
+        &matches!(refused, Err(DatabaseError::Refused(_))),
+        &true,
+    );
     let after = database.run(SELECT, vec![text(&id)]).await.map(|rows| rows.len());
-    report.expect("and the next one works", &after, &Ok(1));
+    report.expect("the connection works after an error", &after, &Ok(1));
     let together = futures_util::future::join_all((0..20).map(|_| database.run(SELECT, vec![text(&id)]))).await;
-    report.expect("many at once all have their turn", &together.iter().filter(|rows| rows.is_ok()).count(), &20);
+    report.expect("concurrent queries all succeed", &together.iter().filter(|rows| rows.is_ok()).count(), &20);
     Ok(report.0.join("\n"))
 }
 
-/// Tries the cache that the variables name.
+/// Checks the cache that the variables select.
 pub(crate) async fn cache() -> Result<String, String> {
     let mut reader = Reader::from_host(&CacheSettings::NAMES).await;
     let settings = CacheSettings::read(&mut reader);
@@ -65,39 +74,55 @@ pub(crate) async fn cache() -> Result<String, String> {
     let key = |name: &str| format!("conformance:{name}");
     let get = async |name: &str| cache.get(&key(name), runtime::now()).await;
 
-    report.expect("nothing is under a new key", &get("a").await, &Ok(None));
-    report.expect("a value is put", &cache.put(&key("a"), "é 1", long, runtime::now()).await, &Ok(()));
-    report.expect("and found", &get("a").await, &Ok(Some("é 1".to_owned())));
-    report.expect("a shorter-lived one replaces it", &cache.put(&key("a"), "2", short, runtime::now()).await, &Ok(()));
+    report.expect("a new key has no value", &get("a").await, &Ok(None));
+    report.expect("a value is stored", &cache.put(&key("a"), "é 1", long, runtime::now()).await, &Ok(()));
+    report.expect("a stored value is found", &get("a").await, &Ok(Some("é 1".to_owned())));
+    report.expect(
+        "a value with a shorter lifetime replaces it",
+        &cache.put(&key("a"), "2", short, runtime::now()).await,
+        &Ok(()),
+    );
     runtime::sleep(short * 3).await;
-    report.expect("and is gone after its time", &get("a").await, &Ok(None));
+    report.expect("a value is gone after its lifetime", &get("a").await, &Ok(None));
 
     let set = async |old: Option<&str>, new: &str, keep: Duration| {
         cache.compare_and_set(&key("b"), old, new, keep, runtime::now()).await
     };
-    report.expect("what is not there is not replaced", &set(Some("1"), "2", long).await, &Ok(false));
-    report.expect("where nothing is, something is set", &set(None, "1", long).await, &Ok(true));
-    report.expect("but once", &set(None, "2", long).await, &Ok(false));
-    report.expect("another value is not replaced", &set(Some("0"), "2", long).await, &Ok(false));
-    report.expect("the same value is", &set(Some("1"), "2", short).await, &Ok(true));
-    report.expect("and held", &get("b").await, &Ok(Some("2".to_owned())));
+    report.expect("compare-and-set does not replace a missing value", &set(Some("1"), "2", long).await, &Ok(false));
+    report.expect("compare-and-set with no old value sets a missing value", &set(None, "1", long).await, &Ok(true));
+    report.expect(
+        "compare-and-set with no old value does not replace a value",
+        &set(None, "2", long).await,
+        &Ok(false),
+    );
+    report.expect("compare-and-set does not replace another value", &set(Some("0"), "2", long).await, &Ok(false));
+    report.expect("compare-and-set replaces the old value", &set(Some("1"), "2", short).await, &Ok(true));
+    report.expect("the replaced value is found", &get("b").await, &Ok(Some("2".to_owned())));
     runtime::sleep(short * 3).await;
-    report.expect("what has expired is not there", &set(Some("2"), "3", long).await, &Ok(false));
-    report.expect("and may be set anew", &set(None, "3", long).await, &Ok(true));
+    report.expect("compare-and-set does not replace an expired value", &set(Some("2"), "3", long).await, &Ok(false));
+    report.expect(
+        "compare-and-set with no old value replaces an expired value",
+        &set(None, "3", long).await,
+        &Ok(true),
+    );
 
     let take = async |name: &str, window_left: Duration| {
         let query = GuardQuery { session: None, hit: Some(RateLimitHit { key: key(name), window_left }) };
         cache.guard(&query, runtime::now()).await
     };
-    report.expect("a rate-limit counter begins at one", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(1)));
-    report.expect("and goes up", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(2)));
+    report.expect("a rate-limit counter starts at one", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(1)));
+    report.expect("a rate-limit counter increases", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(2)));
     runtime::sleep(short * 6).await;
-    report.expect("and begins again after its window", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(1)));
+    report.expect(
+        "a rate-limit counter restarts after its window",
+        &take("c", short * 4).await,
+        &Ok(GuardAnswer::Taken(1)),
+    );
     let many = futures_util::future::join_all((0..20).map(|_| take("d", long))).await;
     let taken = |answer| if let Ok(GuardAnswer::Taken(taken)) = answer { Some(taken) } else { None };
     let mut many: Vec<u64> = many.into_iter().filter_map(taken).collect();
     many.sort_unstable();
-    report.expect("concurrent calls are counted one by one", &many, &(1..=20).collect());
+    report.expect("concurrent requests get different counts", &many, &(1..=20).collect());
     Ok(report.0.join("\n"))
 }
 

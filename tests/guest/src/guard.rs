@@ -1,4 +1,5 @@
-//! What the guard promises, whichever servers are behind it. Run on each by `tests/conformance.rs`.
+//! Checks that the guard behaves the same on every server. `tests/conformance.rs` runs them on
+//! each.
 
 use crate::conformance::Report;
 use connectivity_domain::problem::ProblemKind;
@@ -16,9 +17,9 @@ use jsonwebtoken::{EncodingKey, Header};
 use std::sync::Arc;
 use std::time::Duration;
 
-const SECRET: &str = "signs the tokens of this probe, and no others";
+const SECRET: &str = "a secret for the tokens of this test component";
 
-/// How many calls come at once, and how many of them pass.
+/// The number of concurrent requests, and the number that the rate limit admits.
 const BURST: usize = 200;
 const LIMIT: u64 = 50;
 
@@ -38,7 +39,7 @@ struct Scene {
     report: Report,
 }
 
-/// Tries the guard on the servers that the variables name, all of them new.
+/// Checks the guard on the servers that the variables select. All must be empty.
 pub(crate) async fn guard() -> Result<String, String> {
     let mut reader = Reader::from_host(&[&CacheSettings::NAMES[..], &DatabaseSettings::NAMES[..]].concat()).await;
     let (cache, database) = (CacheSettings::read(&mut reader), DatabaseSettings::read(&mut reader));
@@ -58,15 +59,15 @@ pub(crate) async fn guard() -> Result<String, String> {
     let mut scene = Scene { guard, cache, database, report: Report::default() };
     scene.subjects().await;
     scene.sessions().await;
-    scene.memory().await;
+    scene.cached_sessions().await;
     scene.addresses().await;
-    scene.leftovers().await;
+    scene.expired_entries().await;
     scene.counters().await;
     scene.batches().await;
     Ok(scene.report.0.join("\n"))
 }
 
-/// What is left after the call, or why it was refused.
+/// The remaining requests, or the problem of a rejected request.
 type Outcome = Result<Option<u64>, ProblemKind>;
 
 impl Scene {
@@ -75,29 +76,34 @@ impl Scene {
         admitted.map(|admitted| admitted.allowance.remaining()).map_err(|problem| problem.kind())
     }
 
-    async fn visit(&self, address: &str) -> Outcome {
+    async fn call_from(&self, address: &str) -> Outcome {
         let peer = HeaderMap::from_iter([(header::HeaderName::from_static("spin-client-addr"), value(address))]);
         let allowance = self.guard.anonymous("anonymous", &peer, runtime::now()).await;
         allowance.map(|allowance| allowance.remaining()).map_err(|problem: Problem| problem.kind())
     }
 
-    /// The first burst comes before the cache knows any revocation: the calls find that out and are counted all the same.
+    /// At the first burst the cache has not loaded the revocations yet. The requests load them, and
+    /// each is still counted once.
     async fn subjects(&mut self) {
         let burst = join_all((0..BURST).map(|_| self.call(THROTTLED, "many", "s-many"))).await;
-        self.expect_exact("of a subject", &burst);
+        self.expect_exact("a subject", &burst);
         let other = self.call(THROTTLED, "other", "s-other").await;
-        self.report.expect("another subject has calls of its own", &other, &Ok(Some(LIMIT - 1)));
+        self.report.expect("another subject has its own limit", &other, &Ok(Some(LIMIT - 1)));
         let bridge = join_all((0..BURST).map(|_| self.call(BRIDGE, "many", "s-many"))).await;
         let passed = bridge.iter().filter(|outcome| **outcome == Ok(None)).count();
-        self.report.expect("a route without a throttle takes no calls", &passed, &BURST);
+        self.report.expect("a route without a rate limit does not count requests", &passed, &BURST);
     }
 
-    fn expect_exact(&mut self, whose: &str, burst: &[Outcome]) {
+    fn expect_exact(&mut self, caller: &str, burst: &[Outcome]) {
         let mut left: Vec<u64> = burst.iter().filter_map(|outcome| (*outcome).ok().flatten()).collect();
         left.sort_unstable();
-        self.report.expect(&format!("each call {whose} that passes takes one"), &left, &(0..LIMIT).collect());
+        self.report.expect(
+            &format!("the admitted requests of {caller} have different remaining counts"),
+            &left,
+            &(0..LIMIT).collect(),
+        );
         let refused = burst.iter().filter(|outcome| **outcome == Err(ProblemKind::TooManyRequests)).count();
-        self.report.expect(&format!("all others {whose} are refused"), &(refused + left.len()), &BURST);
+        self.report.expect(&format!("all other requests of {caller} are rejected"), &(refused + left.len()), &BURST);
     }
 
     async fn sessions(&mut self) {
@@ -110,17 +116,29 @@ impl Scene {
             revocations.revoked(&[Revocation { session: "s-ended".to_owned(), until }], now).await;
         }
         let stranger = self.cache.complete_revocations("not the loader", &[], now).await;
-        self.report.expect("who is not to bring them all brings not all", &stranger, &Ok(self.cache.is_embedded()));
+        self.report.expect(
+            "revocations are complete only after the elected loader has loaded them",
+            &stranger,
+            &Ok(self.cache.is_embedded()),
+        );
         let refused = self.call(THROTTLED, "leaver", "s-ended").await;
-        self.report.expect("its tokens do not hold any more", &refused, &Err(ProblemKind::InvalidToken));
+        self.report.expect("tokens of a revoked session are rejected", &refused, &Err(ProblemKind::InvalidToken));
         let bridge = self.call(BRIDGE, "leaver", "s-ended").await;
-        self.report.expect("nor where there is no throttle", &bridge, &Err(ProblemKind::InvalidToken));
+        self.report.expect(
+            "tokens of a revoked session are rejected on routes without a rate limit",
+            &bridge,
+            &Err(ProblemKind::InvalidToken),
+        );
         let other = self.call(THROTTLED, "leaver", "s-begun").await;
-        self.report.expect("another session goes on, and nothing was taken from it", &other, &Ok(Some(LIMIT - 1)));
+        self.report.expect(
+            "another session is admitted, and rejected requests do not count",
+            &other,
+            &Ok(Some(LIMIT - 1)),
+        );
     }
 
-    /// Where there is no throttle, a session that was let in is let in again for a second without a question.
-    async fn memory(&mut self) {
+    /// On routes without a rate limit, an admitted session is cached for one second.
+    async fn cached_sessions(&mut self) {
         let first = self.call(BRIDGE, "messages", "s-messages").await;
         let now = runtime::now();
         let until = now.plus(Duration::from_hours(1));
@@ -132,48 +150,52 @@ impl Scene {
         }
         let known = self.call(BRIDGE, "messages", "s-messages").await;
         self.report.expect(
-            "a session is not asked about twice",
+            "a known session is admitted without a query",
             &(first, revoked, known),
             &(Ok(None), Ok(vec![]), Ok(None)),
         );
         let elsewhere = self.call(THROTTLED, "messages", "s-messages").await;
-        self.report.expect("but where there is a throttle", &elsewhere, &Err(ProblemKind::InvalidToken));
+        self.report.expect("a route with a rate limit queries every time", &elsewhere, &Err(ProblemKind::InvalidToken));
         runtime::sleep(Duration::from_millis(1_100)).await;
         let later = self.call(BRIDGE, "messages", "s-messages").await;
-        self.report.expect("and a second later there too", &later, &Err(ProblemKind::InvalidToken));
+        self.report.expect("a known session is queried again after a second", &later, &Err(ProblemKind::InvalidToken));
     }
 
     async fn addresses(&mut self) {
-        let burst = join_all((0..BURST).map(|_| self.visit("192.0.2.1:4000"))).await;
-        self.expect_exact("of an address", &burst);
-        self.report.expect("another has its own", &self.visit("192.0.2.2:4000").await, &Ok(Some(LIMIT - 1)));
-        let first = self.visit("[2001:db8:0:1::1]:1").await;
-        let neighbour = self.visit("[2001:db8:0:1:ffff::2]:2").await;
+        let burst = join_all((0..BURST).map(|_| self.call_from("192.0.2.1:4000"))).await;
+        self.expect_exact("an address", &burst);
+        self.report.expect(
+            "another address has its own limit",
+            &self.call_from("192.0.2.2:4000").await,
+            &Ok(Some(LIMIT - 1)),
+        );
+        let first = self.call_from("[2001:db8:0:1::1]:1").await;
+        let neighbour = self.call_from("[2001:db8:0:1:ffff::2]:2").await;
         let counts = (first, neighbour);
-        self.report.expect("a /64 is one caller", &counts, &(Ok(Some(LIMIT - 1)), Ok(Some(LIMIT - 2))));
+        self.report.expect("an IPv6 /64 has one limit", &counts, &(Ok(Some(LIMIT - 1)), Ok(Some(LIMIT - 2))));
     }
 
-    /// Nothing that Redis does not do by itself; but a table only grows.
-    async fn leftovers(&mut self) {
+    /// Redis deletes expired entries by itself. The SQLite table needs the guard to do it.
+    async fn expired_entries(&mut self) {
         let short = Duration::from_millis(20);
         for number in 0..3 {
-            // Written in vain, it would not be there to be cleared either.
+            // A failed write would leave nothing to delete.
             let put = self.cache.put(&format!("leftover-{number}"), "", short, runtime::now()).await;
-            self.report.expect("something short-lived is put", &put, &Ok(()));
+            self.report.expect("an entry with a short lifetime is stored", &put, &Ok(()));
         }
         runtime::sleep(short * 3).await;
         let before = self.expired().await;
-        let newcomer = self.visit("192.0.2.3:4000").await;
-        self.report.expect("a caller comes for the first time", &newcomer, &Ok(Some(LIMIT - 1)));
+        let newcomer = self.call_from("192.0.2.3:4000").await;
+        self.report.expect("a new caller is admitted", &newcomer, &Ok(Some(LIMIT - 1)));
         let expected = if self.is_embedded() { (3, 0) } else { (0, 0) };
-        self.report.expect("and what has expired is cleared away", &(before, self.expired().await), &expected);
+        self.report.expect("expired entries are deleted", &(before, self.expired().await), &expected);
     }
 
     fn is_embedded(&self) -> bool {
         self.cache.is_embedded() && self.database.is_embedded()
     }
 
-    /// Rows of the embedded cache that have expired, where this probe can see them.
+    /// Returns the number of expired rows of the embedded cache, or 0 with Redis.
     async fn expired(&self) -> usize {
         if !self.is_embedded() {
             return 0;
@@ -183,9 +205,9 @@ impl Scene {
     }
 
     async fn counters(&mut self) {
-        let nobody = self.guard.admit(THROTTLED, &HeaderMap::new(), runtime::now()).await;
-        self.report.expect("no token, no call", &nobody.is_err(), &true);
-        // What was decided without the cache reaches it a little later.
+        let anonymous = self.guard.admit(THROTTLED, &HeaderMap::new(), runtime::now()).await;
+        self.report.expect("a request without a token is rejected", &anonymous.is_err(), &true);
+        // Decisions without a cache query are counted in the instance and sent to the cache later.
         metrics::send_soon(&self.cache);
         let refused = "guard|probe|throttled|refused".to_owned();
         let mut counters = Vec::new();
@@ -208,10 +230,10 @@ impl Scene {
             ("guard|probe|throttled|throttled", 150),
         ];
         let expected: Vec<_> = expected.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-        self.report.expect("every request is counted once, as what became of it", &counters, &expected);
+        self.report.expect("every request is counted once with its outcome", &counters, &expected);
     }
 
-    /// A batch whose answer was lost is sent again.
+    /// A batch of counts is sent again when its response was lost.
     async fn batches(&mut self) {
         let batch = |number, count| Batch { instance: 7, number, counts: [("checks|PROBE".to_owned(), count)].into() };
         let mut added = Vec::new();
@@ -221,7 +243,7 @@ impl Scene {
         let counts = self.cache.counts(runtime::now()).await.unwrap_or_default();
         let probe = counts.into_iter().find(|(name, _)| name == "checks|PROBE").map(|(_, count)| count);
         let expected = (vec![Ok(()); 5], Some(8));
-        self.report.expect("a batch of counts is added once, however often it comes", &(added, probe), &expected);
+        self.report.expect("a repeated batch of counts is added once", &(added, probe), &expected);
     }
 }
 

@@ -1,4 +1,5 @@
-//! A component for the tests of the local host. The path of a request selects an action, allowed or not.
+//! A component for the tests of the local host. The path of a request selects an action, allowed or
+//! not.
 #![cfg(target_family = "wasm")]
 
 mod conformance;
@@ -12,7 +13,8 @@ use spin_sdk::http::{IntoResponse, send};
 use spin_sdk::wasip3::http::types::{self, ErrorCode};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The number of requests that this instance has served. The tests read it to see that instances are reused.
+/// The number of requests that this instance has served. The tests read it to see that instances
+/// are reused.
 static SERVED: AtomicU64 = AtomicU64::new(0);
 
 type Outcome = Result<(StatusCode, String), String>;

@@ -1,5 +1,6 @@
-//! The native floor: an axum server that does what a check does and nothing else. One token verified, one call to
-//! Redis, one to the registry, one durable INSERT; no wasm, no sandbox, no retries, no breaker.
+//! The native server that the application is compared with: axum with the same I/O as an
+//! affiliation check. It verifies one token, calls Redis once, calls the registry once and does one
+//! durable INSERT. It has no sandbox, no retries and no circuit breaker.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Where its servers are.
+/// The addresses of its servers, and the secret of the tokens.
 pub struct Settings {
     /// `mysql://user:password@host:port/database`
     pub mysql: String,
@@ -25,7 +26,7 @@ pub struct Settings {
     pub redis: String,
     /// `http://host:port`
     pub registry: String,
-    /// Signs the tokens.
+    /// The secret that signs the tokens.
     pub secret: String,
 }
 
@@ -55,10 +56,7 @@ return count";
 const INSERT: &str = "INSERT INTO affiliation_checks (id, citizen_id, status, exists_in_system, citizen_data, message, \
                       checked_at, external_api_status_code) VALUES (?, ?, ?, ?, ?, ?, NOW(6), ?)";
 
-/// Serves on a free port, and says which.
-///
-/// # Panics
-/// One of its servers cannot be reached.
+/// Serves on a free port and prints `Serving http://…`.
 pub async fn serve(settings: Settings) {
     let limits = mysql_async::PoolConstraints::new(1, 32).expect("bounds");
     let options = mysql_async::Opts::from_url(&settings.mysql).expect("an address");
@@ -82,7 +80,7 @@ pub async fn serve(settings: Settings) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("Serving http://{}", listener.local_addr().expect("an address"));
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // Only latency is at stake.
+        // Without it the connection is slower, but works.
         let _ = stream.set_nodelay(true);
     });
     axum::serve(listener, router).await.expect("it serves");
@@ -106,18 +104,18 @@ impl Floor {
         let request = Request::get(format!("{}/apis/validateCitizen/{citizen_id}", self.url));
         let response = self.registry.request(request.body(Empty::new()).ok()?).await.ok()?;
         let status = response.status().as_u16();
-        let said = response.into_body().collect().await.ok()?.to_bytes();
-        let said: Value = serde_json::from_slice(&said).unwrap_or_default();
-        let (word, exists) = match status {
+        let body = response.into_body().collect().await.ok()?.to_bytes();
+        let citizen_data: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let (verdict, exists) = match status {
             204 => ("ELIGIBLE", false),
             200 => ("ALREADY_AFFILIATED", true),
             _ => return None,
         };
         let id = uuid::Uuid::now_v7().to_string();
-        let data = said.as_str().map(str::to_owned);
+        let data = citizen_data.as_str().map(str::to_owned);
         let mut connection = self.database.get_conn().await.ok()?;
-        connection.exec_drop(INSERT, (id, &citizen_id, word, exists, data, "", status)).await.ok()?;
+        connection.exec_drop(INSERT, (id, &citizen_id, verdict, exists, data, "", status)).await.ok()?;
         Some(json!({"citizen_id": citizen_id, "is_eligible": !exists, "external_api_status_code": status,
-                    "citizen_data": said}))
+                    "citizen_data": citizen_data}))
     }
 }

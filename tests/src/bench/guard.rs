@@ -1,5 +1,5 @@
-//! What the guard costs: the same application twice, once with an affiliation component that was built without the
-//! guard's question to Redis. Both verify tokens.
+//! Measures the cost of the guard's Redis call: the application as it is, and with an affiliation
+//! component that was built without the call. Both verify tokens.
 
 use super::load;
 use crate::host::Host;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-/// The application that is compared.
+/// One of the two applications.
 struct Subject {
     name: &'static str,
     host: Host,
@@ -17,11 +17,8 @@ struct Subject {
     rates: Vec<f64>,
 }
 
-/// Measures both in turn, so often, and prints what the guard leaves of the throughput. `unguarded` is the component
-/// that was built without it.
-///
-/// # Panics
-/// One of them does not start, or asks Redis when it should not, or does not when it should.
+/// Measures both applications in `rounds` alternating rounds and prints the ratio of their
+/// throughput. `unguarded` is the affiliation component without the call.
 pub async fn compare(unguarded: &Path, rounds: u32, seconds: u64, connections: usize) {
     let servers = Servers::running();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -32,7 +29,7 @@ pub async fn compare(unguarded: &Path, rounds: u32, seconds: u64, connections: u
     let component = |path: &Path| format!("\"{}\"", path.display());
     let own = component(&root().join("target/wasm32-wasip2/release/affiliation.wasm"));
     let without = manifest.replace(&own, &component(unguarded));
-    assert_ne!(manifest, without, "spin.toml names the component in another way");
+    assert_ne!(manifest, without, "spin.toml does not name the component {own}");
     let mut subjects = [
         start("on", &manifest, &servers, &registry.url()).await,
         start("off", &without, &servers, &registry.url()).await,
@@ -40,19 +37,20 @@ pub async fn compare(unguarded: &Path, rounds: u32, seconds: u64, connections: u
     println!("{:>5}  {:>12} {:>12}  ratio", "round", "on: checks/s", "off: checks/s");
     let mut ratios = Vec::new();
     for round in 0..rounds {
-        // Who comes second finds a warmer machine: they take turns at that.
+        // The first and the second place in a round alternate, because the machine is warmer for
+        // the second.
         for turn in 0..2 {
             let subject = &mut subjects[(round + turn) as usize % 2];
             let outcome = load::run(subject.host.address(), connections, Duration::from_secs(seconds)).await;
-            assert_eq!(outcome.errors, 0, "{}: answers that are no verdict", subject.name);
+            assert_eq!(outcome.errors, 0, "{}: responses without a verdict", subject.name);
             subject.rates.push(outcome.per_second);
         }
         let [on, off] = [0, 1].map(|index: usize| subjects[index].rates.last().copied().unwrap_or_default());
         println!("{round:>5}  {on:>12.0} {off:>12.0}  {:.3}", on / off);
         ratios.push(on / off);
     }
-    let asked = subjects.each_ref().map(|subject| servers.callers(subject.cache) > 0);
-    assert_eq!(asked, [true, false], "who asked Redis");
+    let counted = subjects.each_ref().map(|subject| servers.callers(subject.cache) > 0);
+    assert_eq!(counted, [true, false], "only the first application calls Redis");
     ratios.sort_by(f64::total_cmp);
     let [on, off] = subjects.map(|subject| subject.rates.iter().sum::<f64>());
     println!("ratio of all rounds: {:.3}, median {:.3}", on / off, ratios[ratios.len() / 2]);
@@ -62,18 +60,17 @@ async fn start(name: &'static str, manifest: &str, servers: &Servers, registry: 
     let path = root().join(format!("target/bench-guard-{name}.toml"));
     std::fs::write(&path, manifest).expect("a file");
     let database = servers.fresh_database().await;
-    let mut variables = servers.variables(servers.mariadb.address(), &database);
-    let cache = variables.iter().find(|(name, _)| *name == "redis_database").and_then(|(_, cache)| cache.parse().ok());
+    let cache = servers.fresh_cache();
+    let mut variables = servers.variables_at(servers.mariadb.address(), servers.redis.address(), &database, cache);
     variables.extend([
         ("registry_url", registry.to_owned()),
         ("throttle_user", "1000000000/hour".to_owned()),
         ("log_level", "warn".to_owned()),
     ]);
-    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let path = path.display().to_string();
     let arguments = ["--from", &path, "--max-instance-concurrent-reuse-count", "4"];
     let arguments =
         [&arguments[..], &["--max-instance-reuse-count", "5000", "--idle-instance-timeout", "30s"]].concat();
     let host = Host::start(&variables, &arguments);
-    Subject { name, host, cache: cache.expect("the number of a cache"), rates: Vec::new() }
+    Subject { name, host, cache, rates: Vec::new() }
 }

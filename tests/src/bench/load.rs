@@ -1,4 +1,5 @@
-//! Load: so many connections, each sending its next request when the last one is answered.
+//! Generates load on a number of connections. Each sends its next request when the last one is
+//! answered.
 
 use crate::client::token;
 use bytes::Bytes;
@@ -10,22 +11,20 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// What came of it.
+/// The result of a measurement.
 pub struct Outcome {
-    /// Answers with status 200 per second.
+    /// The number of responses with status 200 per second.
     pub per_second: f64,
-    /// Half of the answers took no longer.
+    /// The median latency.
     pub median: Duration,
-    /// Of a hundred answers, 99 took no longer.
+    /// The 99th percentile of the latency.
     pub p99: Duration,
-    /// Answers with another status, and connections that broke.
+    /// The number of responses with another status, and of broken connections.
     pub errors: usize,
 }
 
-/// Checks citizens on so many connections for so long, after a second that does not count.
-///
-/// # Panics
-/// The server cannot be reached at all.
+/// Sends affiliation checks on `connections` connections for `duration`, after one second of
+/// warm-up.
 pub async fn run(address: SocketAddr, connections: usize, duration: Duration) -> Outcome {
     let token = token();
     let begin = Instant::now() + Duration::from_secs(1);
@@ -56,7 +55,7 @@ async fn worker(
     let mut sender = connect(address).await;
     while Instant::now() < end {
         let started = Instant::now();
-        // Half of them eligible, half affiliated.
+        // Even numbers are eligible citizens, odd ones are affiliated.
         let citizen = 1_000_000 + number * 1_000_000 + sent % 1_000_000;
         sent += 1;
         let answered = sender.send_request(request(address, &token, citizen)).await;

@@ -1,22 +1,23 @@
-//! What a server process takes while it is under load.
+//! Observes the resources of a server process under load.
 
 use crate::servers::Servers;
 use std::time::Duration;
 
-/// The most that was seen.
+/// The highest values seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Peak {
     /// Resident memory, in MiB.
     pub memory: u64,
-    /// Connections to the database.
+    /// The number of connections to the database.
     pub connections: u64,
 }
 
-/// Watches until it is aborted: memory of the process, connections to its database.
+/// Records the peak of the process's memory and of the connections to its database, until the task
+/// is aborted.
 pub async fn watch(process: u32, servers: Servers, database: String, peak: std::sync::Arc<std::sync::Mutex<Peak>>) {
     loop {
         let sql = format!("SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.processlist WHERE db = '{database}'");
-        let rows = servers.ask("information_schema", &sql).await;
+        let rows = servers.query("information_schema", &sql).await;
         let connections = rows.first().and_then(|count| count.parse().ok()).unwrap_or(0);
         let memory = resident(process);
         {
@@ -28,7 +29,7 @@ pub async fn watch(process: u32, servers: Servers, database: String, peak: std::
     }
 }
 
-/// Resident memory of a process, in MiB.
+/// Returns the resident memory of a process, in MiB.
 pub fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();

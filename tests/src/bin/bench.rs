@@ -1,4 +1,5 @@
-//! Benchmarks: the application on the local host, and in the same run a native server that does the same I/O.
+//! Benchmarks of the application on the local host, with a native server of the same I/O in the
+//! same run.
 
 use clap::{Parser, Subcommand};
 use connectivity_tests::bench::floor::{self, Settings};
@@ -17,7 +18,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Benchmarks. Run them with `cargo xtask bench`, which builds and starts what they need.
+/// Runs a benchmark. Use `cargo xtask bench`, which builds the programs and starts the servers
+/// first.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -26,48 +28,50 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
-    /// Affiliation checks on MariaDB and Redis, beside a native server that does the same I/O.
+    /// Measures affiliation checks on MariaDB and Redis, and a native server with the same I/O.
     Affiliation(Options),
-    /// Documents from the queue to their results, on RabbitMQ, MariaDB and Redis.
+    /// Measures documents from the queue of requests to their results, on RabbitMQ, MariaDB and
+    /// Redis.
     Documents(Messages),
-    /// Affiliation checks with the guard's question to Redis, and without it, in turn.
+    /// Measures affiliation checks with and without the guard's Redis call.
     Guard(Comparison),
-    /// Logins with a secret, and how much of one is its hash.
+    /// Measures logins with a secret, and the share of its hash.
     Login {
-        /// How many.
+        /// The number of logins.
         #[arg(long, default_value_t = 100)]
         logins: u32,
     },
-    /// The native server.
+    /// Runs the native server.
     #[command(hide = true)]
     Floor,
 }
 
 #[derive(clap::Args)]
 struct Options {
-    /// How long each measurement takes, in seconds.
+    /// The duration of each measurement, in seconds.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
-    /// Numbers of connections to measure at.
+    /// The numbers of connections to measure with.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 32, 64])]
     connections: Vec<usize>,
-    /// How many requests one instance serves at once (--max-instance-concurrent-reuse-count).
+    /// The number of requests that an instance serves at the same time
+    /// (--max-instance-concurrent-reuse-count).
     #[arg(long, default_value_t = 4)]
     concurrency: usize,
 }
 
 #[derive(clap::Args)]
 struct Comparison {
-    /// How often both are measured.
+    /// The number of rounds. Each measures both.
     #[arg(long, default_value_t = 6)]
     rounds: u32,
-    /// How long each measurement takes, in seconds.
+    /// The duration of each measurement, in seconds.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
     /// The number of connections.
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// The component without the guard's question. `cargo xtask bench guard` builds it.
+    /// The component without the Redis call. `cargo xtask bench guard` builds it.
     #[arg(long, env = "UNGUARDED_AFFILIATION", hide = true)]
     unguarded: PathBuf,
 }
@@ -163,20 +167,19 @@ async fn native(servers: &Servers, registry: &str) -> Subject {
 
 async fn application(servers: &Servers, registry: &str, concurrency: usize) -> Subject {
     let database = servers.fresh_database().await;
-    let mut variables = servers.variables(servers.mariadb.address(), &database);
+    let mut variables = servers.variables(&database);
     variables.extend([
         ("registry_url", registry.to_owned()),
         ("throttle_user", "1000000000/hour".to_owned()),
         ("log_level", "warn".to_owned()),
     ]);
-    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let concurrency = concurrency.to_string();
     let arguments = ["--max-instance-concurrent-reuse-count", &concurrency, "--max-instance-reuse-count", "5000"];
     let arguments = [&arguments[..], &["--idle-instance-timeout", "30s"]].concat();
     Subject { name: "wasm", host: Host::start(&variables, &arguments), database }
 }
 
-/// How many publishes wait for their confirm at once.
+/// The number of publishes that wait for their confirm at the same time.
 const PUBLISHING: usize = 200;
 
 async fn documents(options: &Messages) {
@@ -189,7 +192,7 @@ async fn documents(options: &Messages) {
         let registry = Simulator::listen(any, Duration::from_millis(*latency), false).await.expect("a simulator");
         let pipeline = Pipeline::with_registry(registry, &[("RUST_LOG", "warn")]).await;
         pipeline.broker.collect().await.expect("a queue for results");
-        // Everything is connected and compiled before the clock starts.
+        // The first document connects and compiles everything, and is not measured.
         pipeline.publish(request("first").to_string().as_bytes()).await;
         pipeline.results(1).await;
         let [bridge, host] = [&pipeline.bridge, &pipeline.host].map(|subject| {
@@ -227,6 +230,6 @@ async fn documents(options: &Messages) {
 }
 
 async fn publish(broker: &Broker, body: &str) {
-    let taken = broker.publish(body.as_bytes(), &[]).await;
-    assert!(taken.expect("RabbitMQ"), "the request was not taken");
+    let confirmed = broker.publish(body.as_bytes(), &[]).await;
+    assert!(confirmed.expect("RabbitMQ"), "RabbitMQ did not confirm and route the request");
 }

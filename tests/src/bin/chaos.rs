@@ -1,7 +1,8 @@
-//! Chaos: requests go in while everything that they pass is killed, in turn. Prints what became of them, and fails if
-//! any was lost or answered in two ways.
+//! Publishes requests while it kills everything that they pass, one after another. Prints the
+//! outcome, and fails if a request was lost or has contradictory results.
 //!
-//! It kills the servers of `cargo xtask services start`: nothing else may use them meanwhile. `cargo xtask chaos` runs it.
+//! This kills the servers that `cargo xtask services start` started, so nothing else may use them
+//! at the same time. Run it with `cargo xtask chaos`.
 
 use clap::Parser;
 use connectivity_tests::broker::Arrived;
@@ -11,19 +12,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-/// How long everything may take to be settled after the last kill.
-const SETTLE: Duration = Duration::from_mins(4);
+/// The time limit for all results after the last kill.
+const SETTLE_TIMEOUT: Duration = Duration::from_mins(4);
 
-/// Chaos: kills what a document passes, and counts what became of the documents.
+/// Kills the bridge, the components and the servers while documents pass them, and counts lost and
+/// contradictory results.
 #[derive(Parser)]
 struct Arguments {
-    /// How many requests.
+    /// The number of requests.
     #[arg(long, default_value_t = 2_000)]
     requests: usize,
-    /// How often each thing is killed.
+    /// How often each of the five is killed.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// The program that starts servers again: `<program> services start`.
+    /// The program that restarts the servers, called as `<program> services start`.
     #[arg(long)]
     restart: String,
 }
@@ -42,21 +44,22 @@ async fn main() -> ExitCode {
         while attempted < share {
             let title = format!("r{attempted}");
             attempted += 1;
-            if put(&mut pipeline, &title).await {
+            if publish(&mut pipeline, &title).await {
                 acknowledged.insert(title);
             }
         }
         if kill < kills {
             let victim = VICTIMS[kill % VICTIMS.len()];
-            println!("{attempted} requests are in: kill -9 {victim}");
-            strike(&mut pipeline, victim, &arguments.restart);
+            println!("{attempted} requests published: kill -9 {victim}");
+            kill_and_restart(&mut pipeline, victim, &arguments.restart);
         }
     }
     report(&mut pipeline, attempted, &acknowledged).await
 }
 
-/// Publishes a request. Without a confirm it may or may not be in the queue: the same request is published again.
-async fn put(pipeline: &mut Pipeline, title: &str) -> bool {
+/// Publishes a request until RabbitMQ confirms it. Without a confirm the request may be in the
+/// queue or not, so it is published again.
+async fn publish(pipeline: &mut Pipeline, title: &str) -> bool {
     let body = request(title).to_string();
     let started = Instant::now();
     while started.elapsed() < Duration::from_mins(1) {
@@ -69,7 +72,7 @@ async fn put(pipeline: &mut Pipeline, title: &str) -> bool {
     false
 }
 
-fn strike(pipeline: &mut Pipeline, victim: &str, restart: &str) {
+fn kill_and_restart(pipeline: &mut Pipeline, victim: &str, restart: &str) {
     let servers = Servers::running();
     let process = match victim {
         "bridge" => return pipeline.kill_bridge(),
@@ -82,16 +85,16 @@ fn strike(pipeline: &mut Pipeline, victim: &str, restart: &str) {
         _ => servers.redis.pid,
     };
     let killed = Command::new("kill").args(["-9", &process.to_string()]).status().expect("kill runs");
-    assert!(killed.success(), "{victim} was not there to be killed");
-    let started = Command::new(restart).args(["services", "start"]).status().expect("the servers' starter runs");
-    assert!(started.success(), "{victim} did not start again");
+    assert!(killed.success(), "{victim} was not running");
+    let started = Command::new(restart).args(["services", "start"]).status().expect("the program of --restart runs");
+    assert!(started.success(), "{victim} did not restart");
 }
 
-/// Waits for the end, and says what it is.
+/// Waits until every acknowledged request has a result, and prints the outcome.
 async fn report(pipeline: &mut Pipeline, attempted: usize, acknowledged: &BTreeSet<String>) -> ExitCode {
     let started = Instant::now();
     let (mut records, mut events) = (BTreeMap::new(), BTreeMap::new());
-    while started.elapsed() < SETTLE {
+    while started.elapsed() < SETTLE_TIMEOUT {
         pipeline.reconnect().await;
         records = pipeline.statuses().await.into_iter().collect();
         events = by_request(&pipeline.broker.arrived());
@@ -111,19 +114,19 @@ async fn report(pipeline: &mut Pipeline, attempted: usize, acknowledged: &BTreeS
     });
     let contradictory = contradictory.count();
     let repeated: usize = events.values().map(|bodies| bodies.values().sum::<usize>() - 1).sum();
-    let asked = pipeline.simulator.count();
+    let registry_calls = pipeline.simulator.count();
     println!(
         "attempted {attempted}  acknowledged {}  lost {}  contradictory {contradictory}  repeated {repeated}",
         acknowledged.len(),
         lost.len()
     );
-    println!("records {}  pending {pending}  dead letters {dead}  questions to the registry {asked}", records.len());
+    println!("records {}  pending {pending}  dead letters {dead}  registry calls {registry_calls}", records.len());
     let failed = records.values().filter(|status| *status != "SUCCESS").count();
     let good = acknowledged.len() == attempted && lost.is_empty() && contradictory == 0 && failed == 0;
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// For each request the bodies of its events, and how often each came.
+/// Returns for each request the bodies of its events, and how often each arrived.
 fn by_request(arrived: &[Arrived]) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut events: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for event in arrived {
