@@ -106,5 +106,6 @@ mod tests {
         assert_eq!((page("1").previous(), page("1").next(10)), (None, None));
         assert_eq!((page("1").previous(), page("1").next(11)), (None, Some(2)));
         assert_eq!((page("2").previous(), page("2").next(11)), (Some(1), None));
+        assert_eq!((page("999999").next(u64::MAX), page("1000000").next(u64::MAX)), (Some(1_000_000), None));
     }
 }

@@ -56,16 +56,11 @@ impl Timestamp {
     /// Parses the text that [`Timestamp::to_sql`] returns.
     pub fn parse_sql(text: &str) -> Option<Self> {
         let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-        let separated = |at: usize, by: u8| text.as_bytes().get(at) == Some(&by);
-        let separators = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':'), (19, b'.')];
-        if text.len() != 26 || !separators.iter().all(|(at, by)| separated(*at, *by)) {
-            return None;
-        }
         let days = days_of_civil(number(0, 4)?, number(5, 7)?, number(8, 10)?);
         let seconds = days * 86_400 + number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?;
         let time = Self(seconds * 1_000_000 + number(20, 26)?);
-        // A month 13, a 30 February or a sign among the digits does not survive being formatted
-        // again.
+        // Text of another form, a month 13, a 30 February or a sign among the digits does not survive
+        // being formatted again.
         (time.to_sql() == text).then_some(time)
     }
 
@@ -117,6 +112,20 @@ mod tests {
         }
     }
 
+    /// Compares with a calendar that goes from day to day, over two eras of 400 years.
+    #[test]
+    fn every_day_is_formatted() {
+        let (mut year, mut month, mut day) = (1_600, 1, 1);
+        for days in -135_140_i64..156_000 {
+            let expected = format!("{year:04}-{month:02}-{day:02} 00:00:00.000000");
+            assert_eq!(Timestamp::from_micros(days * 86_400_000_000).to_sql(), expected);
+            let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1];
+            (day, month) = if day < last { (day + 1, month) } else { (1, month + 1) };
+            (month, year) = if month > 12 { (1, year + 1) } else { (month, year) };
+        }
+    }
+
     #[test]
     fn malformed_times_are_rejected() {
         for text in [
@@ -133,6 +142,9 @@ mod tests {
             "+026-01-01 00:00:00.000000",
             "2026-01-01 +1:-1:00.000000",
             "2026-01-01 00:00:00.00é0",
+            "2026-01-01 00:00:00.000000 ",
+            "2026-01-01 00:00:00.0000000",
+            "2026/01/01 00:00:00.000000",
         ] {
             assert_eq!(Timestamp::parse_sql(text), None, "{text}");
         }

@@ -149,6 +149,103 @@ async fn refresh_uses_the_present_scopes_of_the_account() {
     assert_eq!(service.refresh("r1", "r2").await, Err(RefreshError::Ended));
 }
 
+#[tokio::test]
+async fn success_resets_only_the_attempts_of_its_keys() {
+    let failed = FakeFailedLogins::default();
+    let throttle = LoginThrottle { free: 1, longest: Duration::from_mins(1) };
+    let keys = ["a", "b", "c"].map(|key| (key.to_owned(), throttle));
+    assert_eq!(failed.attempt(&keys, NOW).await, None);
+    failed.forget(&keys[..2], NOW).await;
+    assert_eq!(failed.attempt(&keys[..2], NOW).await, None);
+    assert_eq!(failed.attempt(&keys[2..], NOW).await, Some(Duration::from_secs(1)));
+}
+
+#[tokio::test]
+async fn logout_ends_the_session_and_is_audited() {
+    let service = Service::new(false).await;
+    service.log_in("operator", "right", None, NOW).await.expect("a session");
+    let session = service.store.find_session("s").await.expect("a store").expect("a session");
+    end(&service.store, &session, Event::Logout, &LoginOrigin::default(), NOW).await.expect("ended");
+    assert_eq!(service.refresh("r0", "r1").await, Err(RefreshError::Ended));
+    assert_eq!(service.events(), [Event::Login, Event::Logout, Event::RefreshRefused]);
+}
+
+#[tokio::test]
+async fn all_sessions_of_a_subject_are_ended_once() {
+    let store = FakeAccess::default();
+    for (id, subject) in [("1", "operator"), ("2", "operator"), ("3", "other")] {
+        let session = Session {
+            id: id.into(),
+            subject: subject.into(),
+            refresh_id: None,
+            created_at: NOW,
+            expires_at: NOW,
+            revoked_at: None,
+        };
+        store.begin(&session).await.expect("a session");
+        if id == "2" {
+            store.end(&session, NOW).await.expect("ended");
+        }
+    }
+    let ids = |sessions: Vec<Session>| sessions.into_iter().map(|session| session.id).collect::<Vec<_>>();
+    assert_eq!(ids(store.end_all("operator", NOW).await.expect("ended")), ["1"]);
+    assert_eq!(ids(store.end_all("operator", NOW).await.expect("ended")), [""; 0]);
+    assert_eq!(store.find_session("3").await.expect("a store").expect("a session").revoked_at, None);
+}
+
+#[tokio::test]
+async fn account_is_created_once_and_deleted() {
+    let store = with_account(false).await;
+    let name = AccountName::parse("operator").expect("a name");
+    let stored = store.find(&name).await.expect("a store").expect("an account");
+    assert_eq!(store.insert(&stored).await, Ok(false));
+    store.delete(&name).await.expect("deleted");
+    assert!(store.find(&name).await.expect("a store").is_none());
+    assert_eq!(store.insert(&stored).await, Ok(true));
+}
+
+#[test]
+fn attempts_are_kept_for_an_hour_after_the_last_one_or_its_pause() {
+    let throttle = LoginThrottle { free: 1, longest: Duration::from_mins(1) };
+    assert_eq!(Attempts::default().keep(), Duration::from_hours(1));
+    let paused = Attempts::default().one_more(throttle, NOW).expect("free");
+    assert_eq!(paused.keep(), Duration::from_hours(1) + Duration::from_secs(1));
+}
+
+#[test]
+fn attempts_are_forgotten_an_hour_after_the_last_one() {
+    let throttle = LoginThrottle { free: 2, longest: Duration::from_mins(1) };
+    let first = Attempts::default().one_more(throttle, NOW).expect("free");
+    let hour = Duration::from_hours(1);
+    let second = first.one_more(throttle, NOW.plus(hour)).expect("free");
+    assert!(second.one_more(throttle, NOW.plus(hour)).is_ok(), "the first attempt does not count");
+    let before = Duration::from_micros(1);
+    let second = first.one_more(throttle, NOW.plus(hour - before)).expect("free");
+    assert!(second.one_more(throttle, NOW.plus(hour - before)).is_err(), "both attempts count");
+}
+
+#[test]
+fn audit_events_have_stable_names() {
+    let expected = [
+        (Event::Login, "LOGIN"),
+        (Event::LoginRefused, "LOGIN_REFUSED"),
+        (Event::LoginThrottled, "LOGIN_THROTTLED"),
+        (Event::Refresh, "REFRESH"),
+        (Event::RefreshRefused, "REFRESH_REFUSED"),
+        (Event::RefreshReused, "REFRESH_REUSED"),
+        (Event::Logout, "LOGOUT"),
+        (Event::Revocation, "REVOCATION"),
+        (Event::Created, "ACCOUNT_CREATED"),
+        (Event::Changed, "ACCOUNT_CHANGED"),
+        (Event::Rotated, "ACCOUNT_ROTATED"),
+        (Event::Deleted, "ACCOUNT_DELETED"),
+        (Event::Seeded, "ACCOUNT_SEEDED"),
+    ];
+    for (event, name) in expected {
+        assert_eq!(event.as_str(), name);
+    }
+}
+
 #[test]
 fn scopes_are_parsed_and_formatted() {
     for (text, expected) in [
@@ -162,6 +259,7 @@ fn scopes_are_parsed_and_formatted() {
         ("root", None),
     ] {
         assert_eq!(Scopes::parse(text).ok().map(|scopes| scopes.to_string()).as_deref(), expected, "{text}");
+        assert_eq!(Scopes::parse(text).is_ok_and(|scopes| scopes.is_empty()), text.is_empty(), "{text}");
     }
 }
 
@@ -179,7 +277,8 @@ fn account_names_are_validated() {
         ("a/b", false),
         ("á", false),
     ] {
-        assert_eq!(AccountName::parse(name).is_ok(), good, "{name}");
+        let expected = good.then(|| name.to_owned());
+        assert_eq!(AccountName::parse(name).ok().map(|name| name.to_string()), expected, "{name}");
     }
 }
 

@@ -24,6 +24,55 @@ fn failures_before_the_two_windows_do_not_count() {
     assert_eq!(later.admit(at(10_000), &POLICY), Admission::Go);
 }
 
+/// The state after a closed breaker whose window started at 0 has applied `batch` after `age`.
+fn check_window(previous: Batch, age: u64, expected: (u64, Batch)) {
+    let batch = Batch { successes: 1, failures: 0 };
+    let state = BreakerState::Closed { since: at(0), current: previous, previous: Batch::default() };
+    let (since, previous) = expected;
+    let current = if since == 0 { previous.plus(batch) } else { batch };
+    let previous = if since == 0 { Batch::default() } else { previous };
+    let expected = BreakerState::Closed { since: at(since), current, previous };
+    assert_eq!(state.apply(&batch, at(age), &POLICY), expected, "after {age} ms");
+}
+
+#[test]
+fn windows_follow_each_other() {
+    let (calls, none) = (Batch { successes: 3, failures: 2 }, Batch::default());
+    check_window(calls, 0, (0, calls));
+    check_window(calls, 4_999, (0, calls));
+    check_window(calls, 5_000, (5_000, calls));
+    check_window(calls, 9_999, (5_000, calls));
+    check_window(calls, 10_000, (10_000, none));
+    check_window(calls, 20_000, (20_000, none));
+}
+
+#[test]
+fn window_may_start_in_the_future_by_its_length() {
+    let calls = Batch { successes: 3, failures: 2 };
+    let after = |milliseconds| {
+        let state = BreakerState::Closed { since: at(milliseconds), current: calls, previous: calls };
+        state.apply(&Batch::default(), at(0), &POLICY)
+    };
+    assert_eq!(after(5_000), BreakerState::Closed { since: at(5_000), current: calls, previous: calls });
+    let none = Batch::default();
+    assert_eq!(after(5_001), BreakerState::Closed { since: at(0), current: none, previous: none });
+}
+
+#[test]
+fn calls_are_counted_by_their_result() {
+    let mut batch = Batch::default();
+    [true, false, true, true].into_iter().for_each(|success| batch.add(success));
+    assert_eq!(batch, Batch { successes: 3, failures: 1 });
+}
+
+#[test]
+fn success_does_not_open_the_breaker_after_earlier_failures() {
+    let state = fed(0, 9).apply(&Batch { successes: 1, failures: 0 }, at(0), &POLICY);
+    assert_eq!(state.admit(at(0), &POLICY), Admission::Go);
+    let state = state.apply(&Batch { successes: 0, failures: 1 }, at(0), &POLICY);
+    assert!(matches!(state.admit(at(0), &POLICY), Admission::Refuse { .. }));
+}
+
 #[test]
 fn one_caller_probes_and_its_result_decides() {
     let open = fed(0, 10);
