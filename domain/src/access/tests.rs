@@ -219,9 +219,9 @@ fn attempts_are_forgotten_an_hour_after_the_last_one() {
     let hour = Duration::from_hours(1);
     let second = first.one_more(throttle, NOW.plus(hour)).expect("free");
     assert!(second.one_more(throttle, NOW.plus(hour)).is_ok(), "the first attempt does not count");
-    let before = Duration::from_micros(1);
-    let second = first.one_more(throttle, NOW.plus(hour - before)).expect("free");
-    assert!(second.one_more(throttle, NOW.plus(hour - before)).is_err(), "both attempts count");
+    let before = Timestamp::from_micros(NOW.plus(hour).as_micros() - 1);
+    let second = first.one_more(throttle, before).expect("free");
+    assert!(second.one_more(throttle, before).is_err(), "both attempts count");
 }
 
 #[test]

@@ -61,7 +61,9 @@ fn window_may_start_in_the_future_by_its_length() {
 #[test]
 fn calls_are_counted_by_their_result() {
     let mut batch = Batch::default();
-    [true, false, true, true].into_iter().for_each(|success| batch.add(success));
+    for success in [true, false, true, true] {
+        batch.add(success);
+    }
     assert_eq!(batch, Batch { successes: 3, failures: 1 });
 }
 
