@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::folder;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -51,7 +52,7 @@ impl Prometheus {
     pub async fn query(&self, client: &Client, expression: &str, labels: &[&str]) -> Option<BTreeMap<String, f64>> {
         // Prometheus may not listen yet.
         tokio::net::TcpStream::connect(self.address).await.ok()?;
-        let query: String = percent_encode(expression);
+        let query = utf8_percent_encode(expression, NON_ALPHANUMERIC);
         let answer = client.get(&format!("http://{}/api/v1/query?query={query}", self.address)).await.json();
         let result = answer["data"]["result"].as_array()?;
         let entry = |sample: &Value| {
@@ -61,10 +62,4 @@ impl Prometheus {
         };
         result.iter().map(entry).collect()
     }
-}
-
-/// Percent-encodes a query (RFC 3986, section 2.1).
-fn percent_encode(text: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

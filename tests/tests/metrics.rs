@@ -116,8 +116,8 @@ async fn count_requests(mut variables: Vec<(&'static str, String)>) {
     assert!(query(quantile, &[]).await.is_some_and(|longest| longest.values().all(|seconds| *seconds > 0.0)));
     let checks = query("connectivity_affiliation_checks_total", &["status"]).await;
     assert_eq!(checks, Some(numbers(&[("ALREADY_AFFILIATED", 250), ("ELIGIBLE", 400), ("ERROR", 30)])));
-    let registry = query("connectivity_registry_calls_total", &["question", "outcome"]).await;
-    let expected = [("citizen affiliated", 250), ("citizen none", 400), ("citizen nonsense", 30)];
+    let registry = query("connectivity_registry_calls_total{question=\"citizen\"}", &["outcome"]).await;
+    let expected = [("affiliated", 250), ("none", 400), ("nonsense", 30)];
     assert_eq!(registry, Some(numbers(&expected)));
     let guard = query("connectivity_guard_decisions_total", &["component", "route", "outcome"]).await;
     let expected = [
