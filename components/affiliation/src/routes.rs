@@ -1,21 +1,20 @@
-//! The routes. A plain function of the services that it is given.
+//! The routes of this component, as a function of the services that they need.
 
-#[cfg(not(target_family = "wasm"))]
-use crate::openapi;
-use crate::wire::{self, HistoryQuery};
+#[cfg(feature = "openapi")]
+use crate::schema;
+use crate::wire;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use connectivity_domain::check::{AffiliatedCache, CheckError, CheckStore, Registry, StoreError, check_affiliation};
-use connectivity_domain::page::Page;
+use connectivity_domain::check::{AffiliatedCache, CheckError, CheckStore, Registry, check_affiliation};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_kit::guard::{Guard, Route};
-#[cfg(not(target_family = "wasm"))]
-use connectivity_kit::openapi::Refusals;
+use connectivity_kit::history::HistoryQuery;
+#[cfg(feature = "openapi")]
+use connectivity_kit::openapi::ProblemResponses;
 use connectivity_kit::problem::Problem;
 use connectivity_kit::request::{Asking, RequestContext};
 use http::HeaderMap;
@@ -25,10 +24,10 @@ use std::time::Duration;
 const CHECK: Route = Route::new("check", "affiliation");
 const HISTORY: Route = Route::new("history", "affiliation");
 
-/// When to come back after a failure that an operator has to mend.
-const LATER: Duration = Duration::from_mins(1);
+/// The `Retry-After` of failures that an operator has to fix.
+const RETRY_AFTER_A_FAULT: Duration = Duration::from_mins(1);
 
-/// What the routes need to answer requests.
+/// The services that the routes need.
 pub(crate) struct Services<R, S, M> {
     pub(crate) registry: Asking<R>,
     pub(crate) store: S,
@@ -39,7 +38,7 @@ pub(crate) struct Services<R, S, M> {
     pub(crate) new_id: fn() -> String,
 }
 
-/// The routes of this component, without trailing slashes: `answer::route` has taken them off.
+/// Returns the routes. Their paths are without trailing slashes: the server strips those from requests.
 pub(crate) fn router<R, S, M>(services: Services<R, S, M>) -> Router
 where
     R: Registry + 'static,
@@ -52,11 +51,12 @@ where
         .with_state(Arc::new(services))
 }
 
-/// May this citizen be affiliated with us?
+/// Can this citizen be affiliated?
 ///
-/// Asks the registry. Only a citizen of whom the registry says that nobody has affiliated it is eligible; where the
-/// registry gives no verdict, the answer is a 503 and nothing is known. Every check is recorded before it is answered.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Asks the registry. A citizen is eligible only if the registry answers that no operator has affiliated the citizen. If
+/// the registry gives no verdict, the response is a 503 and says nothing about the citizen. Every check is recorded
+/// before the response is sent.
+#[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/affiliation/check/",
     operation_id = "checkAffiliation",
@@ -65,9 +65,9 @@ where
     request_body(content = wire::CheckRequest, example = json!({"citizen_id": "1128456232"})),
     responses(
         (status = 200, description = "The registry's verdict", body = wire::CheckAnswer),
-        (status = 204, description = "Already affiliated, where the service is set to say so without a body \
-            (`affiliated_status = \"204\"`), for callers of the older one"),
-        Refusals<openapi::Check>,
+        (status = 204, description = "The citizen is affiliated already. Only if the service is configured to say so \
+            without a body (`affiliated_status = \"204\"`), for callers of the older service"),
+        ProblemResponses<schema::CheckProblems>,
     ),
 ))]
 pub(crate) async fn check<R: Registry, S: CheckStore, M: AffiliatedCache>(
@@ -76,74 +76,64 @@ pub(crate) async fn check<R: Registry, S: CheckStore, M: AffiliatedCache>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match services.guard.admit(CHECK, &headers, (services.now)()).await {
-        Ok(admitted) => admitted.answer(services.check(&context, &headers, &body).await),
-        Err(refused) => refused.into_response(),
-    }
+    let check = |_| services.check(&context, &headers, &body);
+    services.guard.guarded(CHECK, &headers, (services.now)(), check).await
 }
 
-/// The checks of a citizen, the newest first.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Lists the checks of a citizen, newest first.
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/api/v1/affiliation/history/",
     operation_id = "listChecks",
     tag = "affiliation",
     security(("bearer" = ["affiliation"]), ("oauth2" = ["affiliation"])),
-    params(HistoryQuery),
+    params(schema::HistoryParameters),
     responses(
-        (status = 200, description = "A page of them", body = wire::HistoryAnswer),
-        Refusals<openapi::History>,
+        (status = 200, description = "A page of checks", body = wire::CheckHistory),
+        ProblemResponses<schema::HistoryProblems>,
     ),
 ))]
 pub(crate) async fn history<R: Registry, S: CheckStore, M: AffiliatedCache>(
     State(services): State<Arc<Services<R, S, M>>>,
     headers: HeaderMap,
-    query: Result<Query<HistoryQuery>, QueryRejection>,
+    RawQuery(query): RawQuery,
 ) -> Response {
-    match services.guard.admit(HISTORY, &headers, (services.now)()).await {
-        Ok(admitted) => admitted.answer(services.history(query).await),
-        Err(refused) => refused.into_response(),
-    }
+    let history = |_| services.history(query.as_deref());
+    services.guard.guarded(HISTORY, &headers, (services.now)(), history).await
 }
 
 impl<R: Registry, S: CheckStore, M: AffiliatedCache> Services<R, S, M> {
     async fn check(&self, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
         let citizen = wire::read_check(headers, body)?;
         let id = (self.new_id)();
-        let checked =
-            check_affiliation(&(self.registry)(context), &self.store, &self.memory, &citizen, id, self.now).await;
-        let record = checked.map_err(|error| no_answer(&error))?;
+        let registry = (self.registry)(context);
+        let checked = check_affiliation(&registry, &self.store, &self.memory, &citizen, id, self.now).await;
+        let record = checked.map_err(|error| problem(&error))?;
         Ok(wire::checked(&record, self.affiliated_without_body))
     }
 
-    async fn history(&self, query: Result<Query<HistoryQuery>, QueryRejection>) -> Result<Response, Problem> {
-        let Query(query) = query.map_err(|_| {
-            Problem::new(ProblemKind::InvalidRequest, "give citizen_id, page and page_size at most once each")
-        })?;
-        let citizen = wire::read_citizen(query.citizen_id.as_deref().unwrap_or_default())?;
-        let page = Page::parse(query.page.as_deref(), query.page_size.as_deref())
-            .map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))?;
-        let (count, checks) =
-            self.store.history(&citizen, page).await.map_err(|StoreError| Problem::storage_unavailable())?;
-        Ok(wire::history(&citizen, page, count, &checks))
+    async fn history(&self, query: Option<&str>) -> Result<Response, Problem> {
+        let query = HistoryQuery::parse(query, "citizen_id")?;
+        let (count, checks) = self.store.history(&query.citizen, query.page).await?;
+        Ok(wire::history(&query, count, &checks))
     }
 }
 
-/// What the caller hears of a check without an answer. Which server failed and how is not its affair.
-fn no_answer(error: &CheckError) -> Problem {
+/// Returns the problem that the caller sees. It does not say which server failed or how: the log does.
+fn problem(error: &CheckError) -> Problem {
     match error {
         CheckError::NoVerdict { retry_after, .. } => {
-            let detail =
-                "the registry cannot be asked at the moment: nothing is known about the citizen, try again later";
+            let detail = "the registry cannot be reached: nothing is known about the citizen; try again later";
             Problem::new(ProblemKind::RegistryUnavailable, detail).retry_after(*retry_after)
         }
         CheckError::Refused => {
-            let detail = "the registry refused the question: nothing is known about the citizen";
-            Problem::new(ProblemKind::RegistryRefused, detail).retry_after(LATER)
+            let detail = "the registry refused the question: nothing is known about the citizen; try again later";
+            Problem::new(ProblemKind::RegistryRefused, detail).retry_after(RETRY_AFTER_A_FAULT)
         }
         CheckError::UnexpectedResponse => {
-            let detail = "the registry gave an answer that is not in its contract: nothing is known about the citizen";
-            Problem::new(ProblemKind::RegistryUnexpectedResponse, detail).retry_after(LATER)
+            let detail = "the registry's response is not one of those that it documents: nothing is known about the \
+                citizen; try again later";
+            Problem::new(ProblemKind::RegistryUnexpectedResponse, detail).retry_after(RETRY_AFTER_A_FAULT)
         }
         CheckError::NotRecorded => Problem::storage_unavailable(),
     }

@@ -3,19 +3,19 @@
 use connectivity_kit::settings::{Invalid, Reader, ServiceSettings};
 use std::time::Duration;
 
-/// What the component needs to know. Holds secrets: no `Debug`.
+/// The settings. Without `Debug`, because they hold secrets.
 pub(crate) struct Settings {
     pub(crate) service: ServiceSettings,
-    /// `affiliation_cache_seconds`; `None`: nothing is answered from the cache.
+    /// `affiliation_cache_seconds`. `None` if verdicts are not cached.
     pub(crate) remember_affiliated: Option<Duration>,
-    /// `affiliated_status` is 204: "already affiliated" is answered without a body.
+    /// Whether `affiliated_status` is 204: then "already affiliated" is answered without a body.
     pub(crate) affiliated_without_body: bool,
 }
 
 const NAMES: [&str; 2] = ["affiliation_cache_seconds", "affiliated_status"];
 
-/// A day: an affiliation ended since then would still be answered with.
-const LONGEST_MEMORY: u64 = 86_400;
+/// The longest time for which a verdict is cached, in seconds. An affiliation that ends meanwhile is still reported.
+const MAX_CACHE_SECONDS: u64 = 86_400;
 
 impl Settings {
     pub(crate) async fn of_host() -> Result<Self, Invalid> {
@@ -23,7 +23,7 @@ impl Settings {
     }
 
     pub(crate) fn read(mut reader: Reader) -> Result<Self, Invalid> {
-        let seconds = reader.number("affiliation_cache_seconds", 0..=LONGEST_MEMORY);
+        let seconds = reader.number("affiliation_cache_seconds", 0..=MAX_CACHE_SECONDS);
         let affiliated_status = reader.text("affiliated_status");
         if !["200", "204"].contains(&affiliated_status.as_str()) {
             reader.problem("affiliated_status", "must be 200 or 204");

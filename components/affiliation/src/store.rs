@@ -1,4 +1,4 @@
-//! The records in SQL, and the memory of affiliated citizens in the cache.
+//! The records in SQL, and the affiliated citizens in the cache.
 
 use connectivity_domain::check::{AffiliatedCache, CheckRecord, CheckStatus, CheckStore, StoreError, StoredCheck};
 use connectivity_domain::citizen::CitizenId;
@@ -6,10 +6,10 @@ use connectivity_domain::page::Page;
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::verdict::Evidence;
 use connectivity_kit::cache::Cache;
-use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
-use connectivity_kit::log::{self, Level};
+use connectivity_kit::database::{Database, Row, Sql, Value};
 use connectivity_kit::metrics;
 use connectivity_kit::runtime;
+use connectivity_kit::table::Table;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,19 +30,12 @@ const PAGE: Sql = Sql {
 
 /// The table `affiliation_checks`.
 pub(crate) struct Store {
-    database: Arc<Database>,
+    table: Table,
 }
 
 impl Store {
     pub(crate) fn new(database: Arc<Database>) -> Self {
-        Self { database }
-    }
-
-    async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        // What went wrong is logged by the database.
-        self.database.run(sql, parameters).await.map_err(|error| match error {
-            DatabaseError::Unavailable(_) | DatabaseError::Duplicate | DatabaseError::Refused(_) => StoreError,
-        })
+        Self { table: Table::new(database, "affiliation_checks") }
     }
 }
 
@@ -58,25 +51,13 @@ impl CheckStore for Store {
             Value::text(&record.checked_at().to_sql()),
             record.status_code().map_or(Value::Null, |status| Value::Integer(i64::from(status))),
         ];
-        self.run(INSERT, parameters).await?;
+        self.table.run(INSERT, parameters).await?;
         metrics::count(&metrics::CHECKS, &[record.status().as_str()]);
         Ok(())
     }
 
     async fn history(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<StoredCheck>), StoreError> {
-        let citizen = Value::text(citizen.as_str());
-        let count = self.run(COUNT, vec![citizen.clone()]).await?;
-        let count = match count.first().map(Vec::as_slice) {
-            Some([Value::Integer(count)]) => u64::try_from(*count).unwrap_or_default(),
-            _ => return Err(StoreError),
-        };
-        let rows = self.run(PAGE, vec![citizen, Value::number(page.size()), Value::number(page.offset())]).await?;
-        let checks: Option<Vec<_>> = rows.into_iter().map(stored).collect();
-        let checks = checks.ok_or_else(|| {
-            log::line(Level::Error, "a row of affiliation_checks cannot be read", &[]);
-            StoreError
-        })?;
-        Ok((count, checks))
+        self.table.page(COUNT, PAGE, citizen.as_str(), page, stored).await
     }
 }
 
@@ -90,7 +71,7 @@ fn stored(row: Row) -> Option<StoredCheck> {
     Some(StoredCheck { id, status, message, checked_at })
 }
 
-/// Affiliated citizens in the cache, for `affiliation_cache_seconds`.
+/// The affiliated citizens in the cache, kept for `affiliation_cache_seconds`.
 pub(crate) struct Memory {
     cache: Arc<Cache>,
     keep: Option<Duration>,
@@ -114,7 +95,7 @@ impl AffiliatedCache for Memory {
     async fn put(&self, citizen: &CitizenId, evidence: &Evidence) {
         if let Some(keep) = self.keep {
             let value = format!("{} {}", evidence.status, evidence.body.as_deref().unwrap_or_default());
-            // Forgotten is no harm, and the cache has logged it.
+            // If it fails, the registry is asked again. The cache has logged the error.
             let _ = self.cache.put(&key(citizen), &value, keep, runtime::now()).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Status and body of every route, with the ports faked.
+//! Tests of the routes with fake ports: status and body.
 
 use crate::routes::{Services, router};
 use bytes::Bytes;
@@ -104,7 +104,7 @@ fn expect_problem(response: &Response<Bytes>, status: u16, slug: &str) {
 }
 
 #[tokio::test]
-async fn eligible_is_answered_and_recorded() {
+async fn an_eligible_citizen_is_reported_and_recorded() {
     let given = eligible();
     let response = given.post(r#"{"citizen_id": " 1128456232 "}"#).await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -116,7 +116,7 @@ async fn eligible_is_answered_and_recorded() {
 }
 
 #[tokio::test]
-async fn affiliated_is_answered_with_what_the_registry_said_or_without_a_body() {
+async fn an_affiliated_citizen_is_reported_with_or_without_a_body() {
     let mut given = affiliated();
     let response = given.post(r#"{"citizen_id": "1128456232"}"#).await;
     let expected = json!({"citizen_id": "1128456232", "is_eligible": false, "external_api_status_code": 200, "citizen_data": "en el operador"});
@@ -128,7 +128,7 @@ async fn affiliated_is_answered_with_what_the_registry_said_or_without_a_body() 
 }
 
 #[tokio::test]
-async fn no_verdict_is_a_503_with_a_record() {
+async fn a_check_without_a_verdict_is_a_503_and_recorded() {
     let none =
         NoVerdict { cause: Cause::Timeout, status: None, retry_after: Duration::from_millis(2_500), attempts: 3 };
     let evidence = || Evidence { status: 302, body: None };
@@ -146,7 +146,7 @@ async fn no_verdict_is_a_503_with_a_record() {
 }
 
 #[tokio::test]
-async fn nothing_is_answered_that_was_not_recorded() {
+async fn a_check_that_cannot_be_recorded_is_not_answered() {
     let given = Given { store: FakeStore::down(), ..eligible() };
     let response = given.post(r#"{"citizen_id": "1128456232"}"#).await;
     expect_problem(&response, 503, "storage-unavailable");
@@ -155,7 +155,7 @@ async fn nothing_is_answered_that_was_not_recorded() {
 }
 
 #[tokio::test]
-async fn bad_bodies_are_refused_before_anybody_is_asked() {
+async fn invalid_bodies_are_rejected_before_the_registry_is_asked() {
     let given = eligible();
     for (body, slug) in [
         ("", "invalid-request"),
@@ -179,7 +179,7 @@ async fn bad_bodies_are_refused_before_anybody_is_asked() {
 }
 
 #[tokio::test]
-async fn who_may_not_is_told_why() {
+async fn callers_without_a_valid_token_are_rejected() {
     let given = eligible();
     let mut without = check_request("{}");
     without.headers_mut().remove(header::AUTHORIZATION);
@@ -205,7 +205,7 @@ async fn who_may_not_is_told_why() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_are_as_the_contract_says() {
+async fn unknown_paths_and_methods_are_rejected() {
     let given = eligible();
     expect_problem(&given.get("/api/v1/affiliation/nothing/").await, 404, "not-found");
     let response = given.get("/api/v1/affiliation/check/").await;

@@ -4,7 +4,7 @@
 
 mod share;
 
-use connectivity_kit::openapi::Everywhere;
+use connectivity_kit::openapi::CommonParts;
 use serde_json::Value;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder, Tag};
 use utoipa::{Modify, openapi};
@@ -18,7 +18,7 @@ pub fn document() -> Value {
     for component in [affiliation::openapi(), documents::openapi(), auth::openapi(), ops::openapi()] {
         document.merge(component);
     }
-    Everywhere.modify(&mut document);
+    CommonParts.modify(&mut document);
     // What was made of structs is always JSON.
     let mut document = serde_json::to_value(document).unwrap_or_default();
     share::share(&mut document);

@@ -1,7 +1,8 @@
-//! `/api/v1/service-accounts/…`: the accounts, for an administrator. Scope `admin`.
+//! `/api/v1/service-accounts/…`: manages service accounts. Scope `admin`.
 
-#[cfg(not(target_family = "wasm"))]
-use crate::openapi;
+use crate::origin::Origin;
+#[cfg(feature = "openapi")]
+use crate::schema;
 use crate::secrets::new_secret;
 use crate::services::{Records, Services};
 use crate::wire::{self, ChangedAccount, NewAccount};
@@ -14,45 +15,47 @@ use connectivity_domain::access::{
     Account, AccountChange, AccountName, Event, FailedLogins, LoginOrigin, NewSecret, StoredAccount,
 };
 use connectivity_domain::problem::ProblemKind;
-use connectivity_domain::registry::StoreError;
-use connectivity_kit::guard::{Admitted, Route};
-#[cfg(not(target_family = "wasm"))]
-use connectivity_kit::openapi::Refusals;
+use connectivity_kit::guard::Route;
+use connectivity_kit::json_body::read_json;
+#[cfg(feature = "openapi")]
+use connectivity_kit::openapi::ProblemResponses;
 use connectivity_kit::problem::Problem;
 use connectivity_kit::request::in_path;
+use connectivity_kit::token::Caller;
 use http::{HeaderMap, StatusCode};
+use std::future::Future;
 use std::sync::Arc;
 
 const ROUTE: Route = Route::new("service-accounts", "admin");
 
 type Shared<S, F> = State<Arc<Services<S, F>>>;
 
-type Named = Result<Path<String>, PathRejection>;
+/// The account's name in the path, or why it cannot be read.
+type Name = Result<Path<String>, PathRejection>;
 
-/// All service accounts.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Lists all service accounts.
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/api/v1/service-accounts/",
     operation_id = "listAccounts",
     tag = "service accounts",
     security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
     responses(
-        (status = 200, description = "All of them", body = wire::AccountList),
-        Refusals<openapi::Look>,
+        (status = 200, description = "All service accounts, by name", body = wire::AccountList),
+        ProblemResponses<schema::ListProblems>,
     ),
 ))]
 pub(crate) async fn list<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let (admitted, _) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.list().await))
+) -> Response {
+    services.guard.guarded(ROUTE, &headers, (services.now)(), |_| services.list()).await
 }
 
-/// Makes a service account.
+/// Creates a service account.
 ///
-/// Its secret is in the answer, and nowhere else: it cannot be shown again.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// The response contains its secret, which is not stored and cannot be shown again.
+#[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/service-accounts/",
     operation_id = "createAccount",
@@ -61,21 +64,21 @@ pub(crate) async fn list<S: Records, F: FailedLogins + 'static>(
     request_body(content = wire::NewAccount, example = json!({"name": "operator-2", "scopes": ["affiliation"]})),
     responses(
         (status = 201, description = "The account and its secret", body = wire::AccountWithSecret,
-            headers(("Location" = String, description = "Where the account is"))),
-        Refusals<openapi::Create>,
+            headers(("Location" = String, description = "The path of the account"))),
+        ProblemResponses<schema::CreateProblems>,
     ),
 ))]
 pub(crate) async fn create<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
+    Origin(origin): Origin,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Problem> {
-    let (admitted, by) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.create(&by, &headers, &body).await))
+) -> Response {
+    services.administer(&headers, origin, |by| services.create(by, &headers, &body)).await
 }
 
-/// One service account.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Shows a service account.
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/api/v1/service-accounts/{name}/",
     operation_id = "showAccount",
@@ -84,22 +87,22 @@ pub(crate) async fn create<S: Records, F: FailedLogins + 'static>(
     params(("name" = String, Path, description = "The account's name")),
     responses(
         (status = 200, description = "The account", body = wire::AccountAnswer),
-        Refusals<openapi::Find>,
+        ProblemResponses<schema::FindProblems>,
     ),
 ))]
 pub(crate) async fn show<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
     headers: HeaderMap,
-    name: Named,
-) -> Result<Response, Problem> {
-    let (admitted, _) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.show(&in_path(name)).await))
+    name: Name,
+) -> Response {
+    let name = in_path(name);
+    services.guard.guarded(ROUTE, &headers, (services.now)(), |_| services.show(&name)).await
 }
 
-/// Gives an account other scopes, disables or enables it.
+/// Changes the scopes of a service account, disables or enables it.
 ///
-/// Its sessions end if it is disabled or loses a scope.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// If it is disabled or loses a scope, its sessions end.
+#[cfg_attr(feature = "openapi", utoipa::path(
     patch,
     path = "/api/v1/service-accounts/{name}/",
     operation_id = "changeAccount",
@@ -108,22 +111,23 @@ pub(crate) async fn show<S: Records, F: FailedLogins + 'static>(
     params(("name" = String, Path, description = "The account's name")),
     request_body(content = wire::ChangedAccount, example = json!({"disabled": true})),
     responses(
-        (status = 200, description = "The account as it is now", body = wire::AccountAnswer),
-        Refusals<openapi::Change>,
+        (status = 200, description = "The account after the change", body = wire::AccountAnswer),
+        ProblemResponses<schema::ChangeProblems>,
     ),
 ))]
 pub(crate) async fn change<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
+    Origin(origin): Origin,
     headers: HeaderMap,
-    name: Named,
+    name: Name,
     body: Bytes,
-) -> Result<Response, Problem> {
-    let (admitted, by) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.change(&by, &in_path(name), &headers, &body).await))
+) -> Response {
+    let name = in_path(name);
+    services.administer(&headers, origin, |by| services.change(by, &name, &headers, &body)).await
 }
 
-/// Removes an account, and ends its sessions.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Deletes a service account and ends its sessions.
+#[cfg_attr(feature = "openapi", utoipa::path(
     delete,
     path = "/api/v1/service-accounts/{name}/",
     operation_id = "deleteAccount",
@@ -131,23 +135,24 @@ pub(crate) async fn change<S: Records, F: FailedLogins + 'static>(
     security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
     params(("name" = String, Path, description = "The account's name")),
     responses(
-        (status = 204, description = "It is gone"),
-        Refusals<openapi::Find>,
+        (status = 204, description = "The account is deleted"),
+        ProblemResponses<schema::FindProblems>,
     ),
 ))]
 pub(crate) async fn delete<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
+    Origin(origin): Origin,
     headers: HeaderMap,
-    name: Named,
-) -> Result<Response, Problem> {
-    let (admitted, by) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.delete(&by, &in_path(name)).await))
+    name: Name,
+) -> Response {
+    let name = in_path(name);
+    services.administer(&headers, origin, |by| services.delete(by, &name)).await
 }
 
-/// Gives an account a new secret, and ends its sessions.
+/// Gives a service account a new secret and ends its sessions.
 ///
-/// The secret is in the answer, and nowhere else: it cannot be shown again.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// The response contains the secret, which is not stored and cannot be shown again.
+#[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/service-accounts/{name}/rotate/",
     operation_id = "rotateSecret",
@@ -155,39 +160,40 @@ pub(crate) async fn delete<S: Records, F: FailedLogins + 'static>(
     security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
     params(("name" = String, Path, description = "The account's name")),
     responses(
-        (status = 200, description = "The account and its secret", body = wire::AccountWithSecret),
-        Refusals<openapi::Find>,
+        (status = 200, description = "The account and its new secret", body = wire::AccountWithSecret),
+        ProblemResponses<schema::FindProblems>,
     ),
 ))]
 pub(crate) async fn rotate<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
+    Origin(origin): Origin,
     headers: HeaderMap,
-    name: Named,
-) -> Result<Response, Problem> {
-    let (admitted, by) = services.administer(&headers).await?;
-    Ok(admitted.answer(services.rotate(&by, &in_path(name)).await))
-}
-
-fn down(StoreError: StoreError) -> Problem {
-    Problem::storage_unavailable()
+    name: Name,
+) -> Response {
+    let name = in_path(name);
+    services.administer(&headers, origin, |by| services.rotate(by, &name)).await
 }
 
 impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
-    /// Lets an administrator in, and says in whose name the audit is to note what follows.
-    async fn administer(&self, headers: &HeaderMap) -> Result<(Admitted, LoginOrigin), Problem> {
-        let admitted = self.guard.admit(ROUTE, headers, (self.now)()).await?;
-        let actor = Some(admitted.caller.subject.clone());
-        Ok((admitted, LoginOrigin { actor, ..self.origin.clone() }))
+    /// Runs `respond` for an administrator, with the origin of the request that the audit records.
+    async fn administer<T: Future<Output = Result<Response, Problem>>>(
+        &self,
+        headers: &HeaderMap,
+        origin: LoginOrigin,
+        respond: impl FnOnce(LoginOrigin) -> T,
+    ) -> Response {
+        let respond = |caller: Caller| respond(LoginOrigin { actor: Some(caller.subject), ..origin });
+        self.guard.guarded(ROUTE, headers, (self.now)(), respond).await
     }
 
     async fn account(&self, name: &str) -> Result<Account, Problem> {
-        let none = || Problem::new(ProblemKind::NotFound, "there is no service account of this name");
+        let none = || Problem::new(ProblemKind::NotFound, "there is no service account with this name");
         let name = AccountName::parse(name).map_err(|_| none())?;
-        Ok(self.store.find(&name).await.map_err(down)?.ok_or_else(none)?.account)
+        Ok(self.store.find(&name).await?.ok_or_else(none)?.account)
     }
 
     async fn list(&self) -> Result<Response, Problem> {
-        let accounts = self.store.list().await.map_err(down)?;
+        let accounts = self.store.list().await?;
         Ok(wire::accounts(&accounts))
     }
 
@@ -195,56 +201,48 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         Ok(Json(wire::account(&self.account(name).await?)).into_response())
     }
 
-    async fn create(&self, by: &LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let shape = "{\"name\": \"…\", \"scopes\": [\"affiliation\", …]}";
-        let NewAccount { name, scopes } = wire::read(headers, body, shape)?;
-        let (name, scopes) = (wire::name(&name)?, wire::scopes(&scopes)?);
+    async fn create(&self, by: LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let NewAccount { name, scopes } = read_json(headers, body)?;
+        let (name, scopes) = (wire::read_name(&name)?, wire::read_scopes(&scopes)?);
         let (now, secret) = ((self.now)(), new_secret());
         let account = Account { name, scopes, disabled: false, created_at: now, rotated_at: now, last_used_at: None };
-        let stored = StoredAccount { account, secret_hash: self.keeper.argon.hash(&secret), seed: None };
-        if !self.store.insert(&stored).await.map_err(down)? {
-            let detail = "there is a service account of this name: rotate its secret, or choose another name";
+        let stored = StoredAccount { account, secret_hash: self.state.argon.hash(&secret), seed: None };
+        if !self.store.insert(&stored).await? {
+            let detail = "a service account with this name exists: rotate its secret, or choose another name";
             return Err(Problem::new(ProblemKind::AccountExists, detail).field("name"));
         }
-        self.store.note(Event::Created, stored.account.name.as_str(), by, now).await.map_err(down)?;
+        self.store.note(Event::Created, stored.account.name.as_str(), &by, now).await?;
         Ok(wire::account_with_secret(&stored.account, &secret, StatusCode::CREATED))
     }
 
-    async fn change(
-        &self,
-        by: &LoginOrigin,
-        name: &str,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> Result<Response, Problem> {
-        let shape = "{\"scopes\": [\"affiliation\", …], \"disabled\": true}, either or both";
-        let ChangedAccount { scopes, disabled } = wire::read(headers, body, shape)?;
-        let scopes = scopes.map(|scopes| wire::scopes(&scopes)).transpose()?;
+    async fn change(&self, by: LoginOrigin, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let ChangedAccount { scopes, disabled } = read_json(headers, body)?;
+        let scopes = scopes.map(|scopes| wire::read_scopes(&scopes)).transpose()?;
         let before = self.account(name).await?;
         let ends = disabled == Some(true) || scopes.as_ref().is_some_and(|scopes| !before.scopes.within(scopes));
         let change = AccountChange { scopes, disabled, ..AccountChange::default() };
-        self.apply(by, &before.name, &change, Event::Changed, ends).await?;
+        self.apply(&by, &before.name, &change, Event::Changed, ends).await?;
         self.show(name).await
     }
 
-    async fn rotate(&self, by: &LoginOrigin, name: &str) -> Result<Response, Problem> {
+    async fn rotate(&self, by: LoginOrigin, name: &str) -> Result<Response, Problem> {
         let before = self.account(name).await?;
         let (at, secret) = ((self.now)(), new_secret());
-        let new = NewSecret { hash: self.keeper.argon.hash(&secret), at };
+        let new = NewSecret { hash: self.state.argon.hash(&secret), at };
         let change = AccountChange { secret: Some(new), ..AccountChange::default() };
-        self.apply(by, &before.name, &change, Event::Rotated, true).await?;
+        self.apply(&by, &before.name, &change, Event::Rotated, true).await?;
         Ok(wire::account_with_secret(&self.account(name).await?, &secret, StatusCode::OK))
     }
 
-    async fn delete(&self, by: &LoginOrigin, name: &str) -> Result<Response, Problem> {
+    async fn delete(&self, by: LoginOrigin, name: &str) -> Result<Response, Problem> {
         let name = self.account(name).await?.name;
-        self.store.delete(&name).await.map_err(down)?;
+        self.store.delete(&name).await?;
         self.end_all(&name).await?;
-        self.store.note(Event::Deleted, name.as_str(), by, (self.now)()).await.map_err(down)?;
+        self.store.note(Event::Deleted, name.as_str(), &by, (self.now)()).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 
-    /// Changes an account; what may not go on under it ends.
+    /// Changes an account, ends its sessions if `ends` is set, and records the event.
     async fn apply(
         &self,
         by: &LoginOrigin,
@@ -253,16 +251,16 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         event: Event,
         ends: bool,
     ) -> Result<(), Problem> {
-        self.store.change(name, change).await.map_err(down)?;
+        self.store.change(name, change).await?;
         if ends {
             self.end_all(name).await?;
         }
-        self.store.note(event, name.as_str(), by, (self.now)()).await.map_err(down)
+        Ok(self.store.note(event, name.as_str(), by, (self.now)()).await?)
     }
 
     async fn end_all(&self, name: &AccountName) -> Result<(), Problem> {
         let now = (self.now)();
-        let ended = self.store.end_all(name.as_str(), now).await.map_err(down)?;
+        let ended = self.store.end_all(name.as_str(), now).await?;
         self.forget(&ended, now).await;
         Ok(())
     }

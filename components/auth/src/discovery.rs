@@ -1,23 +1,23 @@
-//! What a client needs to know to find the rest: the public keys (RFC 7517) and the metadata (RFC 8414).
+//! Discovery for clients: the public keys (RFC 7517) and the server metadata (RFC 8414).
 
-#[cfg(not(target_family = "wasm"))]
-use crate::openapi;
+#[cfg(feature = "openapi")]
+use crate::schema;
 use crate::services::{Records, Services};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{FailedLogins, Scope};
-#[cfg(not(target_family = "wasm"))]
-use connectivity_kit::openapi::Refusals;
+#[cfg(feature = "openapi")]
+use connectivity_kit::openapi::ProblemResponses;
 use http::uri::Authority;
 use http::{HeaderValue, Uri, header};
 use serde::Serialize;
 use std::sync::Arc;
 
 /// The metadata of an authorization server (RFC 8414 section 2).
-// In the order in which they have always been written.
+// The order of the fields is part of the API: clients have only ever seen this one.
 #[derive(Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Metadata {
     grant_types_supported: [&'static str; 1],
     introspection_endpoint: String,
@@ -32,42 +32,44 @@ pub(crate) struct Metadata {
     token_endpoint_auth_methods_supported: [&'static str; 2],
 }
 
-/// The public keys that tokens are verified with (RFC 7517); none where they are signed with a secret.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Returns the public keys that verify the tokens (RFC 7517).
+///
+/// The set is empty if tokens are signed with a secret.
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/.well-known/jwks.json",
     operation_id = "publicKeys",
     tag = "discovery",
     responses(
-        (status = 200, description = "The keys", body = openapi::KeySet, content_type = "application/jwk-set+json"),
-        Refusals<openapi::Discover>,
+        (status = 200, description = "The public keys", body = schema::KeySet, content_type = "application/jwk-set+json"),
+        ProblemResponses<schema::DiscoverProblems>,
     ),
 ))]
 pub(crate) async fn key_set<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
 ) -> Response {
-    let mut response = services.keeper.key_set.clone().into_response();
+    let mut response = services.state.key_set.clone().into_response();
     let media_type = HeaderValue::from_static("application/jwk-set+json");
     response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     response
 }
 
-/// What a client has to know of the authorization server (RFC 8414).
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Returns the metadata of the authorization server (RFC 8414).
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/.well-known/oauth-authorization-server",
     operation_id = "metadata",
     tag = "discovery",
     responses(
         (status = 200, description = "The metadata", body = Metadata),
-        Refusals<openapi::Discover>,
+        ProblemResponses<schema::DiscoverProblems>,
     ),
 ))]
 pub(crate) async fn metadata<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     uri: Uri,
 ) -> Response {
-    let url = match services.keeper.public_url.as_str() {
+    let url = match services.state.public_url.as_str() {
         "" => format!("http://{}", uri.authority().map_or("localhost", Authority::as_str)),
         url => url.to_owned(),
     };

@@ -1,4 +1,4 @@
-//! Failed logins, counted in the cache for all instances.
+//! Counts failed logins in the cache, which all instances share.
 
 use connectivity_domain::access::{Attempts, FailedLogins, LoginThrottle};
 use connectivity_domain::time::Timestamp;
@@ -6,19 +6,19 @@ use connectivity_kit::cache::Cache;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a counter that others change at the same time is tried again.
-const TRIES: u32 = 20;
+/// How often the update of a counter is tried while others change it at the same time.
+const MAX_TRIES: u32 = 20;
 
-/// What somebody hears who comes at the same time as that many others.
-const CROWDED: Duration = Duration::from_secs(1);
+/// How long a caller has to wait if all these tries fail.
+const RETRY_AFTER_CONFLICTS: Duration = Duration::from_secs(1);
 
-/// Counters in the cache. One that cannot be reached counts nothing: the way in does not close because a counter is away.
+/// Counters in the cache. While the cache is down nothing is counted: logins go on.
 pub(crate) struct Counters(pub(crate) Arc<Cache>);
 
 impl Counters {
     async fn one_more(&self, key: &str, throttle: LoginThrottle, now: Timestamp) -> Option<Duration> {
         let key = format!("connectivity:login:{key}");
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let Ok(held) = self.0.get(&key, now).await else { return None };
             let attempts = held.as_deref().and_then(Attempts::parse).unwrap_or_default();
             let more = match attempts.one_more(throttle, now) {
@@ -30,7 +30,7 @@ impl Counters {
                 Ok(false) => {}
             }
         }
-        Some(CROWDED)
+        Some(RETRY_AFTER_CONFLICTS)
     }
 }
 
@@ -46,7 +46,7 @@ impl FailedLogins for Counters {
 
     async fn forget(&self, keys: &[(String, LoginThrottle)], now: Timestamp) {
         for (key, _) in keys {
-            // An empty counter reads as none. What cannot be forgotten runs out by itself.
+            // An empty counter counts as none. If this fails, the counter expires by itself.
             let _ = self.0.put(&format!("connectivity:login:{key}"), "", Duration::from_millis(1), now).await;
         }
     }

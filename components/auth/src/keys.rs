@@ -1,4 +1,4 @@
-//! Signs tokens: with `jwt_signing_key` where there is one, else with `jwt_secret`.
+//! Signs tokens with `jwt_signing_key`, or with `jwt_secret` if no key is set.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long tokens live.
+/// The lifetimes of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lifetimes {
     /// `jwt_access_minutes`
@@ -19,17 +19,16 @@ pub(crate) struct Lifetimes {
     pub(crate) refresh: Duration,
 }
 
-/// Signs. Holds a key: no `Debug`.
+/// Signs tokens. Without `Debug`, because it holds a key.
 pub(crate) struct Signer {
     key: EncodingKey,
     header: Header,
     issuer: String,
     audience: String,
-    /// How long what it signs lives.
     pub(crate) lifetimes: Lifetimes,
 }
 
-/// What a token says besides the names that all tokens carry.
+/// The claims of a token that differ between tokens.
 pub(crate) struct Token<'a> {
     pub(crate) kind: &'static str,
     pub(crate) id: &'a str,
@@ -39,17 +38,17 @@ pub(crate) struct Token<'a> {
     pub(crate) lifetime: Duration,
 }
 
-/// Why there is nothing to sign with.
+/// Why `jwt_signing_key` cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyError {
-    /// It is no private key that we sign with.
+    /// It is not a private key of a supported kind.
     NotAKey,
-    /// Nobody could verify what it signs.
+    /// Its public key is not in `jwt_public_keys`, so nothing could verify its tokens.
     NotPublished,
 }
 
 impl Signer {
-    /// The signer that the settings ask for. `pem` is `jwt_signing_key`.
+    /// Creates the signer from the settings. `pem` is `jwt_signing_key`.
     pub(crate) fn new(tokens: &TokenSettings, pem: &str, lifetimes: Lifetimes) -> Result<Self, KeyError> {
         let (key, header) = if pem.is_empty() {
             (EncodingKey::from_secret(tokens.secret.as_bytes()), Header::new(Algorithm::HS256))
@@ -59,7 +58,7 @@ impl Signer {
         Ok(Self { key, header, issuer: tokens.issuer.clone(), audience: tokens.audience.clone(), lifetimes })
     }
 
-    /// The token; none if the key does not sign, which it did when it was read.
+    /// Signs a token. Returns `None` if signing fails, which it does not with a key that `new` accepts.
     pub(crate) fn sign(&self, token: &Token<'_>, now: Timestamp) -> Option<String> {
         let issued = now.as_micros().div_euclid(1_000_000);
         let lifetime = i64::try_from(token.lifetime.as_secs()).unwrap_or(i64::MAX);
@@ -72,12 +71,12 @@ impl Signer {
     }
 }
 
-/// The private key, under the id of the public one that verifies what it signs.
+/// Reads the private key, and finds the id of its public key.
 fn published(tokens: &TokenSettings, pem: &str) -> Result<(EncodingKey, Header), KeyError> {
     let der = pkcs8(pem).ok_or(KeyError::NotAKey)?;
     let kinds =
         [(EncodingKey::from_ed_der(&der), Algorithm::EdDSA), (EncodingKey::from_ec_der(&der), Algorithm::ES256)];
-    // Whether it is a key of that kind shows when it signs.
+    // The key type shows only when something is signed.
     let signs = |(key, algorithm): (EncodingKey, Algorithm)| {
         let probe = jsonwebtoken::encode(&Header::new(algorithm), &json!({}), &key).ok()?;
         Some((key, algorithm, probe))
@@ -95,7 +94,7 @@ fn published(tokens: &TokenSettings, pem: &str) -> Result<(EncodingKey, Header),
     Ok((key, header))
 }
 
-/// The content of a PEM file with a PKCS #8 key (RFC 7468 section 10).
+/// Decodes a PEM file with a PKCS #8 key (RFC 7468 section 10).
 fn pkcs8(pem: &str) -> Option<Vec<u8>> {
     let body = pem.trim().strip_prefix("-----BEGIN PRIVATE KEY-----")?.strip_suffix("-----END PRIVATE KEY-----")?;
     STANDARD.decode(body.split_whitespace().collect::<String>()).ok()

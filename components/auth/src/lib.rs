@@ -1,9 +1,11 @@
-//! Who may call: tokens, sessions and service accounts. `/api/v1/token/…` and `/api/v1/auth/…` for the clients that know
-//! them, `/oauth/…` and `/.well-known/…` for everybody else, `/api/v1/service-accounts/…` for an administrator.
+//! The component `auth`: tokens, sessions and service accounts.
+//!
+//! It serves `/api/v1/token/…` and `/api/v1/auth/…` for existing clients, `/oauth/…` and `/.well-known/…` with the
+//! standard names, and `/api/v1/service-accounts/…` for administrators.
 
 #![cfg_attr(
     not(target_family = "wasm"),
-    expect(dead_code, reason = "the handler, which uses it all, exists in wasm only")
+    expect(dead_code, reason = "only the handler uses it, and that exists in wasm only")
 )]
 
 mod accounts;
@@ -16,9 +18,15 @@ mod handler;
 mod instance;
 mod keys;
 mod oauth;
-#[cfg(not(target_family = "wasm"))]
+mod oauth_error;
+#[cfg(feature = "openapi")]
+mod oauth_responses;
+#[cfg(feature = "openapi")]
 mod openapi;
+mod origin;
 mod routes;
+#[cfg(feature = "openapi")]
+mod schema;
 mod secrets;
 mod seed;
 mod services;
@@ -28,7 +36,7 @@ mod store;
 mod tokens;
 mod wire;
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "openapi")]
 pub use openapi::openapi;
 
 #[cfg(test)]

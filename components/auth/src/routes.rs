@@ -1,4 +1,4 @@
-//! The routes of this component, without trailing slashes: `answer::route` has taken them off.
+//! The routes of this component. Their paths are without trailing slashes: the server strips those from requests.
 
 use crate::services::{Records, Services};
 use crate::{accounts, discovery, oauth, tokens};

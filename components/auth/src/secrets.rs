@@ -1,4 +1,4 @@
-//! Secrets of service accounts: made at random, kept as Argon2id (RFC 9106).
+//! Secrets of service accounts: generated at random, stored as Argon2id hashes (RFC 9106).
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -7,17 +7,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connectivity_domain::access::Secrets;
 use uuid::Uuid;
 
-/// The parameters that OWASP's password storage cheat sheet names as equally strong, the one with the least memory: an
-/// instance never gives memory back.
+/// Of the parameters that OWASP's password storage cheat sheet lists as equally strong, those with the least memory:
+/// WebAssembly memory never shrinks.
 const MEMORY_KIB: u32 = 7 * 1024;
 const PASSES: u32 = 5;
 const LANES: u32 = 1;
 
-/// What a secret is compared with when there is no account: under the same parameters, so it takes as long. It was made of
-/// no secret at all. Making one for each instance would cost each of them the memory of a hash, whether anybody logs in or not.
-const NOBODY: &str = "$argon2id$v=19$m=7168,t=5,p=1$bm9ib2R5IGF0IGFsbCA6KQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// The hash that a secret is compared with if the account does not exist, so that the response takes as long as for one
+/// that does. No secret has this hash. It is a constant because computing it would cost every instance the memory of a
+/// hash.
+const DUMMY_HASH: &str =
+    "$argon2id$v=19$m=7168,t=5,p=1$bm9ib2R5IGF0IGFsbCA6KQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Argon2id under these parameters.
+/// Argon2id with these parameters.
 pub(crate) struct Argon(Argon2<'static>);
 
 impl Argon {
@@ -26,7 +28,7 @@ impl Argon {
         Self(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
     }
 
-    /// What is kept of a secret: a PHC string with a salt of its own.
+    /// Returns the hash of a secret: a PHC string with a salt of its own.
     pub(crate) fn hash(&self, secret: &str) -> String {
         hash(&self.0, secret)
     }
@@ -34,7 +36,7 @@ impl Argon {
 
 impl Secrets for Argon {
     fn verify(&self, stored: Option<&str>, secret: &str) -> bool {
-        let Ok(parsed) = PasswordHash::new(stored.unwrap_or(NOBODY)) else { return false };
+        let Ok(parsed) = PasswordHash::new(stored.unwrap_or(DUMMY_HASH)) else { return false };
         // Compares in constant time.
         self.0.verify_password(secret.as_bytes(), &parsed).is_ok() && stored.is_some()
     }
@@ -42,16 +44,16 @@ impl Secrets for Argon {
 
 fn hash(argon: &Argon2<'_>, secret: &str) -> String {
     let hashed: Result<PasswordHash, _> = argon.hash_password_with_salt(secret.as_bytes(), &random::<1>()[0]);
-    // The parameters are constants and the salt has 16 bytes: there is nothing left to fail. An empty hash matches nothing.
+    // Hashing cannot fail with constant parameters and a salt of 16 bytes. An empty hash would match no secret.
     hashed.map(|hash| hash.to_string()).unwrap_or_default()
 }
 
-/// A new secret: 244 random bits.
+/// Returns a new secret of 244 random bits.
 pub(crate) fn new_secret() -> String {
     URL_SAFE_NO_PAD.encode(random::<2>().concat())
 }
 
-/// Random bytes, 122 bits in each 16 of them.
+/// Returns random bytes, 122 random bits in each 16 of them.
 fn random<const N: usize>() -> [[u8; 16]; N] {
     std::array::from_fn(|_| Uuid::new_v4().into_bytes())
 }
@@ -61,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_known_by_its_hash_alone() {
+    fn a_secret_is_verified_by_its_hash() {
         let argon = Argon::new();
         let hash = argon.hash("a secret");
         assert!(hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{hash}");
@@ -75,22 +77,19 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_checked_as_everybody_is() {
-        let nobody = PasswordHash::new(NOBODY).expect("a hash");
+    fn the_dummy_hash_costs_as_much_as_a_real_one() {
+        let dummy = PasswordHash::new(DUMMY_HASH).expect("a hash");
         let argon = Argon::new();
-        let somebody = argon.hash("a secret");
-        let somebody = PasswordHash::new(&somebody).expect("a hash");
-        assert_eq!(
-            (nobody.algorithm, nobody.version, &nobody.params),
-            (somebody.algorithm, somebody.version, &somebody.params)
-        );
+        let real = argon.hash("a secret");
+        let real = PasswordHash::new(&real).expect("a hash");
+        assert_eq!((dummy.algorithm, dummy.version, &dummy.params), (real.algorithm, real.version, &real.params));
         let length = |hash: &PasswordHash| hash.hash.as_ref().map(|output| output.as_bytes().len());
-        assert_eq!(length(&nobody), length(&somebody));
-        assert!(nobody.salt.is_some() && argon.0.verify_password(b"", &nobody).is_err());
+        assert_eq!(length(&dummy), length(&real));
+        assert!(dummy.salt.is_some() && argon.0.verify_password(b"", &dummy).is_err());
     }
 
     #[test]
-    fn new_secrets_are_long_and_differ() {
+    fn new_secrets_are_long_and_unique() {
         let (one, other) = (new_secret(), new_secret());
         assert!(one.len() >= 42 && one != other);
     }

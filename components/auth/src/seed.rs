@@ -1,7 +1,7 @@
-//! Accounts that the variable `service_accounts` asks for: made, or changed, at the first use of an instance.
+//! The accounts of the variable `service_accounts`: created or changed at the first login of an instance.
 //!
-//! Any number of instances may do it at once: each row is written under a condition, and says which content of the
-//! variable it was made of. What an administrator changes later stays until the variable says something new.
+//! Several instances may do so at the same time: every write is conditional, and each row holds a digest of the entry
+//! that it was written from. What an administrator changes later stays until the entry changes.
 
 use crate::secrets::Argon;
 use connectivity_domain::access::{
@@ -13,16 +13,16 @@ use connectivity_domain::time::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde::Deserialize;
 
-/// The shortest secret that is taken, in bytes.
-const SHORTEST: usize = 16;
+/// The shortest secret that is accepted, in bytes.
+const MIN_SECRET: usize = 16;
 
-/// One account of the variable. Holds a secret: no `Debug`.
+/// One entry of the variable. Without `Debug`, because it holds a secret.
 pub(crate) struct Seed {
     name: AccountName,
     secret: String,
     scopes: Scopes,
-    /// A keyed digest of all that: it tells whether something changed, and nothing about the secret to whoever has only
-    /// the database.
+    /// A keyed digest of the entry. It shows whether the entry has changed, and reveals nothing about the secret to those
+    /// who can only read the database.
     digest: String,
 }
 
@@ -35,7 +35,11 @@ struct Raw {
 }
 
 impl Seed {
-    /// Reads the variable; what is wrong with it is told without a value of it.
+    /// Parses the variable.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, without any of its values.
     pub(crate) fn read(text: &str, key: &str) -> Result<Vec<Self>, String> {
         if text.trim().is_empty() {
             return Ok(Vec::new());
@@ -43,21 +47,21 @@ impl Seed {
         let shape = "must be JSON: [{\"name\": …, \"secret\": …, \"scopes\": [\"affiliation\", …]}, …]";
         let raw: Vec<Raw> = serde_json::from_str(text).map_err(|_| shape.to_owned())?;
         let seeds: Vec<Self> = (raw.into_iter().enumerate())
-            .map(|(index, raw)| Self::of(raw, key).map_err(|what| format!("entry {}: {what}", index + 1)))
+            .map(|(index, raw)| Self::from_raw(raw, key).map_err(|what| format!("entry {}: {what}", index + 1)))
             .collect::<Result<_, _>>()?;
         for (index, seed) in seeds.iter().enumerate() {
             if seeds[..index].iter().any(|other| other.name == seed.name) {
-                return Err(format!("entry {}: its name is that of an earlier one", index + 1));
+                return Err(format!("entry {}: an earlier entry has the same name", index + 1));
             }
         }
         Ok(seeds)
     }
 
-    fn of(raw: Raw, key: &str) -> Result<Self, String> {
+    fn from_raw(raw: Raw, key: &str) -> Result<Self, String> {
         let name = AccountName::parse(&raw.name).map_err(|error| error.to_string())?;
         let scopes = Scopes::from_names(&raw.scopes).map_err(|error| error.to_string())?;
-        if raw.secret.len() < SHORTEST {
-            return Err(format!("its secret must have at least {SHORTEST} bytes"));
+        if raw.secret.len() < MIN_SECRET {
+            return Err(format!("its secret must have at least {MIN_SECRET} bytes"));
         }
         let content = format!("{name}\n{scopes}\n{}", raw.secret);
         let key = EncodingKey::from_secret(key.as_bytes());
@@ -65,9 +69,9 @@ impl Seed {
         Ok(Self { name, secret: raw.secret, scopes, digest: digest.map_err(|error| error.to_string())? })
     }
 
-    /// Makes the account, or changes it if the variable has changed since it was written, and returns the sessions that
-    /// ended with its old secret.
-    pub(crate) async fn plant<S: Accounts + Sessions + Audit>(
+    /// Creates the account, or changes it if the entry has changed since, and returns the sessions that ended with its old
+    /// secret.
+    pub(crate) async fn apply<S: Accounts + Sessions + Audit>(
         &self,
         store: &S,
         argon: &Argon,
@@ -89,7 +93,7 @@ impl Seed {
                 last_used_at: None,
             };
             let stored = StoredAccount { account, secret_hash, seed: Some(self.digest.clone()) };
-            // If somebody else was first, it was with the same variable.
+            // Another instance may have created it meanwhile, from the same variable.
             if !store.insert(&stored).await? {
                 return Ok(Vec::new());
             }

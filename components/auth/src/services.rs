@@ -1,4 +1,4 @@
-//! What the routes need to answer one request, and what they have in common.
+//! The services that the routes need, and what several routes do with them.
 
 use crate::keys::{Signer, Token};
 use crate::secrets::Argon;
@@ -13,78 +13,77 @@ use connectivity_kit::problem::Problem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Everything that the store of these routes does.
+/// The store of these routes.
 pub(crate) trait Records: Accounts + Sessions + Audit + 'static {}
 
 impl<S: Accounts + Sessions + Audit + 'static> Records for S {}
 
-/// What an instance keeps between requests. Holds secrets: no `Debug`.
-pub(crate) struct Keeper {
+/// The state that an instance keeps between requests. Without `Debug`, because it holds secrets.
+pub(crate) struct AuthState {
     pub(crate) signer: Signer,
     pub(crate) argon: Argon,
     pub(crate) key_set: String,
     pub(crate) public_url: String,
     pub(crate) seeds: Vec<Seed>,
-    /// The accounts of the variable are there.
-    pub(crate) planted: AtomicBool,
+    /// Whether the accounts of the variable `service_accounts` have been created.
+    pub(crate) seeded: AtomicBool,
 }
 
-/// What the routes need to answer one request.
+/// The services that the routes need.
 pub(crate) struct Services<S, F> {
     pub(crate) store: S,
     pub(crate) failed: F,
     pub(crate) guard: Arc<Guard>,
-    pub(crate) keeper: Arc<Keeper>,
-    pub(crate) origin: LoginOrigin,
+    pub(crate) state: AuthState,
     pub(crate) now: fn() -> Timestamp,
     pub(crate) new_id: fn() -> String,
 }
 
-/// A session and the tokens that it begins with.
+/// The tokens of a new session.
 pub(crate) struct Granted {
     pub(crate) access: String,
-    /// Empty where none was asked for.
+    /// Empty if no refresh token was asked for.
     pub(crate) refresh: String,
     pub(crate) scopes: Scopes,
 }
 
 impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
-    /// Logs in; with `refresh`, for a session that can be prolonged.
+    /// Logs in. The session gets a refresh token if `refresh` is set.
     pub(crate) async fn log_in(
         &self,
+        origin: &LoginOrigin,
         name: &str,
         secret: &str,
         scopes: Option<Scopes>,
         refresh: bool,
     ) -> Result<Granted, LoginError> {
-        self.plant().await?;
+        self.seed_accounts(origin).await?;
         let (session, refresh_id) = ((self.new_id)(), refresh.then_some((self.new_id)()));
-        let lifetimes = self.keeper.signer.lifetimes;
+        let lifetimes = self.state.signer.lifetimes;
         let lifetime = if refresh { lifetimes.refresh } else { lifetimes.access };
         let login = Login { name, secret, scopes, session: &session, refresh_id: refresh_id.as_deref(), lifetime };
         let now = (self.now)();
-        let (session, scopes) =
-            log_in(&self.store, &self.keeper.argon, &self.failed, &login, &self.origin, now).await?;
+        let (session, scopes) = log_in(&self.store, &self.state.argon, &self.failed, &login, origin, now).await?;
         let refresh = refresh_id.map(|id| self.refresh_token(&session.id, &session.subject, &id, &scopes, now));
         let access = self.access_token(&session.id, &session.subject, &scopes, now);
         Ok(Granted { access, refresh: refresh.unwrap_or_default(), scopes })
     }
 
-    /// Makes the accounts of the variable `service_accounts`, once per instance.
-    async fn plant(&self) -> Result<(), StoreError> {
-        if self.keeper.planted.load(Ordering::Acquire) {
+    /// Creates or changes the accounts of the variable `service_accounts`, once per instance.
+    async fn seed_accounts(&self, origin: &LoginOrigin) -> Result<(), StoreError> {
+        if self.state.seeded.load(Ordering::Acquire) {
             return Ok(());
         }
         let now = (self.now)();
-        for seed in &self.keeper.seeds {
-            let ended = seed.plant(&self.store, &self.keeper.argon, &self.origin, now).await?;
+        for seed in &self.state.seeds {
+            let ended = seed.apply(&self.store, &self.state.argon, origin, now).await?;
             self.forget(&ended, now).await;
         }
-        self.keeper.planted.store(true, Ordering::Release);
+        self.state.seeded.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// Tells the guards of all components that these sessions have ended.
+    /// Tells the guards of all components that sessions have ended.
     pub(crate) async fn forget(&self, ended: &[Session], now: Timestamp) {
         let ended: Vec<_> = (ended.iter())
             .map(|session| Revocation { session: session.id.clone(), until: session.expires_at })
@@ -95,7 +94,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
     }
 
     pub(crate) fn access_token(&self, session: &str, subject: &str, scopes: &Scopes, now: Timestamp) -> String {
-        let (id, lifetime) = ((self.new_id)(), self.keeper.signer.lifetimes.access);
+        let (id, lifetime) = ((self.new_id)(), self.state.signer.lifetimes.access);
         self.sign(&Token { kind: "access", id: &id, session, subject, scopes, lifetime }, now)
     }
 
@@ -107,29 +106,30 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         scopes: &Scopes,
         now: Timestamp,
     ) -> String {
-        let lifetime = self.keeper.signer.lifetimes.refresh;
+        let lifetime = self.state.signer.lifetimes.refresh;
         self.sign(&Token { kind: "refresh", id, session, subject, scopes, lifetime }, now)
     }
 
     fn sign(&self, token: &Token<'_>, now: Timestamp) -> String {
-        // A key that was read signs. A token that is empty would be refused everywhere.
-        self.keeper.signer.sign(token, now).unwrap_or_default()
+        // Signing cannot fail with a key that was read. An empty token would be refused everywhere.
+        self.state.signer.sign(token, now).unwrap_or_default()
     }
 }
 
-/// What the caller hears of a login that failed.
+/// Returns the problem that a caller sees after a failed login.
 pub(crate) fn refused(error: LoginError) -> Problem {
     match error {
-        LoginError::Refused | LoginError::Scope => {
-            Problem::new(ProblemKind::InvalidCredentials, "no active account has this username and password")
-        }
+        LoginError::Refused | LoginError::Scope => Problem::new(
+            ProblemKind::InvalidCredentials,
+            "the username or the password is wrong, or the account is disabled",
+        ),
         LoginError::TooSoon(wait) => too_soon(wait),
         LoginError::NotRecorded => Problem::storage_unavailable(),
     }
 }
 
-/// What the caller hears who comes too soon after logins that failed.
+/// Returns the problem that a caller sees who has to wait after failed logins.
 pub(crate) fn too_soon(wait: std::time::Duration) -> Problem {
-    let detail = "too many failed logins: wait as long as Retry-After says, then try again";
+    let detail = "too many failed logins: try again after the seconds in Retry-After";
     Problem::new(ProblemKind::TooManyRequests, detail).retry_after(wait)
 }

@@ -5,14 +5,14 @@ use crate::seed::Seed;
 use connectivity_kit::settings::{Invalid, Reader, ServiceSettings};
 use std::time::Duration;
 
-/// What the component needs to know. Holds secrets: no `Debug`.
+/// The settings. Without `Debug`, because they hold secrets.
 pub(crate) struct Settings {
     pub(crate) service: ServiceSettings,
     pub(crate) signer: Signer,
     pub(crate) seeds: Vec<Seed>,
-    /// `jwt_public_keys`, as it is to be published.
+    /// The public members of `jwt_public_keys`, which are published.
     pub(crate) key_set: String,
-    /// `public_url`: where callers reach this service; empty: where they reached it.
+    /// `public_url`: the address of this service for callers. If it is empty, the address of the request is used.
     pub(crate) public_url: String,
 }
 
@@ -36,8 +36,7 @@ impl Settings {
                 reader.problem("jwt_signing_key", "must be a private key in PEM (PKCS #8) of Ed25519 or P-256");
             }
             KeyError::NotPublished => {
-                reader
-                    .problem("jwt_public_keys", "must hold the public key of jwt_signing_key: nobody could verify it");
+                reader.problem("jwt_public_keys", "must contain the public key of jwt_signing_key");
             }
         });
         let seeds = Seed::read(&reader.secret("service_accounts"), &service.tokens.secret).unwrap_or_else(|what| {
@@ -54,7 +53,7 @@ impl Settings {
     }
 }
 
-/// What is published: the members of each key that are public, whatever else was put into the variable.
+/// Returns the key set with only the public members of each key, whatever else the variable contains.
 fn key_set(text: &str) -> String {
     let set: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     let public = |key: &serde_json::Value| {
@@ -62,7 +61,7 @@ fn key_set(text: &str) -> String {
         let kept = members.into_iter().filter_map(|name| Some((name.to_owned(), key.get(name)?.clone())));
         serde_json::Value::Object(kept.collect())
     };
-    // A symmetric key has nothing public about it.
+    // A symmetric key has no public members.
     let keys = set["keys"].as_array().into_iter().flatten().filter(|key| key["kty"] != "oct");
     serde_json::json!({ "keys": keys.map(public).collect::<Vec<_>>() }).to_string()
 }

@@ -5,8 +5,8 @@ use connectivity_domain::access::{
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
-use connectivity_kit::log::{self, Level};
+use connectivity_kit::database::{Database, Row, Sql, Value};
+use connectivity_kit::table::Table;
 use std::sync::Arc;
 
 macro_rules! accounts {
@@ -53,7 +53,7 @@ const INSERT_ACCOUNT: Sql = Sql::same(
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 );
 
-/// What is NULL stays as it is.
+/// A parameter that is NULL changes nothing.
 const CHANGE_ACCOUNT: Sql = Sql::same(
     "UPDATE service_accounts
      SET scopes = COALESCE(?, scopes), disabled = COALESCE(?, disabled), secret_hash = COALESCE(?, secret_hash),
@@ -71,7 +71,7 @@ const BEGIN: Sql = Sql::same(
     "INSERT INTO sessions (id, subject, refresh_id, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)",
 );
 
-/// Of two who use the same refresh token, one changes the row.
+/// Of two requests with the same refresh token, only one changes the row.
 const EXCHANGE: Sql = Sql::same(
     "UPDATE sessions SET refresh_id = ?, expires_at = ? WHERE id = ? AND refresh_id = ? AND revoked_at IS NULL",
 );
@@ -85,7 +85,7 @@ const END: Sql = Sql {
 
 const END_ALL: Sql = Sql::same("UPDATE sessions SET revoked_at = ? WHERE subject = ? AND revoked_at IS NULL");
 
-/// Each new session takes a few old ones away, so that they do not pile up.
+/// Every new session deletes a few expired ones, so that they do not accumulate.
 const CLEAN: Sql = Sql {
     mysql: "DELETE FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT 4",
     sqlite: "DELETE FROM sessions WHERE id IN
@@ -98,43 +98,23 @@ const NOTE: Sql = Sql::same(
 
 /// The tables `service_accounts`, `sessions` and `access_audit`.
 pub(crate) struct Store {
-    database: Arc<Database>,
+    tables: Table,
     new_id: fn() -> String,
 }
 
 impl Store {
     pub(crate) fn new(database: Arc<Database>, new_id: fn() -> String) -> Self {
-        Self { database, new_id }
-    }
-
-    async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        // What went wrong is logged by the database.
-        self.database.run(sql, parameters).await.map_err(|error| match error {
-            DatabaseError::Unavailable(_) | DatabaseError::Duplicate | DatabaseError::Refused(_) => StoreError,
-        })
-    }
-
-    async fn read<T>(
-        &self,
-        sql: Sql,
-        parameters: Vec<Value>,
-        row: impl Fn(Row) -> Option<T>,
-    ) -> Result<Vec<T>, StoreError> {
-        let rows: Option<Vec<_>> = self.run(sql, parameters).await?.into_iter().map(row).collect();
-        rows.ok_or_else(|| {
-            log::line(Level::Error, "a row of an account or a session cannot be read", &[]);
-            StoreError
-        })
+        Self { tables: Table::new(database, "service_accounts, sessions or access_audit"), new_id }
     }
 }
 
 impl Accounts for Store {
     async fn find(&self, name: &AccountName) -> Result<Option<StoredAccount>, StoreError> {
-        Ok(self.read(ACCOUNT, vec![Value::text(name.as_str())], account).await?.pop())
+        Ok(self.tables.read(ACCOUNT, vec![Value::text(name.as_str())], account).await?.pop())
     }
 
     async fn list(&self) -> Result<Vec<Account>, StoreError> {
-        let stored = self.read(ALL_ACCOUNTS, Vec::new(), account).await?;
+        let stored = self.tables.read(ALL_ACCOUNTS, Vec::new(), account).await?;
         Ok(stored.into_iter().map(|stored| stored.account).collect())
     }
 
@@ -150,11 +130,7 @@ impl Accounts for Store {
             Value::time(account.rotated_at),
             account.last_used_at.map_or(Value::Null, Value::time),
         ];
-        match self.database.run(INSERT_ACCOUNT, parameters).await {
-            Ok(_) => Ok(true),
-            Err(DatabaseError::Duplicate) => Ok(false),
-            Err(DatabaseError::Unavailable(_) | DatabaseError::Refused(_)) => Err(StoreError),
-        }
+        self.tables.insert(INSERT_ACCOUNT, parameters).await
     }
 
     async fn change(&self, name: &AccountName, change: &AccountChange) -> Result<(), StoreError> {
@@ -167,21 +143,24 @@ impl Accounts for Store {
             Value::optional(change.seed.as_deref()),
             Value::text(name.as_str()),
         ];
-        self.run(CHANGE_ACCOUNT, parameters).await.map(|_| ())
+        self.tables.run(CHANGE_ACCOUNT, parameters).await?;
+        Ok(())
     }
 
     async fn delete(&self, name: &AccountName) -> Result<(), StoreError> {
-        self.run(DELETE_ACCOUNT, vec![Value::text(name.as_str())]).await.map(|_| ())
+        self.tables.run(DELETE_ACCOUNT, vec![Value::text(name.as_str())]).await?;
+        Ok(())
     }
 
     async fn used(&self, name: &AccountName, at: Timestamp) -> Result<(), StoreError> {
-        self.run(USED, vec![Value::time(at), Value::text(name.as_str())]).await.map(|_| ())
+        self.tables.run(USED, vec![Value::time(at), Value::text(name.as_str())]).await?;
+        Ok(())
     }
 }
 
 impl Sessions for Store {
     async fn begin(&self, session: &Session) -> Result<(), StoreError> {
-        self.run(CLEAN, vec![Value::time(session.created_at)]).await?;
+        self.tables.run(CLEAN, vec![Value::time(session.created_at)]).await?;
         let parameters = vec![
             Value::text(&session.id),
             Value::text(&session.subject),
@@ -189,17 +168,19 @@ impl Sessions for Store {
             Value::time(session.created_at),
             Value::time(session.expires_at),
         ];
-        self.run(BEGIN, parameters).await.map(|_| ())
+        self.tables.run(BEGIN, parameters).await?;
+        Ok(())
     }
 
     async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
-        Ok(self.read(SESSION, vec![Value::text(id)], session).await?.pop())
+        Ok(self.tables.read(SESSION, vec![Value::text(id)], session).await?.pop())
     }
 
     async fn exchange(&self, id: &str, old: &str, new: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-        self.run(EXCHANGE, vec![Value::text(new), Value::time(expires_at), Value::text(id), Value::text(old)])
-            .await
-            .map(|_| ())
+        self.tables
+            .run(EXCHANGE, vec![Value::text(new), Value::time(expires_at), Value::text(id), Value::text(old)])
+            .await?;
+        Ok(())
     }
 
     async fn end(&self, session: &Session, at: Timestamp) -> Result<(), StoreError> {
@@ -211,12 +192,13 @@ impl Sessions for Store {
             Value::time(at),
             Value::time(at),
         ];
-        self.run(END, parameters).await.map(|_| ())
+        self.tables.run(END, parameters).await?;
+        Ok(())
     }
 
     async fn end_all(&self, subject: &str, at: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let living = self.read(LIVING_SESSIONS, vec![Value::text(subject), Value::time(at)], session).await?;
-        self.run(END_ALL, vec![Value::time(at), Value::text(subject)]).await?;
+        let living = self.tables.read(LIVING_SESSIONS, vec![Value::text(subject), Value::time(at)], session).await?;
+        self.tables.run(END_ALL, vec![Value::time(at), Value::text(subject)]).await?;
         Ok(living)
     }
 }
@@ -232,7 +214,8 @@ impl Audit for Store {
             Value::optional(origin.address.as_deref()),
             Value::text(&origin.request_id),
         ];
-        self.run(NOTE, parameters).await.map(|_| ())
+        self.tables.run(NOTE, parameters).await?;
+        Ok(())
     }
 }
 

@@ -1,10 +1,11 @@
-//! The routes, with ports in memory: status and body.
+//! Tests of the routes with fake stores: status and body.
 
 use crate::keys::{Lifetimes, Signer};
 use crate::routes::router;
 use crate::secrets::Argon;
 use crate::seed::Seed;
-use crate::services::{Keeper, Services};
+use crate::services::{AuthState, Services};
+use axum::Router;
 use axum::body::Bytes;
 use connectivity_domain::access::fakes::{FakeAccess, FakeFailedLogins};
 use connectivity_domain::access::{Event, LoginOrigin};
@@ -40,8 +41,7 @@ fn tokens() -> TokenSettings {
 /// The service, with the accounts `operator` and `root`.
 struct Given {
     store: FakeAccess,
-    failed: FakeFailedLogins,
-    keeper: Arc<Keeper>,
+    router: Router,
 }
 
 struct Answered {
@@ -69,29 +69,28 @@ fn given() -> Given {
         {"name": "operator", "secret": "operator's secret", "scopes": ["affiliation", "documents"]},
         {"name": "root", "secret": "root's own secret", "scopes": ["admin"]},
     ]);
-    let keeper = Keeper {
-        signer: signer(),
-        argon: Argon::new(),
-        key_set: "{\"keys\":[]}".into(),
-        public_url: String::new(),
-        seeds: seeds_of(&seeds.to_string()),
-        planted: AtomicBool::new(false),
+    let store = FakeAccess::default();
+    let services = Services {
+        store: store.clone(),
+        failed: FakeFailedLogins::default(),
+        guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens()))),
+        state: AuthState {
+            signer: signer(),
+            argon: Argon::new(),
+            key_set: "{\"keys\":[]}".into(),
+            public_url: String::new(),
+            seeds: seeds_of(&seeds.to_string()),
+            seeded: AtomicBool::new(false),
+        },
+        now: || NOW,
+        new_id: connectivity_kit::runtime::new_id,
     };
-    Given { store: FakeAccess::default(), failed: FakeFailedLogins::default(), keeper: Arc::new(keeper) }
+    Given { store, router: router(services) }
 }
 
 impl Given {
     async fn send(&self, request: Request<Bytes>) -> Answered {
-        let services = Services {
-            store: self.store.clone(),
-            failed: self.failed.clone(),
-            guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens()))),
-            keeper: Arc::clone(&self.keeper),
-            origin: LoginOrigin::default(),
-            now: || NOW,
-            new_id: connectivity_kit::runtime::new_id,
-        };
-        let answer = answer::exchange(request, None, |request| answer::route(router(services), request)).await;
+        let answer = answer::exchange(request, None, |request| answer::route(self.router.clone(), request)).await;
         let (parts, body) = answer.into_parts();
         Answered { status: parts.status, headers: parts.headers, body }
     }
@@ -136,7 +135,7 @@ const ROOT: &str = "grant_type=client_credentials&client_id=root&client_secret=r
 const OPERATOR: &str = "grant_type=client_credentials&client_id=operator&client_secret=operator's+secret";
 
 #[tokio::test]
-async fn a_client_that_knows_the_older_service_finds_its_calls() {
+async fn existing_clients_find_their_routes() {
     let given = given();
     let (access, refresh) = given.pair().await;
     for token in [&access, &refresh] {
@@ -150,13 +149,13 @@ async fn a_client_that_knows_the_older_service_finds_its_calls() {
     assert_eq!(given.post("/api/v1/token/refresh/", &json!({"refresh": next})).await.status, StatusCode::UNAUTHORIZED);
     for token in [&json!(access), &next] {
         let status = given.post("/api/v1/token/verify/", &json!({"token": token})).await.status;
-        assert_eq!(status, StatusCode::UNAUTHORIZED, "every token of the session has ended");
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "all tokens of the session are revoked");
     }
     assert_eq!(given.events(), [Event::Login, Event::Refresh, Event::Logout, Event::RefreshRefused]);
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_is_used_again_ends_its_session() {
+async fn a_reused_refresh_token_ends_its_session() {
     let given = given();
     let (access, refresh) = given.pair().await;
     let pair = given.post("/api/v1/token/refresh/", &json!({"refresh": refresh})).await.json();
@@ -172,7 +171,7 @@ async fn a_refresh_token_that_is_used_again_ends_its_session() {
 }
 
 #[tokio::test]
-async fn tokens_are_taken_for_what_they_are_for_alone() {
+async fn an_access_token_is_not_accepted_as_a_refresh_token() {
     let given = given();
     let (access, _) = given.pair().await;
     for path in ["/api/v1/token/refresh/", "/api/v1/auth/logout/"] {
@@ -182,7 +181,7 @@ async fn tokens_are_taken_for_what_they_are_for_alone() {
 }
 
 #[tokio::test]
-async fn what_is_no_login_is_refused() {
+async fn failed_logins_and_malformed_bodies_are_rejected() {
     let given = given();
     for (body, status, kind) in [
         (json!({"username": "operator", "password": "wrong"}), 401, "invalid-credentials"),
@@ -203,7 +202,7 @@ async fn what_is_no_login_is_refused() {
 }
 
 #[tokio::test]
-async fn client_credentials_are_answered_as_rfc_6749_says() {
+async fn client_credentials_follow_rfc_6749() {
     let given = given();
     let granted = given.form("/oauth/token", None, &format!("{OPERATOR}&scope=documents")).await;
     assert_eq!(granted.status, StatusCode::OK);
@@ -243,11 +242,11 @@ async fn client_credentials_are_answered_as_rfc_6749_says() {
         assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (status, &json!(code)), "{form}");
         assert_eq!(answer.headers.contains_key(header::WWW_AUTHENTICATE), status == 401, "{form}");
     }
-    assert_eq!(given.post("/oauth/token", &json!({})).await.json()["error"], "invalid_request", "JSON is no form");
+    assert_eq!(given.post("/oauth/token", &json!({})).await.json()["error"], "invalid_request", "JSON is not a form");
 }
 
 #[tokio::test]
-async fn tokens_can_be_looked_at_and_revoked_by_whose_they_are() {
+async fn tokens_can_be_introspected_by_all_and_revoked_by_their_clients() {
     let given = given();
     let token = |body: Value| body["access_token"].as_str().expect("a token").to_owned();
     let (operators, roots) = (
@@ -265,7 +264,7 @@ async fn tokens_can_be_looked_at_and_revoked_by_whose_they_are() {
     assert_eq!((others.status, &others.json()["error"]), (StatusCode::BAD_REQUEST, &json!("unauthorized_client")));
     let own = format!("token={operators}&{}", OPERATOR.replace("grant_type=client_credentials&", ""));
     assert_eq!(given.form("/oauth/revoke", None, &own).await.status, StatusCode::OK);
-    assert_eq!(given.form("/oauth/revoke", None, &own).await.status, StatusCode::OK, "again is as good");
+    assert_eq!(given.form("/oauth/revoke", None, &own).await.status, StatusCode::OK, "revoking twice succeeds");
     assert_eq!(
         given.form("/oauth/introspect", Some(&format!("Bearer {roots}")), &format!("token={operators}")).await.json(),
         json!({"active": false})
@@ -273,7 +272,7 @@ async fn tokens_can_be_looked_at_and_revoked_by_whose_they_are() {
 }
 
 #[tokio::test]
-async fn an_administrator_makes_and_ends_accounts() {
+async fn administrators_create_change_and_delete_accounts() {
     let given = given();
     let made =
         given.administer("POST", "/api/v1/service-accounts/", Some(json!({"name": "new", "scopes": ["bridge"]}))).await;
@@ -303,7 +302,7 @@ async fn an_administrator_makes_and_ends_accounts() {
     assert_eq!((disabled.status, &disabled.json()["disabled"]), (StatusCode::OK, &json!(true)));
     for array in [json!([]), json!([null, null]), json!([["bridge"], false])] {
         let changed = given.administer("PATCH", "/api/v1/service-accounts/new/", Some(array)).await;
-        assert_eq!(changed.status, StatusCode::BAD_REQUEST, "the fields of an object, without their names");
+        assert_eq!(changed.status, StatusCode::BAD_REQUEST, "an array of the fields' values is not an object");
     }
     let nobody = given.administer("GET", "/api/v1/service-accounts/%FF/", None).await;
     assert_eq!((nobody.status, &nobody.json()["status"]), (StatusCode::NOT_FOUND, &json!(404)));
@@ -318,7 +317,7 @@ async fn an_administrator_makes_and_ends_accounts() {
 }
 
 #[tokio::test]
-async fn what_an_administrator_gets_wrong_is_said() {
+async fn invalid_changes_of_accounts_are_rejected() {
     let given = given();
     for (method, path, body, status) in [
         ("POST", "/api/v1/service-accounts/", json!({"name": "operator", "scopes": ["bridge"]}), 409),
@@ -340,7 +339,7 @@ async fn what_an_administrator_gets_wrong_is_said() {
 }
 
 #[tokio::test]
-async fn a_variable_that_changes_changes_its_accounts_and_nothing_else_does() {
+async fn accounts_are_seeded_again_only_if_their_entry_changes() {
     let given = given();
     given.pair().await;
     let secret_of = |store: FakeAccess| async move {
@@ -349,14 +348,14 @@ async fn a_variable_that_changes_changes_its_accounts_and_nothing_else_does() {
         store.find(&name).await.expect("a store").expect("an account").secret_hash
     };
     let first = secret_of(given.store.clone()).await;
-    let plant = async |secret: &str| {
+    let seed = async |secret: &str| {
         let text = json!([{"name": "operator", "secret": secret, "scopes": ["documents"]}]).to_string();
         for seed in seeds_of(&text) {
-            seed.plant(&given.store, &given.keeper.argon, &LoginOrigin::default(), NOW).await.expect("planted");
+            seed.apply(&given.store, &Argon::new(), &LoginOrigin::default(), NOW).await.expect("an account");
         }
         secret_of(given.store.clone()).await
     };
-    let second = plant("another good secret").await;
+    let second = seed("another good secret").await;
     assert_ne!(first, second);
-    assert_eq!(plant("another good secret").await, second, "the same again changes nothing");
+    assert_eq!(seed("another good secret").await, second, "the same entry changes nothing");
 }

@@ -1,76 +1,83 @@
-//! `/api/v1/token/…` and `/api/v1/auth/logout/`: the calls, names and lifetimes that existing clients use.
+//! `/api/v1/token/…` and `/api/v1/auth/logout/`: the routes, names and lifetimes that existing clients use.
 
-#[cfg(not(target_family = "wasm"))]
-use crate::openapi;
+use crate::origin::Origin;
+#[cfg(feature = "openapi")]
+use crate::schema;
 use crate::services::{Records, Services, refused};
-use crate::wire::{self, AnyToken, Credentials, Nothing, RefreshToken, TokenPair};
+use crate::wire::{AnyToken, Credentials, Nothing, RefreshToken, TokenPair};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::access::{Event, FailedLogins, RefreshError, Rotation, Session, end, refresh as exchange};
+use connectivity_domain::access::{
+    Event, FailedLogins, LoginOrigin, RefreshError, Rotation, Session, end, refresh as exchange,
+};
 use connectivity_domain::problem::ProblemKind;
-use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
-#[cfg(not(target_family = "wasm"))]
-use connectivity_kit::openapi::Refusals;
+use connectivity_kit::json_body::read_json;
+#[cfg(feature = "openapi")]
+use connectivity_kit::openapi::ProblemResponses;
 use connectivity_kit::problem::Problem;
 use connectivity_kit::token::{TokenError, TokenKind, Verified};
 use http::HeaderMap;
 use std::sync::Arc;
 
-/// Tokens for the name and the secret of a service account.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Issues tokens for the name and the secret of a service account.
+#[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/token/",
     operation_id = "obtainTokens",
     tag = "tokens",
-    request_body(content = wire::Credentials, example = json!(openapi::credentials())),
+    request_body(content = Credentials, example = json!(schema::credentials())),
     responses(
-        (status = 200, description = "A pair of tokens", body = wire::TokenPair),
-        Refusals<openapi::Obtain>,
+        (status = 200, description = "A pair of tokens", body = TokenPair),
+        ProblemResponses<schema::ObtainProblems>,
     ),
 ))]
 pub(crate) async fn obtain<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
+    Origin(origin): Origin,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    services.open("token", &headers, services.obtain(&headers, &body)).await
+    let respond = services.obtain(&origin, &headers, &body);
+    services.guard.rate_limited("token", &headers, (services.now)(), respond).await
 }
 
-/// The next pair of tokens, for a refresh token.
+/// Issues a new pair of tokens for a refresh token.
 ///
-/// A refresh token is good once. Used again, it ends every token of its login.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// A refresh token can be used once. If it is used again, its session ends, and with it all tokens of its login.
+#[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/token/refresh/",
     operation_id = "refreshTokens",
     tag = "tokens",
-    request_body(content = wire::RefreshToken),
+    request_body(content = RefreshToken),
     responses(
-        (status = 200, description = "A pair of tokens", body = wire::TokenPair),
-        Refusals<openapi::UseToken>,
+        (status = 200, description = "A pair of tokens", body = TokenPair),
+        ProblemResponses<schema::UseTokenProblems>,
     ),
 ))]
 pub(crate) async fn refresh<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
+    Origin(origin): Origin,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    services.open("token-refresh", &headers, services.refresh(&headers, &body)).await
+    let respond = services.refresh(&origin, &headers, &body);
+    services.guard.rate_limited("token-refresh", &headers, (services.now)(), respond).await
 }
 
-/// Is this token good?
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Verifies a token.
+#[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/token/verify/",
     operation_id = "verifyToken",
     tag = "tokens",
-    request_body(content = wire::AnyToken),
+    request_body(content = AnyToken),
     responses(
-        (status = 200, description = "It is", body = wire::Nothing),
-        Refusals<openapi::UseToken>,
+        (status = 200, description = "The token is valid", body = Nothing),
+        ProblemResponses<schema::UseTokenProblems>,
     ),
 ))]
 pub(crate) async fn verify<S: Records, F: FailedLogins + 'static>(
@@ -78,59 +85,48 @@ pub(crate) async fn verify<S: Records, F: FailedLogins + 'static>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    services.open("token-verify", &headers, services.verify(&headers, &body)).await
+    let respond = services.verify(&headers, &body);
+    services.guard.rate_limited("token-verify", &headers, (services.now)(), respond).await
 }
 
-/// Ends a login, and every token of it.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Ends a session, and with it all tokens of its login.
+#[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/auth/logout/",
     operation_id = "logOut",
     tag = "tokens",
-    request_body(content = wire::RefreshToken),
+    request_body(content = RefreshToken),
     responses(
-        (status = 200, description = "It has ended", body = wire::Nothing),
-        Refusals<openapi::UseToken>,
+        (status = 200, description = "The session has ended", body = Nothing),
+        ProblemResponses<schema::UseTokenProblems>,
     ),
 ))]
 pub(crate) async fn logout<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
+    Origin(origin): Origin,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    services.open("logout", &headers, services.logout(&headers, &body)).await
+    let respond = services.logout(&origin, &headers, &body);
+    services.guard.rate_limited("logout", &headers, (services.now)(), respond).await
 }
 
 impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
-    /// Answers a call that needs no token, unless its address calls too often.
-    pub(crate) async fn open(
-        &self,
-        route: &'static str,
-        headers: &HeaderMap,
-        answer: impl Future<Output = Result<Response, Problem>>,
-    ) -> Response {
-        match self.guard.anonymous(route, headers, (self.now)()).await {
-            Err(refused) => refused.into_response(),
-            Ok(allowance) => allowance.answer(answer.await),
-        }
-    }
-
-    async fn obtain(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let shape = "{\"username\": \"…\", \"password\": \"…\"}";
-        let Credentials { username, password } = wire::read(headers, body, shape)?;
-        let granted = self.log_in(&username, &password, None, true).await.map_err(refused)?;
+    async fn obtain(&self, origin: &LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let Credentials { username, password } = read_json(headers, body)?;
+        let granted = self.log_in(origin, &username, &password, None, true).await.map_err(refused)?;
         Ok(Json(TokenPair { access: granted.access, refresh: granted.refresh }).into_response())
     }
 
-    async fn refresh(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let RefreshToken { refresh } = wire::read(headers, body, "{\"refresh\": \"…\"}")?;
+    async fn refresh(&self, origin: &LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let RefreshToken { refresh } = read_json(headers, body)?;
         let now = (self.now)();
         let used = self.refresh_token_of(&refresh, now).await?;
         let (subject, session) = (&used.caller.subject, &used.caller.session);
         let new = (self.new_id)();
-        let expires_at = now.plus(self.keeper.signer.lifetimes.refresh);
+        let expires_at = now.plus(self.state.signer.lifetimes.refresh);
         let rotation = Rotation { session, subject, old: &used.token_id, new: &new, expires_at };
-        match exchange(&self.store, &rotation, &self.origin, now).await {
+        match exchange(&self.store, &rotation, origin, now).await {
             Ok(scopes) => {
                 let access = self.access_token(session, subject, &scopes, now);
                 let refresh = self.refresh_token(session, subject, &new, &scopes, now);
@@ -146,7 +142,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
     }
 
     async fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let AnyToken { token } = wire::read(headers, body, "{\"token\": \"…\"}")?;
+        let AnyToken { token } = read_json(headers, body)?;
         let verified = self.guard.verifier().verify_any(&token, (self.now)()).await;
         let verified = verified.map_err(|error| match error {
             TokenError::NoKeys => {
@@ -158,24 +154,23 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         if self.is_alive(&verified).await? { Ok(Json(Nothing {}).into_response()) } else { Err(not_valid()) }
     }
 
-    async fn logout(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let RefreshToken { refresh } = wire::read(headers, body, "{\"refresh\": \"…\"}")?;
+    async fn logout(&self, origin: &LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+        let RefreshToken { refresh } = read_json(headers, body)?;
         let now = (self.now)();
         let token = self.refresh_token_of(&refresh, now).await?;
-        self.end(&token, Event::Logout, now).await?;
+        self.end(&token, Event::Logout, origin, now).await?;
         Ok(Json(Nothing {}).into_response())
     }
 
-    /// A refresh token of ours that holds by its signature and its time.
+    /// Verifies a refresh token that this service has issued.
     async fn refresh_token_of(&self, token: &str, now: Timestamp) -> Result<Verified, Problem> {
         let verified = self.guard.verifier().verify_any(token, now).await;
         verified.ok().filter(|token| token.kind == TokenKind::Refresh && token.is_ours).ok_or_else(not_valid)
     }
 
-    /// Has this token's session not ended, and has it, if it is a refresh token, not been used?
+    /// Returns whether the session of a verified token goes on, and, for a refresh token, whether it has not been used.
     pub(crate) async fn is_alive(&self, token: &Verified) -> Result<bool, Problem> {
-        let found = self.store.find_session(&token.caller.session).await;
-        let found = found.map_err(|StoreError| Problem::storage_unavailable())?;
+        let found = self.store.find_session(&token.caller.session).await?;
         Ok(match (&found, token.kind) {
             (Some(session), _) if session.revoked_at.is_some() => false,
             (Some(session), TokenKind::Refresh) => session.refresh_id.as_ref() == Some(&token.token_id),
@@ -184,12 +179,17 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         })
     }
 
-    /// Ends the session that a token belongs to.
-    pub(crate) async fn end(&self, token: &Verified, event: Event, now: Timestamp) -> Result<(), Problem> {
-        let down = |StoreError| Problem::storage_unavailable();
+    /// Ends the session of a token.
+    pub(crate) async fn end(
+        &self,
+        token: &Verified,
+        event: Event,
+        origin: &LoginOrigin,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
         let caller = &token.caller;
-        let found = self.store.find_session(&caller.session).await.map_err(down)?;
-        // A token that was not issued here has no session so far.
+        let found = self.store.find_session(&caller.session).await?;
+        // A token that another issuer has issued has no session in the store yet.
         let session = found.unwrap_or_else(|| Session {
             id: caller.session.clone(),
             subject: caller.subject.clone(),
@@ -198,12 +198,12 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
             expires_at: caller.expires_at,
             revoked_at: None,
         });
-        end(&self.store, &session, event, &self.origin, now).await.map_err(down)?;
+        end(&self.store, &session, event, origin, now).await?;
         self.forget(&[session], now).await;
         Ok(())
     }
 }
 
 fn not_valid() -> Problem {
-    Problem::new(ProblemKind::InvalidToken, "the token is not valid or no longer valid: log in again")
+    Problem::new(ProblemKind::InvalidToken, "the token is invalid, expired or revoked: log in again")
 }

@@ -1,31 +1,31 @@
-//! What one instance keeps between requests: settings, keys, connections. Never a request's data.
+//! The state that one instance keeps between requests: settings, keys, connections.
 
 use crate::routes;
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::store::Store;
-use connectivity_kit::instance::{self, Base, Same};
+use connectivity_kit::instance::{self, Component, Dependencies};
 use connectivity_kit::registry::{self, Plugin};
 use connectivity_kit::runtime;
 use connectivity_kit::settings::Invalid;
 use std::sync::{Arc, OnceLock};
 
-static INSTANCE: OnceLock<Same> = OnceLock::new();
+static INSTANCE: OnceLock<Component> = OnceLock::new();
 
-/// The instance, made at its first request; none as long as its settings are wrong.
-pub(crate) async fn get() -> Option<&'static Same> {
+/// Returns the instance, created at its first request, or `None` while its settings are invalid.
+pub(crate) async fn get() -> Option<&'static Component> {
     instance::get(&INSTANCE, settings(), make).await
 }
 
-/// The component's own, once those of the plugin are right too: what cannot be asked shall be known before it is needed.
+/// Reads the settings, and checks those of the plugin, so that wrong settings show before the first question is asked.
 async fn settings() -> Result<Settings, Invalid> {
     let settings = Settings::of_host().await?;
     registry::expect_documents().await?;
     Ok(settings)
 }
 
-fn make(settings: Settings) -> Same {
-    let Base { database, cache, guard } = Base::new("documents", &settings.service);
+fn make(settings: Settings) -> Component {
+    let Dependencies { database, cache, guard } = Dependencies::new("documents", &settings.service);
     let services = Services {
         registry: Arc::new(Plugin::new),
         store: Store::new(database),
@@ -34,5 +34,5 @@ fn make(settings: Settings) -> Same {
         now: runtime::now,
         new_id: runtime::new_id,
     };
-    Same::new(routes::router(services), settings.service.guard.cors, cache)
+    Component::new(routes::router(services), settings.service.guard.cors, cache)
 }

@@ -1,7 +1,6 @@
-//! The routes for the bridge: what came from the queue, and what has to be published. Scope `bridge`.
+//! The routes for the bridge, which delivers messages from the queue and publishes events. Scope `bridge`.
 
-use crate::routes::answer;
-use crate::services::{Records, Services, unfinished};
+use crate::services::{Records, Services, problem};
 use crate::wire::{self, Delivery, LeaseRequest, Published};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -9,18 +8,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
 use connectivity_domain::document::{DocumentRegistry, Origin, authenticate};
-use connectivity_domain::registry::StoreError;
 use connectivity_kit::guard::Route;
+use connectivity_kit::json_body::read_json;
 use connectivity_kit::problem::Problem;
 use connectivity_kit::request::RequestContext;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the bridge may take to publish what it leased before another one gets it.
+/// How long an event stays leased to the bridge that publishes it. After that it is leased again.
 const LEASE: Duration = Duration::from_secs(30);
 
-// The bridge calls as often as there are messages.
+// Without rate limits, because the bridge calls once for every message.
 const DELIVER: Route = Route::unthrottled("deliver", "bridge");
 const OUTBOX: Route = Route::unthrottled("outbox", "bridge");
 const PUBLISHED: Route = Route::unthrottled("published", "bridge");
@@ -38,7 +37,8 @@ async fn deliver<R: DocumentRegistry + 'static, S: Records>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    answer(services.admit(DELIVER, &headers).await, services.deliver(&context, &headers, &body)).await
+    let respond = |_| services.deliver(&context, &headers, &body);
+    services.guard.guarded(DELIVER, &headers, (services.now)(), respond).await
 }
 
 async fn lease<R: DocumentRegistry + 'static, S: Records>(
@@ -46,7 +46,7 @@ async fn lease<R: DocumentRegistry + 'static, S: Records>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    answer(services.admit(OUTBOX, &headers).await, services.lease(&headers, &body)).await
+    services.guard.guarded(OUTBOX, &headers, (services.now)(), |_| services.lease(&headers, &body)).await
 }
 
 async fn published<R: DocumentRegistry + 'static, S: Records>(
@@ -54,7 +54,7 @@ async fn published<R: DocumentRegistry + 'static, S: Records>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    answer(services.admit(PUBLISHED, &headers).await, services.published(&headers, &body)).await
+    services.guard.guarded(PUBLISHED, &headers, (services.now)(), |_| services.published(&headers, &body)).await
 }
 
 impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
@@ -62,23 +62,20 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
         let Delivery { message_id, request, last } = wire::read_delivery(headers, body)?;
         let claim = self.claim(context, message_id, request, Origin::Queue);
         let record = authenticate(&(self.registry)(context), &self.store, &claim, last, self.now).await;
-        Ok(wire::delivered(&record.map_err(|error| unfinished(&error))?, &self.settings))
+        Ok(wire::delivered(&record.map_err(|error| problem(&error))?, &self.settings))
     }
 
     async fn lease(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let LeaseRequest { limit } = wire::read(headers, body)?;
+        let LeaseRequest { limit } = read_json(headers, body)?;
         let now = (self.now)();
-        let leased = self.store.lease(limit.clamp(1, 500), &(self.new_id)(), now, now.plus(LEASE)).await;
-        Ok(wire::leased(&leased.map_err(|StoreError| Problem::storage_unavailable())?, &self.settings))
+        let leased = self.store.lease(limit.clamp(1, 500), &(self.new_id)(), now, now.plus(LEASE)).await?;
+        Ok(wire::leased(&leased, &self.settings))
     }
 
     async fn published(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let Published { results, requests } = wire::read(headers, body)?;
-        let noted = async {
-            self.store.results_published(&results, (self.now)()).await?;
-            self.store.requests_published(&requests).await
-        };
-        noted.await.map_err(|StoreError| Problem::storage_unavailable())?;
+        let Published { results, requests } = read_json(headers, body)?;
+        self.store.results_published(&results, (self.now)()).await?;
+        self.store.requests_published(&requests).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 }

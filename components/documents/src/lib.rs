@@ -1,8 +1,8 @@
-//! Is this document authentic? `/api/v1/documents/…` for its callers, `/internal/v1/…` for the bridge.
+//! The component `documents`: `/api/v1/documents/…` for callers, `/internal/v1/…` for the bridge.
 
 #![cfg_attr(
     not(target_family = "wasm"),
-    expect(dead_code, reason = "the handler, which uses it all, exists in wasm only")
+    expect(dead_code, reason = "only the handler uses it, and that exists in wasm only")
 )]
 
 #[cfg(target_family = "wasm")]
@@ -10,16 +10,18 @@ mod handler;
 #[cfg(target_family = "wasm")]
 mod instance;
 mod internal;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "openapi")]
 mod openapi;
 mod routes;
+#[cfg(feature = "openapi")]
+mod schema;
 mod services;
 mod settings;
 #[cfg(target_family = "wasm")]
 mod store;
 mod wire;
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "openapi")]
 pub use openapi::openapi;
 
 #[cfg(test)]

@@ -4,26 +4,26 @@ use connectivity_kit::settings::{Invalid, Reader, ServiceSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the component needs to know. Holds secrets: no `Debug`.
+/// The settings. Without `Debug`, because they hold secrets.
 pub(crate) struct Settings {
     pub(crate) service: ServiceSettings,
     pub(crate) routes: Arc<RouteSettings>,
 }
 
-/// What the routes need to know.
+/// The settings of the routes.
 #[derive(Clone, Debug)]
 pub(crate) struct RouteSettings {
-    /// How long a claim holds: longer than the plugin may take and two statements besides.
+    /// How long a claim lasts: longer than a call of the plugin and two statements take.
     pub(crate) lease: Duration,
-    /// `event_ready_key`: where successes are published.
+    /// `event_ready_key`: the routing key of successes.
     pub(crate) ready_key: String,
-    /// `event_failure_key`: where everything else is published.
+    /// `event_failure_key`: the routing key of all other results.
     pub(crate) failure_key: String,
 }
 
 const NAMES: [&str; 3] = ["registry_timeout_ms", "event_ready_key", "event_failure_key"];
 
-/// What two statements may take at worst.
+/// The longest time that two statements take.
 const STATEMENTS: Duration = Duration::from_secs(10);
 
 impl Settings {
@@ -32,7 +32,7 @@ impl Settings {
     }
 
     fn read(mut reader: Reader) -> Result<Self, Invalid> {
-        // The plugin's whole call takes at most two of its tries.
+        // A call of the plugin takes at most as long as two of its attempts.
         let call = Duration::from_millis(reader.number("registry_timeout_ms", 10..=60_000)) * 2;
         let routes = RouteSettings {
             lease: call + STATEMENTS,
@@ -44,11 +44,11 @@ impl Settings {
     }
 }
 
-/// A routing key: a short string of AMQP 0-9-1, at most 255 bytes.
+/// Reads a routing key: a short string of AMQP 0-9-1, 1 to 255 bytes.
 fn routing_key(reader: &mut Reader, name: &str) -> String {
     let key = reader.text(name);
     if key.is_empty() || key.len() > 255 {
-        reader.problem(name, "must have 1 to 255 characters");
+        reader.problem(name, "must have 1 to 255 bytes");
     }
     key
 }

@@ -1,4 +1,4 @@
-//! The records in SQL. Every change is one statement, so there is no moment at which half of one is true.
+//! The records in SQL. Every change is one statement, so that no reader sees half of a change.
 
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::document::{
@@ -9,16 +9,16 @@ use connectivity_domain::page::Page;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::trace::TraceContext;
-use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
-use connectivity_kit::log::{self, Level};
+use connectivity_kit::database::{Database, Row, Sql, Value};
 use connectivity_kit::metrics;
+use connectivity_kit::table::Table;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the one who got the answer has to publish the result before somebody else does.
-const FAST_PATH: Duration = Duration::from_secs(15);
+/// How long the bridge that delivered the message has to publish the result. After that the relay publishes it.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How many ids one statement marks; shorter lists repeat their last one.
+/// The number of ids that one statement marks. Shorter lists repeat their last id.
 const BATCH: usize = 50;
 
 macro_rules! select {
@@ -55,13 +55,13 @@ const INSERT: Sql = Sql::same(
      VALUES (?, ?, ?, ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?)",
 );
 
-/// Takes over a claim that is void.
+/// Takes over a claim that has expired.
 const RECLAIM: Sql = Sql::same(
     "UPDATE document_authentications SET claim = ?, claimed_until = ?
      WHERE message_id = ? AND status = 'PENDING' AND claimed_until <= ?",
 );
 
-/// Only the one whose claim it is can finish it, and only once.
+/// Finishes a request. Only the holder of the claim can do it, and only once.
 const FINISH: Sql = Sql::same(
     "UPDATE document_authentications
      SET status = ?, auth_success = ?, external_api_status_code = ?, external_api_response = ?, error_message = ?,
@@ -69,7 +69,7 @@ const FINISH: Sql = Sql::same(
      WHERE message_id = ? AND status = 'PENDING' AND claim = ?",
 );
 
-/// Was it this claim that finished it? Few bytes, because it is asked for every document.
+/// Finds out whether this claim has finished the request. Reads only the id, because it runs for every document.
 const FINISHED_BY: Sql =
     Sql::same("SELECT id FROM document_authentications WHERE message_id = ? AND claim = ? AND status <> 'PENDING'");
 
@@ -77,7 +77,7 @@ const RELEASE: Sql = Sql::same(
     "UPDATE document_authentications SET claimed_until = ? WHERE message_id = ? AND status = 'PENDING' AND claim = ?",
 );
 
-/// Is there anything? Asked first, because it takes no lock.
+/// Finds out whether anything is due. It runs before `LEASE` because it takes no lock.
 const DUE: Sql = Sql::same("SELECT id FROM document_authentications WHERE outbox_due_at <= ? LIMIT 1");
 
 const LEASE: Sql = Sql {
@@ -110,10 +110,10 @@ const REQUESTS_PUBLISHED: Sql = fifty!(
 
 /// The table `document_authentications`.
 pub(crate) struct Store {
-    database: Arc<Database>,
+    table: Table,
 }
 
-/// A row: the record, and whose it is.
+/// A row: the record and its claim.
 struct Stored {
     record: DocumentRecord,
     claim: String,
@@ -122,26 +122,11 @@ struct Stored {
 
 impl Store {
     pub(crate) fn new(database: Arc<Database>) -> Self {
-        Self { database }
-    }
-
-    async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        // What went wrong is logged by the database.
-        self.database.run(sql, parameters).await.map_err(|error| match error {
-            DatabaseError::Unavailable(_) | DatabaseError::Duplicate | DatabaseError::Refused(_) => StoreError,
-        })
-    }
-
-    async fn records(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Stored>, StoreError> {
-        let rows: Option<Vec<_>> = self.run(sql, parameters).await?.into_iter().map(stored).collect();
-        rows.ok_or_else(|| {
-            log::line(Level::Error, "a row of document_authentications cannot be read", &[]);
-            StoreError
-        })
+        Self { table: Table::new(database, "document_authentications") }
     }
 
     async fn by_message(&self, message_id: &MessageId) -> Result<Stored, StoreError> {
-        self.records(BY_MESSAGE, vec![Value::text(message_id.as_str())]).await?.pop().ok_or(StoreError)
+        self.table.read(BY_MESSAGE, vec![Value::text(message_id.as_str())], stored).await?.pop().ok_or(StoreError)
     }
 
     async fn insert(&self, claim: &Claim) -> Result<bool, StoreError> {
@@ -165,18 +150,14 @@ impl Store {
             outbox,
             due,
         ];
-        match self.database.run(INSERT, parameters).await {
-            Ok(_) => Ok(true),
-            Err(DatabaseError::Duplicate) => Ok(false),
-            Err(DatabaseError::Unavailable(_) | DatabaseError::Refused(_)) => Err(StoreError),
-        }
+        self.table.insert(INSERT, parameters).await
     }
 
     async fn mark(&self, sql: Sql, first: Option<Value>, ids: &[String]) -> Result<(), StoreError> {
         for batch in ids.chunks(BATCH) {
             let padded = (0..BATCH).filter_map(|index| batch.get(index).or(batch.last()));
             let parameters = first.iter().cloned().chain(padded.map(|id| Value::text(id))).collect();
-            self.run(sql, parameters).await?;
+            self.table.run(sql, parameters).await?;
         }
         Ok(())
     }
@@ -195,7 +176,8 @@ impl DocumentStore for Store {
             found
         } else {
             let (token, until) = (Value::text(&claim.token), Value::time(claim.until));
-            self.run(RECLAIM, vec![token, until, Value::text(claim.message_id.as_str()), Value::time(claim.at)])
+            self.table
+                .run(RECLAIM, vec![token, until, Value::text(claim.message_id.as_str()), Value::time(claim.at)])
                 .await?;
             self.by_message(&claim.message_id).await?
         };
@@ -210,8 +192,8 @@ impl DocumentStore for Store {
 
     async fn finish(&self, claim: &Claim, outcome: &Outcome, at: Timestamp) -> Result<DocumentRecord, StoreError> {
         let due = match claim.origin {
-            Origin::Queue => at.plus(FAST_PATH),
-            // Nobody else knows of it.
+            Origin::Queue => at.plus(PUBLISH_TIMEOUT),
+            // No bridge waits for this result: the relay publishes it at once.
             Origin::Http { .. } => at,
         };
         let truth = outcome.status().auth_success().map_or(Value::Null, |truth| Value::Integer(i64::from(truth)));
@@ -226,13 +208,13 @@ impl DocumentStore for Store {
             Value::text(claim.message_id.as_str()),
             Value::text(&claim.token),
         ];
-        self.run(FINISH, parameters).await?;
+        self.table.run(FINISH, parameters).await?;
         let key = vec![Value::text(claim.message_id.as_str()), Value::text(&claim.token)];
-        let finished = self.run(FINISHED_BY, key).await?;
+        let finished = self.table.run(FINISHED_BY, key).await?;
         if !finished.is_empty() {
             metrics::count(&metrics::DOCUMENTS, &[outcome.status().as_str()]);
         }
-        // What this claim both inserted and finished is known without reading it back.
+        // If this claim has inserted the row too, the record is known without reading it.
         if finished.first().is_some_and(|row| *row == [Value::text(&claim.id)]) {
             let mut record = DocumentRecord::pending(claim);
             record.finish(outcome, at);
@@ -242,23 +224,21 @@ impl DocumentStore for Store {
     }
 
     async fn release(&self, claim: &Claim, at: Timestamp) -> Result<(), StoreError> {
-        self.run(RELEASE, vec![Value::time(at), Value::text(claim.message_id.as_str()), Value::text(&claim.token)])
-            .await
-            .map(|_| ())
+        self.table
+            .run(RELEASE, vec![Value::time(at), Value::text(claim.message_id.as_str()), Value::text(&claim.token)])
+            .await?;
+        Ok(())
     }
 }
 
 impl DocumentArchive for Store {
     async fn find(&self, id: &str) -> Result<Option<DocumentRecord>, StoreError> {
-        Ok(self.records(BY_ID, vec![Value::text(id)]).await?.pop().map(|found| found.record))
+        Ok(self.table.read(BY_ID, vec![Value::text(id)], stored).await?.pop().map(|found| found.record))
     }
 
     async fn history(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<DocumentRecord>), StoreError> {
-        let citizen = Value::text(citizen.as_str());
-        let count = self.run(COUNT, vec![citizen.clone()]).await?;
-        let Some([Value::Integer(count)]) = count.first().map(Vec::as_slice) else { return Err(StoreError) };
-        let found = self.records(PAGE, vec![citizen, Value::number(page.size()), Value::number(page.offset())]).await?;
-        Ok((u64::try_from(*count).unwrap_or_default(), found.into_iter().map(|found| found.record).collect()))
+        let (count, found) = self.table.page(COUNT, PAGE, citizen.as_str(), page, stored).await?;
+        Ok((count, found.into_iter().map(|found| found.record).collect()))
     }
 }
 
@@ -270,11 +250,13 @@ impl Outbox for Store {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<DocumentRecord>, StoreError> {
-        if self.run(DUE, vec![Value::time(now)]).await?.is_empty() {
+        if self.table.run(DUE, vec![Value::time(now)]).await?.is_empty() {
             return Ok(Vec::new());
         }
-        self.run(LEASE, vec![Value::text(lease), Value::time(until), Value::time(now), Value::number(limit)]).await?;
-        let found = self.records(BY_LEASE, vec![Value::text(lease)]).await?;
+        self.table
+            .run(LEASE, vec![Value::text(lease), Value::time(until), Value::time(now), Value::number(limit)])
+            .await?;
+        let found = self.table.read(BY_LEASE, vec![Value::text(lease)], stored).await?;
         Ok(found.into_iter().map(|found| found.record).collect())
     }
 

@@ -1,4 +1,4 @@
-//! The routes, with ports in memory: status and body.
+//! Tests of the routes with fake ports: status and body.
 
 use crate::routes::router;
 use crate::services::Services;
@@ -107,7 +107,7 @@ impl Given {
     }
 }
 
-/// An id that no other call gets.
+/// Returns a new id at each call.
 fn uuid_like() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -137,14 +137,14 @@ async fn a_document_is_authenticated_recorded_and_shown() {
     assert_eq!(body(&given.get(&format!("/api/v1/documents/{}/", id.to_uppercase())).await), record);
     let page = body(&given.get("/api/v1/documents/history/?id_citizen=1128456232").await);
     assert_eq!((&page["count"], &page["results"][0]), (&json!(1), &record));
-    for nobody in ["nobody", "%FF", "a%2Fb", "%00"] {
-        expect_problem(&given.get(&format!("/api/v1/documents/{nobody}/")).await, 404, "not-found");
+    for unknown in ["unknown", "%FF", "a%2Fb", "%00"] {
+        expect_problem(&given.get(&format!("/api/v1/documents/{unknown}/")).await, 404, "not-found");
     }
     expect_problem(&given.get("/api/v1/documents/history/?id_citizen=1").await, 400, "invalid-citizen-id");
 }
 
 #[tokio::test]
-async fn the_same_key_and_payload_have_the_same_answer() {
+async fn a_repeated_request_gets_the_same_response() {
     let given = authentic();
     let key = [("idempotency-key", "k-1")];
     let first = given.submit(&key, &document()).await;
@@ -161,7 +161,7 @@ async fn the_same_key_and_payload_have_the_same_answer() {
 }
 
 #[tokio::test]
-async fn a_request_for_the_queue_is_accepted_and_has_to_be_published() {
+async fn an_asynchronous_request_is_accepted_and_its_event_is_leased() {
     let given = authentic();
     let key = [("idempotency-key", "k-1"), ("prefer", "wait=1, Respond-Async; x=1")];
     let response = given.submit(&key, &document()).await;
@@ -181,7 +181,7 @@ async fn a_request_for_the_queue_is_accepted_and_has_to_be_published() {
 }
 
 #[tokio::test]
-async fn the_bridge_gets_the_event_and_says_when_it_is_published() {
+async fn the_bridge_gets_the_event_and_marks_it_as_published() {
     let given = authentic();
     let delivery = json!({"message_id": "m-1", "message": document(), "last": false});
     let first = given.bridge(DELIVER, &delivery).await;
@@ -197,7 +197,7 @@ async fn the_bridge_gets_the_event_and_says_when_it_is_published() {
 }
 
 #[tokio::test]
-async fn without_a_verdict_there_is_none_until_the_last_try() {
+async fn without_a_verdict_only_the_last_attempt_finishes_the_request() {
     let given = down();
     let response = given.submit(&[], &document()).await;
     expect_problem(&response, 503, "registry-unavailable");
@@ -214,7 +214,7 @@ async fn without_a_verdict_there_is_none_until_the_last_try() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused_with_the_field_named() {
+async fn an_invalid_request_is_rejected_and_its_field_is_named() {
     let given = authentic();
     for (field, value) in [
         ("idCitizen", json!("12345")),

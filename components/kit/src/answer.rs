@@ -2,7 +2,7 @@
 
 use crate::configured;
 use crate::cors::Cors;
-use crate::instance::Serving;
+use crate::instance::Component;
 use crate::log::{self, Level};
 use crate::metrics;
 use crate::problem::{Pending, Problem};
@@ -63,21 +63,22 @@ where
     write(request_scope::enter(&context, work).await).await
 }
 
-/// Answers one request with the routes of an instance; without one the settings are wrong.
-pub async fn serve_instance<I: Serving>(
+/// Responds to one request with the routes of an instance. It is `None` if the settings are invalid.
+pub async fn serve_instance(
     request: spin_sdk::http::Request,
-    instance: Option<&'static I>,
+    instance: Option<&'static Component>,
 ) -> Result<types::Response, types::ErrorCode> {
     if request.uri().path() == configured::PATH {
         return write(configured::answer(instance.is_some())).await;
     }
     let Some(instance) = instance else {
-        let problem = || Problem::new(ProblemKind::NotReady, "the service is not configured: see its log");
+        let problem =
+            || Problem::new(ProblemKind::NotReady, "the settings of this component are invalid: its log names them");
         return serve(request, None, |_| async move { problem().into_response() }).await;
     };
-    let router = |request: Request<Body>| async move { call(instance.router(&request), request).await };
-    let answer = serve(request, instance.cors(), router).await;
-    metrics::send_soon(instance.cache());
+    let respond = |request| call(instance.router.clone(), request);
+    let answer = serve(request, instance.cors.as_ref(), respond).await;
+    metrics::send_soon(&instance.cache);
     answer
 }
 

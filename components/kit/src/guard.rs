@@ -4,6 +4,7 @@ mod address;
 mod admission;
 mod admitted;
 mod bearer;
+mod guarded;
 mod recent;
 mod revocation;
 mod store;

@@ -1,4 +1,4 @@
-//! What one instance keeps between requests, made at the first of them.
+//! The state that an instance keeps between requests, created at the first of them.
 
 use crate::answer;
 use crate::cache::Cache;
@@ -9,35 +9,21 @@ use crate::log::{self, Level};
 use crate::settings::{Invalid, ServiceSettings};
 use crate::token::Verifier;
 use axum::Router;
-use axum::body::Body;
-use http::Request;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
-/// An instance of a component that lets callers in.
-pub trait Serving: Sync + 'static {
-    /// Which pages may read its answers.
-    fn cors(&self) -> Option<&Cors>;
-
-    /// Where what it counts goes.
-    fn cache(&self) -> &Arc<Cache>;
-
-    /// The routes for one request, made by [`crate::answer::complete`].
-    fn router(&self, request: &Request<Body>) -> Router;
-}
-
-/// What every component that lets callers in works with.
-pub struct Base {
-    /// Where its records are.
+/// What every component that serves callers depends on.
+pub struct Dependencies {
+    /// The database that holds the records.
     pub database: Arc<Database>,
-    /// What all instances share for a while.
+    /// The cache that all instances share.
     pub cache: Arc<Cache>,
-    /// Who may pass.
+    /// The guard of the component.
     pub guard: Arc<Guard>,
 }
 
-impl Base {
-    /// What the component of that name works with, as its settings say. Nothing is connected yet.
+impl Dependencies {
+    /// Creates the dependencies of the component of that name from its settings. Nothing is connected yet.
     pub fn new(component: &'static str, settings: &ServiceSettings) -> Self {
         let database = Arc::new(Database::new(&settings.database));
         let cache = Arc::new(Cache::new(&settings.cache));
@@ -47,35 +33,22 @@ impl Base {
     }
 }
 
-/// An instance whose routes are the same for every request.
-pub struct Same {
-    cors: Option<Cors>,
-    cache: Arc<Cache>,
-    router: Router,
+/// An instance of a component that serves callers: its routes, and what the server needs besides them.
+pub struct Component {
+    pub(crate) router: Router,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) cache: Arc<Cache>,
 }
 
-impl Same {
-    /// An instance with these routes.
+impl Component {
+    /// Creates an instance with these routes.
     pub fn new(routes: Router, cors: Option<Cors>, cache: Arc<Cache>) -> Self {
-        Self { cors, cache, router: answer::complete(routes) }
+        Self { router: answer::complete(routes), cors, cache }
     }
 }
 
-impl Serving for Same {
-    fn cors(&self) -> Option<&Cors> {
-        self.cors.as_ref()
-    }
-
-    fn cache(&self) -> &Arc<Cache> {
-        &self.cache
-    }
-
-    fn router(&self, _: &Request<Body>) -> Router {
-        self.router.clone()
-    }
-}
-
-/// What the cell holds, made of the settings at the first request; none as long as they are wrong, which the log says.
+/// Returns the content of the cell, which `make` creates from the settings at the first request. Returns `None` while the
+/// settings are invalid, and logs why.
 pub async fn get<T, S>(
     cell: &'static OnceLock<T>,
     settings: impl Future<Output = Result<S, Invalid>>,

@@ -6,12 +6,16 @@ pub mod answer;
 pub mod configured;
 pub mod cors;
 pub mod guard;
+pub mod history;
 pub mod instance;
+pub mod json_body;
 pub mod metrics;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod problem;
 pub mod request;
+#[cfg(feature = "openapi")]
+pub mod schema;
 pub mod settings;
 pub mod throttle;
 pub mod token;

@@ -4,8 +4,10 @@ use crate::answer::Subject;
 use crate::throttle::seconds;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::problem::ProblemKind;
+use connectivity_domain::registry::StoreError;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// When to come back while the database is down.
@@ -32,7 +34,7 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 pub struct Problem {
     kind: ProblemKind,
     detail: String,
-    field: Option<&'static str>,
+    field: Option<Cow<'static, str>>,
     headers: Vec<(HeaderName, HeaderValue)>,
     subject: Option<String>,
 }
@@ -54,10 +56,15 @@ impl Problem {
         self.kind
     }
 
+    /// Returns the sentence that tells the caller what to do.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Names the field of the request that is wrong.
     #[must_use]
-    pub fn field(mut self, name: &'static str) -> Self {
-        self.field = Some(name);
+    pub fn field(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.field = Some(name.into());
         self
     }
 
@@ -82,6 +89,13 @@ impl Problem {
     }
 }
 
+/// A store logs why it failed; callers only learn that they can try again.
+impl From<StoreError> for Problem {
+    fn from(StoreError: StoreError) -> Self {
+        Self::storage_unavailable()
+    }
+}
+
 /// The `type` of problems of this kind.
 pub(crate) fn urn(kind: ProblemKind) -> String {
     format!("urn:connectivity:problem:{}", kind.slug())
@@ -90,23 +104,30 @@ pub(crate) fn urn(kind: ProblemKind) -> String {
 /// The body of every error answer (RFC 9457): `type` says to a program what is wrong, `detail` to a person.
 // In the order in which they have always been written.
 #[derive(Clone, Debug, Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema), schema(as = Problem))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Problem))]
 pub(crate) struct ProblemBody {
     /// What to do about it
     detail: String,
     /// The field of the request that is wrong
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(not(target_family = "wasm"), schema(nullable = false))]
-    field: Option<&'static str>,
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    field: Option<Cow<'static, str>>,
     /// What the log calls the request; the answer's `X-Request-Id` says it too
     request_id: String,
     /// The HTTP status
-    #[cfg_attr(not(target_family = "wasm"), schema(minimum = 400, maximum = 599))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     status: u16,
     /// The kind of problem in words, the same for every occurrence
     title: &'static str,
-    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::names))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = types))]
     r#type: String,
+}
+
+/// Returns the schema of a problem's `type`.
+#[cfg(feature = "openapi")]
+fn types() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    let description = "Which kind of problem it is. Stable: programs may go by it";
+    crate::schema::one_of(&ProblemKind::ALL.map(urn), description)
 }
 
 /// A problem under way: `answer`, which knows the request id, writes the body.

@@ -8,7 +8,6 @@ pub use connectivity_runtime::request_context::RequestContext;
 use http::{HeaderMap, Request, header};
 use http_body::Body;
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -85,15 +84,6 @@ pub fn context<B>(request: &Request<B>) -> Option<&RequestContext> {
     request.extensions().get()
 }
 
-/// Reads a JSON object. By itself a struct is read from an array of its fields too.
-pub fn object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
-    let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    if begins != Some(&b'{') {
-        return Err(serde::de::Error::custom("it is not a JSON object"));
-    }
-    serde_json::from_slice(body)
-}
-
 /// The text in a path. Empty where it is no UTF-8: then it names nothing, as the empty text does.
 pub fn in_path(text: Result<Path<String>, PathRejection>) -> String {
     text.map(|Path(text)| text).unwrap_or_default()
@@ -107,19 +97,6 @@ mod tests {
     use http_body_util::Full;
     use std::pin::Pin;
     use std::task::{Context, Poll, ready};
-
-    #[test]
-    fn an_object_is_read_and_no_array_of_its_fields() {
-        #[derive(serde::Deserialize)]
-        struct One {
-            field: u8,
-        }
-        let read = |text: &str| object::<One>(text.as_bytes()).map(|one| one.field).ok();
-        assert_eq!(read(" \n{\"field\": 1}"), Some(1));
-        for bad in ["", " ", "[1]", "1", "null", "\"{}\"", "{", "{\"field\": 1} 2"] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-    }
 
     #[tokio::test]
     async fn a_body_is_read_to_its_bound_and_no_further() {

@@ -1,7 +1,7 @@
-//! What one instance keeps between requests: connections. Never a request's data.
+//! The state that one instance keeps between requests: its connections.
 
-use crate::metrics::Depth;
-use crate::routes::{Look, Lookout};
+use crate::metrics::OutboxDepth;
+use crate::probe::{HealthProbe, ProbeResult};
 use crate::store;
 use connectivity_domain::breaker::{Admission, BREAKER_KEY, BreakerState, Policy};
 use connectivity_kit::cache::Cache;
@@ -14,9 +14,9 @@ use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Invalid, Reade
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// How long a look may take: a probe has three seconds. A statement that takes longer is not cut off: see
-/// [`runtime::deadline::timeout_detached`].
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a check may take: a kubelet waits three seconds for a probe. A statement that takes longer runs to its end:
+/// see [`runtime::deadline::timeout_detached`].
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 static INSTANCE: OnceLock<Instance> = OnceLock::new();
 
@@ -25,7 +25,7 @@ pub(crate) struct Instance {
     cache: Arc<Cache>,
 }
 
-/// The instance, made at its first request; none as long as its settings are wrong.
+/// Returns the instance, created at its first request, or `None` while its settings are invalid.
 pub(crate) async fn get() -> Option<&'static Instance> {
     let make = |(database, cache): (DatabaseSettings, CacheSettings)| Instance {
         database: Arc::new(Database::new(&database)),
@@ -48,16 +48,17 @@ async fn settings() -> Result<(DatabaseSettings, CacheSettings), Invalid> {
     reader.finish(settings)
 }
 
-impl Lookout for &'static Instance {
-    async fn database(&self) -> Look {
+impl HealthProbe for &'static Instance {
+    async fn database(&self) -> ProbeResult {
         let started = Instant::now();
         let database = Arc::clone(&self.database);
-        let answers = runtime::deadline::timeout_detached(PATIENCE, async move { store::answers(&database).await });
-        let answers = answers.await.unwrap_or(false);
-        Look { status: if answers { "up" } else { "down" }, latency: started.elapsed() }
+        let responds =
+            runtime::deadline::timeout_detached(PROBE_TIMEOUT, async move { store::responds(&database).await });
+        let responds = responds.await.unwrap_or(false);
+        ProbeResult { status: if responds { "up" } else { "down" }, latency: started.elapsed() }
     }
 
-    async fn cache(&self) -> (Look, Option<&'static str>) {
+    async fn cache(&self) -> (ProbeResult, Option<&'static str>) {
         let (started, now) = (Instant::now(), runtime::now());
         let held = self.cache.get(BREAKER_KEY, now).await;
         let status = if held.is_ok() { "up" } else { "down" };
@@ -67,20 +68,20 @@ impl Lookout for &'static Instance {
             Admission::Refuse { .. } => "open",
             Admission::Probe(_) => "probing",
         });
-        (Look { status, latency: started.elapsed() }, breaker)
+        (ProbeResult { status, latency: started.elapsed() }, breaker)
     }
 
     async fn settings(&self, component: &'static str) -> Settings {
-        runtime::deadline::timeout(PATIENCE, configured::ask(component)).await.unwrap_or(Settings::Unknown)
+        runtime::deadline::timeout(PROBE_TIMEOUT, configured::ask(component)).await.unwrap_or(Settings::Unknown)
     }
 
     async fn counts(&self) -> Option<Vec<(String, u64)>> {
         self.cache.counts(runtime::now()).await.ok()
     }
 
-    async fn outbox(&self) -> Option<Depth> {
+    async fn outbox(&self) -> Option<OutboxDepth> {
         let (database, now) = (Arc::clone(&self.database), runtime::now());
-        runtime::deadline::timeout_detached(PATIENCE, async move { store::outbox(&database, now).await })
+        runtime::deadline::timeout_detached(PROBE_TIMEOUT, async move { store::outbox(&database, now).await })
             .await
             .flatten()
     }

@@ -1,9 +1,9 @@
-//! How the service is: `/health/live` and `/health/ready` for probes, `/metrics` for Prometheus. And what it offers to
-//! whom: `/api/schema/` and `/api/docs/`.
+//! The component `ops`: `/health/live` and `/health/ready` for probes, `/metrics` for Prometheus, and the API's
+//! documentation at `/api/schema/` and `/api/docs/`.
 
 #![cfg_attr(
     not(any(target_family = "wasm", test)),
-    expect(dead_code, reason = "the handler, which uses it all, exists in wasm only")
+    expect(dead_code, reason = "only the handler uses it, and that exists in wasm only")
 )]
 
 #[cfg(target_family = "wasm")]
@@ -11,15 +11,18 @@ mod handler;
 #[cfg(target_family = "wasm")]
 mod instance;
 mod metrics;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "openapi")]
 mod openapi;
 mod pages;
+mod probe;
 mod routes;
+#[cfg(feature = "openapi")]
+mod schema;
 #[cfg(target_family = "wasm")]
 mod store;
 mod wire;
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "openapi")]
 pub use openapi::openapi;
 
 #[cfg(test)]

@@ -1,53 +1,57 @@
-//! What has been counted and what can be seen now, as Prometheus reads it (text format 0.0.4).
+//! Writes metrics in Prometheus' text format 0.0.4.
 
 use connectivity_kit::metrics::{ALL, BUCKETS, Family, Reading, Timing};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// What can be seen now. What could not be looked at is not shown: a gap is better than a wrong number.
+/// The current values. A value that could not be read is left out: a gap is better than a wrong number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gauges {
     pub(crate) database_up: bool,
     pub(crate) cache_up: bool,
-    /// The registry is not asked. While one caller at a time finds out whether it is back, this is said no more: where
-    /// nobody calls, nobody would ever find out.
+    /// Whether the circuit breaker is open. It is no longer open while it probes: without calls it would stay in that
+    /// state for ever, and so would an alert.
     pub(crate) breaker_open: Option<bool>,
-    pub(crate) outbox: Option<Depth>,
+    pub(crate) outbox: Option<OutboxDepth>,
 }
 
-/// What waits to be published.
+/// The events that wait to be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Depth {
+pub(crate) struct OutboxDepth {
     pub(crate) events: u64,
-    /// How long the oldest of them has waited; zero where there is none.
+    /// How long the oldest event has waited; zero if there is none.
     pub(crate) oldest: Duration,
 }
 
-/// The durations with the same labels.
+/// The durations that were recorded with the same labels.
 #[derive(Default)]
 struct Histogram {
     buckets: [u64; BUCKETS.len() + 1],
     microseconds: u64,
 }
 
-/// The whole page.
+/// Writes the page.
 pub(crate) fn render(counts: &[(String, u64)], gauges: &Gauges) -> String {
     let mut page = Page::default();
     for family in ALL {
         page.family(family, counts);
     }
     let up = [("database", gauges.database_up), ("cache", gauges.cache_up)];
-    page.head("connectivity_dependency_up", "1 while the server answers.", "gauge");
+    page.head("connectivity_dependency_up", "1 while the server responds.", "gauge");
     for (dependency, is_up) in up {
         page.line("connectivity_dependency_up", &[("dependency", dependency)], u64::from(is_up));
     }
     if let Some(open) = gauges.breaker_open {
-        page.gauge("connectivity_breaker_open", "1 while the registry is not asked.", u64::from(open));
+        page.gauge(
+            "connectivity_breaker_open",
+            "1 while the circuit breaker is open and the registry is not asked.",
+            u64::from(open),
+        );
     }
-    if let Some(Depth { events, oldest }) = gauges.outbox {
-        page.gauge("connectivity_outbox_depth", "Events that are committed and not known to be published.", events);
-        let help = "How long the oldest of these events has waited.";
+    if let Some(OutboxDepth { events, oldest }) = gauges.outbox {
+        page.gauge("connectivity_outbox_depth", "Committed events that are not marked as published.", events);
+        let help = "The age of the oldest of these events.";
         page.gauge("connectivity_outbox_oldest_seconds", help, oldest.as_secs_f64());
     }
     page.0
@@ -108,7 +112,7 @@ impl Page {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// Labels are of closed sets: nothing in them has to be escaped.
+    /// Writes one sample. The values of labels come from closed sets, so none has to be escaped.
     fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };

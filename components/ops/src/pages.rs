@@ -1,21 +1,21 @@
-//! What is offered to whom: the API's document, and a page that shows it.
+//! The OpenAPI document, and a page that shows it.
 //!
-//! Files, the same for everybody: no token is needed, and nothing is counted. The page asks this service for everything
-//! that it needs, and nobody else.
+//! Both are static files: they need no token and have no rate limit. The page loads everything from this service, so
+//! that it works offline.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderName, header};
 
-/// Written by `cargo xtask schema`.
+/// The document, written by `cargo xtask schema`.
 const SCHEMA: &str = include_str!("../openapi.json");
 
-/// What the page may do: show its style, run its script, ask this service.
+/// The page's content security policy: its own style and script, and requests to this service.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; script-src 'self'; style-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A release changes them: a browser may go by what it has for five minutes.
+/// The files change with a release, so a browser may use its copy for five minutes.
 const CACHED: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
 
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
@@ -26,8 +26,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/api/docs/page.js", get(script))
 }
 
-/// This document.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// This OpenAPI document.
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/api/schema/",
     operation_id = "schema",
@@ -38,8 +38,8 @@ pub(crate) async fn schema() -> Response {
     file("application/json", SCHEMA)
 }
 
-/// A page that shows this document, and tries its calls.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// A page that shows this document and can send requests.
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/api/docs/",
     operation_id = "docs",

@@ -1,7 +1,8 @@
-//! The probes and the metrics. What they need of the servers is behind a port.
+//! The probes and the metrics.
 
-use crate::metrics::{Depth, Gauges, render};
+use crate::metrics::{Gauges, render};
 use crate::pages;
+use crate::probe::HealthProbe;
 use crate::wire::{Alive, Breaker, Dependencies, Readiness, component, dependency};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -10,85 +11,60 @@ use axum::{Json, Router};
 use connectivity_kit::configured::Settings;
 use futures_util::future::{join, join_all};
 use http::{StatusCode, header};
-use std::future::Future;
-use std::time::Duration;
 
-/// Whose settings are looked at besides those of this component.
+/// The components that are asked whether their settings are valid.
 const COMPONENTS: [&str; 3] = ["affiliation", "auth", "documents"];
 
-/// The text format of Prometheus.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The media type of Prometheus' text format.
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What a look at a server showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
-    /// `up` or `down`; of the breaker `closed`, `open` or `probing`.
-    pub(crate) status: &'static str,
-    /// How long it took.
-    pub(crate) latency: Duration,
-}
-
-/// Looks at the servers.
-pub(crate) trait Lookout: Clone + Send + Sync + 'static {
-    /// Can records be read?
-    fn database(&self) -> impl Future<Output = Look> + Send;
-    /// Does the cache answer, and if it does, what does it know of the breaker before the registry?
-    fn cache(&self) -> impl Future<Output = (Look, Option<&'static str>)> + Send;
-    /// Are this component's settings right?
-    fn settings(&self, component: &'static str) -> impl Future<Output = Settings> + Send;
-    /// What has been counted; none: the cache does not answer.
-    fn counts(&self) -> impl Future<Output = Option<Vec<(String, u64)>>> + Send;
-    /// What waits to be published; none: the database does not answer.
-    fn outbox(&self) -> impl Future<Output = Option<Depth>> + Send;
-}
-
-/// The routes; without a lookout the settings are wrong.
-pub(crate) fn router<L: Lookout>(lookout: Option<L>) -> Router {
+/// Returns the routes. `probe` is `None` if the settings of this component are invalid.
+pub(crate) fn router<P: HealthProbe>(probe: Option<P>) -> Router {
     Router::new()
         .route("/health/live", get(live))
-        .route("/health/ready", get(ready::<L>))
-        .route("/metrics", get(metrics::<L>))
+        .route("/health/ready", get(ready::<P>))
+        .route("/metrics", get(metrics::<P>))
         .merge(pages::routes())
-        .with_state(lookout)
+        .with_state(probe)
 }
 
 /// Is the service alive?
 ///
-/// Whoever can say so is, whatever else is down: a restart would not mend that.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// The status is 200 whenever the service can respond at all, whatever else is down: a restart would not help.
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/health/live",
     operation_id = "live",
     tag = "operations",
-    responses((status = 200, description = "It is", body = Alive)),
+    responses((status = 200, description = "The service is alive", body = Alive)),
 ))]
 pub(crate) async fn live() -> Json<Alive> {
     Json(Alive { status: "alive" })
 }
 
-/// Can the service do its work?
+/// Is the service ready?
 ///
-/// Ready is who can keep records, and whose components have the settings that they need: without the database nothing is
-/// answered, nor by a component with wrong settings; without the rest it is.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// The service is ready if the database responds and the settings of all components are valid. It does not have to
+/// reach the cache or the registry to be ready.
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/health/ready",
     operation_id = "ready",
     tag = "operations",
     responses(
-        (status = 200, description = "It can", body = Readiness),
-        (status = 503, description = "It cannot", body = Readiness),
+        (status = 200, description = "The service is ready", body = Readiness),
+        (status = 503, description = "The service is not ready", body = Readiness),
     ),
 ))]
-pub(crate) async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
-    let Some(lookout) = lookout else {
-        let reason = Some("the settings are wrong: see the log");
+pub(crate) async fn ready<P: HealthProbe>(State(probe): State<Option<P>>) -> Response {
+    let Some(probe) = probe else {
+        let reason = Some("the settings of the component ops are invalid: its log names them");
         let body = Readiness { components: None, dependencies: None, reason, status: "not ready" };
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     };
-    // A probe has little time: all at once.
-    let servers = join(lookout.database(), lookout.cache());
-    let settings = join_all(COMPONENTS.map(|component| lookout.settings(component)));
+    // A kubelet waits three seconds for a probe, so all checks run at the same time.
+    let servers = join(probe.database(), probe.cache());
+    let settings = join_all(COMPONENTS.map(|component| probe.settings(component)));
     let ((database, (cache, breaker)), settings) = join(servers, settings).await;
     let misconfigured = settings.contains(&Settings::Wrong);
     let is_ready = database.status == "up" && !misconfigured;
@@ -102,36 +78,38 @@ pub(crate) async fn ready<L: Lookout>(State(lookout): State<Option<L>>) -> Respo
     let body = Readiness {
         components: Some(components),
         dependencies: Some(dependencies),
-        reason: misconfigured.then_some("the settings of a component are wrong: see its log"),
+        reason: misconfigured.then_some("the settings of a component are invalid: its log names them"),
         status: if is_ready { "ready" } else { "not ready" },
     };
     (status, Json(body)).into_response()
 }
 
-/// What was counted, and what can be seen now, for Prometheus.
+/// Metrics for Prometheus.
 ///
-/// What can be seen is told, whatever cannot.
-#[cfg_attr(not(target_family = "wasm"), utoipa::path(
+/// Counters and histograms since they were first recorded, and the current state of the dependencies. A value that
+/// cannot be read at the moment is left out.
+#[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/metrics",
     operation_id = "metrics",
     tag = "operations",
     responses(
         (status = 200, description = "Text format 0.0.4", body = String, content_type = "text/plain"),
-        (status = 503, description = "The settings are wrong", body = String, content_type = "text/plain"),
+        (status = 503, description = "The settings are invalid", body = String, content_type = "text/plain"),
     ),
 ))]
-pub(crate) async fn metrics<L: Lookout>(State(lookout): State<Option<L>>) -> Response {
-    let Some(lookout) = lookout else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the settings are wrong: see the log\n").into_response();
+pub(crate) async fn metrics<P: HealthProbe>(State(probe): State<Option<P>>) -> Response {
+    let Some(probe) = probe else {
+        let text = "the settings of the component ops are invalid: its log names them\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
-    let (counts, outbox) = (lookout.counts().await, lookout.outbox().await);
-    let breaker = if counts.is_some() { lookout.cache().await.1 } else { None };
+    let (counts, outbox) = (probe.counts().await, probe.outbox().await);
+    let breaker = if counts.is_some() { probe.cache().await.1 } else { None };
     let gauges = Gauges {
         database_up: outbox.is_some(),
         cache_up: counts.is_some(),
         breaker_open: breaker.map(|state| state == "open"),
         outbox,
     };
-    ([(header::CONTENT_TYPE, TEXT)], render(&counts.unwrap_or_default(), &gauges)).into_response()
+    ([(header::CONTENT_TYPE, TEXT_FORMAT)], render(&counts.unwrap_or_default(), &gauges)).into_response()
 }

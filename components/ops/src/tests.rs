@@ -1,7 +1,8 @@
-//! The probes and the metrics, with a lookout that sees what it is told.
+//! Tests of the routes with a fake probe: status and body.
 
-use crate::metrics::Depth;
-use crate::routes::{Look, Lookout, router};
+use crate::metrics::OutboxDepth;
+use crate::probe::{HealthProbe, ProbeResult};
+use crate::routes::router;
 use bytes::Bytes;
 use connectivity_kit::answer;
 use connectivity_kit::configured::Settings;
@@ -10,20 +11,20 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 #[derive(Clone)]
-struct Sees {
+struct FakeProbe {
     database: &'static str,
     cache: &'static str,
-    /// Of the component `auth`; the others' are right.
+    /// The settings of the component `auth`; those of the others are valid.
     auth: Settings,
 }
 
-impl Lookout for Sees {
-    async fn database(&self) -> Look {
-        Look { status: self.database, latency: Duration::from_micros(1500) }
+impl HealthProbe for FakeProbe {
+    async fn database(&self) -> ProbeResult {
+        ProbeResult { status: self.database, latency: Duration::from_micros(1500) }
     }
 
-    async fn cache(&self) -> (Look, Option<&'static str>) {
-        (Look { status: self.cache, latency: Duration::ZERO }, (self.cache == "up").then_some("closed"))
+    async fn cache(&self) -> (ProbeResult, Option<&'static str>) {
+        (ProbeResult { status: self.cache, latency: Duration::ZERO }, (self.cache == "up").then_some("closed"))
     }
 
     async fn settings(&self, component: &'static str) -> Settings {
@@ -44,69 +45,69 @@ impl Lookout for Sees {
         (self.cache == "up").then_some(counts)
     }
 
-    async fn outbox(&self) -> Option<Depth> {
-        (self.database == "up").then_some(Depth { events: 2, oldest: Duration::from_millis(1_500) })
+    async fn outbox(&self) -> Option<OutboxDepth> {
+        (self.database == "up").then_some(OutboxDepth { events: 2, oldest: Duration::from_millis(1_500) })
     }
 }
 
-async fn get(path: &str, lookout: Option<Sees>) -> (u16, Value) {
-    let (status, body) = read(path, lookout).await;
+async fn get(path: &str, probe: Option<FakeProbe>) -> (u16, Value) {
+    let (status, body) = read(path, probe).await;
     (status, serde_json::from_str(&body).unwrap_or_default())
 }
 
-async fn read(path: &str, lookout: Option<Sees>) -> (u16, String) {
+async fn read(path: &str, probe: Option<FakeProbe>) -> (u16, String) {
     let request = Request::get(path).body(Bytes::new()).expect("a request");
-    let answer = answer::exchange(request, None, |request| answer::route(router(lookout), request)).await;
+    let answer = answer::exchange(request, None, |request| answer::route(router(probe), request)).await;
     (answer.status().as_u16(), String::from_utf8_lossy(answer.body()).into_owned())
 }
 
 #[tokio::test]
-async fn only_what_is_needed_makes_it_unready() {
+async fn only_the_database_is_needed_to_be_ready() {
     for (database, cache, status) in
         [("up", "up", 200), ("up", "down", 200), ("down", "up", 503), ("down", "down", 503)]
     {
-        let (answered, body) = get("/health/ready", Some(Sees { database, cache, auth: Settings::Right })).await;
+        let (answered, body) = get("/health/ready", Some(FakeProbe { database, cache, auth: Settings::Right })).await;
         assert_eq!(answered, status, "{body}");
         assert_eq!(body["dependencies"]["database"], json!({"status": database, "latency_ms": 1.5, "needed": true}));
         assert_eq!(
             (&body["dependencies"]["cache"]["status"], &body["dependencies"]["cache"]["needed"]),
             (&json!(cache), &json!(false))
         );
-        assert_eq!(get("/health/live", Some(Sees { database, cache, auth: Settings::Right })).await.0, 200);
+        assert_eq!(get("/health/live", Some(FakeProbe { database, cache, auth: Settings::Right })).await.0, 200);
     }
 }
 
 #[tokio::test]
-async fn a_component_with_wrong_settings_makes_it_unready_and_one_that_cannot_be_asked_does_not() {
-    for (auth, status, told, reason) in [
+async fn invalid_settings_of_a_component_make_the_service_unready() {
+    for (auth, status, shown, reason) in [
         (Settings::Right, 200, "configured", Value::Null),
         (Settings::Unknown, 200, "unknown", Value::Null),
-        (Settings::Wrong, 503, "misconfigured", json!("the settings of a component are wrong: see its log")),
+        (Settings::Wrong, 503, "misconfigured", json!("the settings of a component are invalid: its log names them")),
     ] {
-        let (answered, body) = get("/health/ready", Some(Sees { database: "up", cache: "up", auth })).await;
+        let (answered, body) = get("/health/ready", Some(FakeProbe { database: "up", cache: "up", auth })).await;
         assert_eq!((answered, &body["reason"]), (status, &reason), "{body}");
         let expected = json!({
-            "affiliation": {"status": "configured"}, "auth": {"status": told}, "documents": {"status": "configured"},
+            "affiliation": {"status": "configured"}, "auth": {"status": shown}, "documents": {"status": "configured"},
         });
         assert_eq!(body["components"], expected);
     }
 }
 
 #[tokio::test]
-async fn with_wrong_settings_it_lives_and_is_not_ready() {
+async fn invalid_own_settings_leave_the_service_alive_but_not_ready() {
     assert_eq!(get("/health/ready/", None).await.0, 503);
     assert_eq!(get("/health/live/", None).await.0, 200);
 }
 
-/// The lines without their comments.
+/// Returns the lines of the metrics page without comments.
 async fn metrics(database: &'static str, cache: &'static str) -> Vec<String> {
-    let (status, text) = read("/metrics", Some(Sees { database, cache, auth: Settings::Right })).await;
+    let (status, text) = read("/metrics", Some(FakeProbe { database, cache, auth: Settings::Right })).await;
     assert_eq!(status, 200);
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
 #[tokio::test]
-async fn counts_are_added_up_over_statuses_and_buckets() {
+async fn counts_are_summed_over_statuses_and_buckets() {
     let lines = metrics("up", "up").await;
     for expected in [
         "connectivity_http_requests_total{route=\"/a\",method=\"GET\",status=\"200\"} 4",
@@ -128,7 +129,7 @@ async fn counts_are_added_up_over_statuses_and_buckets() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_seen_is_not_shown() {
+async fn values_that_cannot_be_read_are_left_out() {
     let lines = metrics("down", "down").await;
     let up = |name: &str| format!("connectivity_dependency_up{{dependency=\"{name}\"}} 0");
     assert_eq!(lines, [up("database"), up("cache")]);
@@ -136,7 +137,7 @@ async fn what_cannot_be_seen_is_not_shown() {
 }
 
 #[tokio::test]
-async fn what_is_offered_is_told_whatever_the_settings() {
+async fn the_documentation_is_served_even_with_invalid_settings() {
     let (status, document) = get("/api/schema/", None).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
     let (status, page) = read("/api/docs/", None).await;

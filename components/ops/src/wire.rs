@@ -1,78 +1,77 @@
-//! The bodies of answers.
+//! The bodies of the responses.
 
-use crate::routes::Look;
+use crate::probe::ProbeResult;
 use connectivity_kit::configured::Settings;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The answer of the living.
+/// Says that the service is alive.
 #[derive(Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Alive {
-    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::alive))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::alive))]
     pub(crate) status: &'static str,
 }
 
-/// What a look at everything showed.
-// In the order in which they have always been written.
+/// The state of the service, of its components and of its dependencies.
+// The order of the fields is part of the API: clients have only ever seen this one.
 #[derive(Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Readiness {
-    /// None where this component's own settings are wrong
+    /// Absent if the settings of the component `ops` itself are invalid
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(not(target_family = "wasm"), schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub(crate) components: Option<BTreeMap<&'static str, Component>>,
-    /// None where the settings are wrong
+    /// Absent if the settings of the component `ops` itself are invalid
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(not(target_family = "wasm"), schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub(crate) dependencies: Option<Dependencies>,
-    /// What is to be done about it, where it is not a server that is missing
+    /// Why the service is not ready, if the cause is a setting and not a server that is down
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(not(target_family = "wasm"), schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub(crate) reason: Option<&'static str>,
-    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::readiness))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::readiness))]
     pub(crate) status: &'static str,
 }
 
 /// A component of this service.
 #[derive(Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Component {
-    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::component))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::component))]
     pub(crate) status: &'static str,
 }
 
-/// What the service works with.
+/// The servers that the service uses.
 #[derive(Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Dependencies {
     pub(crate) cache: Dependency,
     pub(crate) database: Dependency,
     pub(crate) registry_breaker: Breaker,
 }
 
-/// A server.
+/// The state of a server.
 #[derive(Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Dependency {
-    /// How long the look took, in milliseconds
+    /// How long the check took, in milliseconds
     pub(crate) latency_ms: f64,
-    /// Without it there are no answers
+    /// Whether the service is not ready while this server is down
     pub(crate) needed: bool,
-    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::server))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::server))]
     pub(crate) status: &'static str,
 }
 
-/// The circuit breaker before the registry, as the cache knows it.
+/// The state of the circuit breaker in front of the registry, as stored in the cache.
 #[derive(Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Breaker {
     pub(crate) needed: bool,
-    #[cfg_attr(not(target_family = "wasm"), schema(schema_with = crate::openapi::breaker))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::breaker))]
     pub(crate) status: &'static str,
 }
 
-/// A component whose settings were looked at.
 pub(crate) fn component(settings: Settings) -> Component {
     let status = match settings {
         Settings::Right => "configured",
@@ -82,7 +81,6 @@ pub(crate) fn component(settings: Settings) -> Component {
     Component { status }
 }
 
-/// A server as it was seen.
-pub(crate) fn dependency(look: &Look, needed: bool) -> Dependency {
-    Dependency { latency_ms: look.latency.as_secs_f64() * 1000.0, needed, status: look.status }
+pub(crate) fn dependency(result: &ProbeResult, needed: bool) -> Dependency {
+    Dependency { latency_ms: result.latency.as_secs_f64() * 1000.0, needed, status: result.status }
 }

@@ -1,4 +1,4 @@
-//! What the component is told by its variables.
+//! Tests of the settings.
 
 use super::{LIFETIMES, SECRET, tokens};
 use crate::keys::{KeyError, Signer};
@@ -14,7 +14,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use serde_json::json;
 
 #[test]
-fn accounts_of_the_variable_are_read_or_refused_without_their_secrets() {
+fn errors_in_service_accounts_do_not_reveal_secrets() {
     for text in [
         "nonsense hunter2hunter2hunter2",
         "[{\"name\": \"a\", \"secret\": \"hunter2\", \"scopes\": [\"bridge\"]}]",
@@ -31,7 +31,7 @@ fn accounts_of_the_variable_are_read_or_refused_without_their_secrets() {
 }
 
 #[test]
-fn a_signing_key_must_be_one_that_is_published() {
+fn a_signing_key_needs_a_published_public_key() {
     let key = SigningKey::from_bytes(&[7; 32]);
     let private = key.to_pkcs8_pem(LineEnding::LF).expect("PEM");
     let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
@@ -44,7 +44,7 @@ fn a_signing_key_must_be_one_that_is_published() {
 }
 
 #[test]
-fn settings_are_read_together() {
+fn all_invalid_settings_are_reported_together() {
     let read = |more: &[(&'static str, &'static str)]| {
         let mut values = vec![
             ("jwt_secret", SECRET),
@@ -73,7 +73,7 @@ fn settings_are_read_together() {
 }
 
 #[test]
-fn only_what_is_public_is_published() {
+fn only_public_members_of_keys_are_published() {
     let values = [
         ("jwt_secret", SECRET),
         ("jwt_issuer", "c"),

@@ -3,7 +3,6 @@
 //! `RateLimit-Policy` and `RateLimit` are those of draft-ietf-httpapi-ratelimit-headers: a quota and its window, then
 //! what remains of it and in how many seconds there is a new one.
 
-use crate::answer::Subject;
 use crate::problem::Problem;
 use crate::throttle::{Rate, Standing, seconds};
 use crate::token::Caller;
@@ -49,15 +48,6 @@ impl Policy {
     }
 }
 
-impl Admitted {
-    /// The answer to this caller: with its allowance, and for the log with its subject.
-    pub fn answer(self, answer: Result<Response, Problem>) -> Response {
-        let mut response = self.allowance.answer(answer);
-        response.extensions_mut().insert(Subject(self.caller.subject));
-        response
-    }
-}
-
 impl Allowance {
     pub(super) fn of(policy: Policy, standing: Standing) -> Self {
         Self(Some((policy, standing)))
@@ -68,8 +58,8 @@ impl Allowance {
         self.0.map(|(_, standing)| standing.remaining())
     }
 
-    /// The answer to a caller with this allowance.
-    pub fn answer(self, answer: Result<Response, Problem>) -> Response {
+    /// Adds the headers of the rate limit to a response.
+    pub(super) fn answer<E: IntoResponse>(self, answer: Result<Response, E>) -> Response {
         let mut response = answer.unwrap_or_else(IntoResponse::into_response);
         for (name, value) in self.headers() {
             response.headers_mut().insert(name, value);
@@ -117,11 +107,11 @@ mod tests {
 
     #[test]
     fn an_answer_says_what_is_left_and_until_when() {
-        let answered = Allowance::of(Policy::User, standing(1)).answer(Ok(StatusCode::OK.into_response()));
+        let answered = Allowance::of(Policy::User, standing(1)).answer::<Problem>(Ok(StatusCode::OK.into_response()));
         assert_eq!(text(&answered, RATE_LIMIT_POLICY), "\"user\";q=1000;w=3600");
         // Half a second of the window has passed, so a whole second more is the shortest true answer.
         assert_eq!(text(&answered, RATE_LIMIT), "\"user\";r=999;t=3600");
-        let uncounted = Allowance::default().answer(Ok(StatusCode::OK.into_response()));
+        let uncounted = Allowance::default().answer::<Problem>(Ok(StatusCode::OK.into_response()));
         assert!(uncounted.headers().is_empty());
     }
 

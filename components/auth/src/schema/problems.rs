@@ -1,11 +1,11 @@
-//! Which problems each route answers with.
+//! The problems of each route.
 
 use connectivity_domain::problem::ProblemKind as Kind;
-use connectivity_kit::openapi::Problems;
+use connectivity_kit::openapi::RouteProblems;
 
-pub(crate) struct Obtain;
+pub(crate) struct ObtainProblems;
 
-impl Problems for Obtain {
+impl RouteProblems for ObtainProblems {
     const GUARDED: bool = false;
     const KINDS: &'static [Kind] = &[
         Kind::InvalidRequest,
@@ -18,9 +18,9 @@ impl Problems for Obtain {
     ];
 }
 
-pub(crate) struct UseToken;
+pub(crate) struct UseTokenProblems;
 
-impl Problems for UseToken {
+impl RouteProblems for UseTokenProblems {
     const GUARDED: bool = false;
     const KINDS: &'static [Kind] = &[
         Kind::InvalidRequest,
@@ -33,51 +33,51 @@ impl Problems for UseToken {
     ];
 }
 
-pub(crate) struct Grant;
+pub(crate) struct GrantProblems;
 
-impl Problems for Grant {
+impl RouteProblems for GrantProblems {
     const GUARDED: bool = false;
     const KINDS: &'static [Kind] =
         &[Kind::PayloadTooLarge, Kind::TooManyRequests, Kind::StorageUnavailable, Kind::NotReady];
 }
 
-pub(crate) struct AskAboutToken;
+pub(crate) struct AskAboutTokenProblems;
 
-impl Problems for AskAboutToken {
+impl RouteProblems for AskAboutTokenProblems {
     const GUARDED: bool = false;
     const KINDS: &'static [Kind] =
         &[Kind::InvalidToken, Kind::PayloadTooLarge, Kind::TooManyRequests, Kind::StorageUnavailable, Kind::NotReady];
 }
 
-pub(crate) struct Discover;
+pub(crate) struct DiscoverProblems;
 
-impl Problems for Discover {
+impl RouteProblems for DiscoverProblems {
     const GUARDED: bool = false;
     const KINDS: &'static [Kind] = &[Kind::NotReady];
 }
 
-pub(crate) struct Look;
+pub(crate) struct ListProblems;
 
-impl Problems for Look {
+impl RouteProblems for ListProblems {
     const KINDS: &'static [Kind] = &[];
 }
 
-pub(crate) struct Find;
+pub(crate) struct FindProblems;
 
-impl Problems for Find {
+impl RouteProblems for FindProblems {
     const KINDS: &'static [Kind] = &[Kind::NotFound];
 }
 
-pub(crate) struct Create;
+pub(crate) struct CreateProblems;
 
-impl Problems for Create {
+impl RouteProblems for CreateProblems {
     const KINDS: &'static [Kind] =
         &[Kind::InvalidRequest, Kind::AccountExists, Kind::PayloadTooLarge, Kind::UnsupportedMediaType];
 }
 
-pub(crate) struct Change;
+pub(crate) struct ChangeProblems;
 
-impl Problems for Change {
+impl RouteProblems for ChangeProblems {
     const KINDS: &'static [Kind] =
         &[Kind::InvalidRequest, Kind::NotFound, Kind::PayloadTooLarge, Kind::UnsupportedMediaType];
 }

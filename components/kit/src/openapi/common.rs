@@ -1,7 +1,7 @@
-//! What holds for every operation: how callers identify themselves, and the headers of every answer.
+//! What is the same for every operation: the security schemes, and the headers of every response.
 
-use super::text;
 use crate::problem::ProblemBody;
+use crate::schema::text_header;
 use connectivity_domain::access::Scope;
 use utoipa::openapi::security::{
     ClientCredentials, Flow, Http, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
@@ -9,19 +9,19 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{OpenApi, RefOr, Response};
 use utoipa::{Modify, PartialSchema, ToSchema};
 
-/// The name of the scheme of access tokens.
+/// The name of the security scheme for access tokens.
 pub const BEARER: &str = "bearer";
 
-/// The name of the scheme that says how to get one.
+/// The name of the security scheme that says how a client gets an access token.
 pub const OAUTH2: &str = "oauth2";
 
-/// The name of the scheme of a client's secret.
+/// The name of the security scheme for a client's name and secret.
 pub const BASIC: &str = "client";
 
-/// Adds to a document what holds for every operation in it.
-pub struct Everywhere;
+/// Adds to a document what is the same for every operation in it.
+pub struct CommonParts;
 
-impl Modify for Everywhere {
+impl Modify for CommonParts {
     fn modify(&self, document: &mut OpenApi) {
         let components = document.components.get_or_insert_default();
         components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
@@ -33,11 +33,10 @@ impl Modify for Everywhere {
                 .into_iter()
                 .filter_map(Option::as_mut);
             for operation in operations {
-                // Whoever may come too often is told how often that is.
-                let throttled = operation.responses.responses.contains_key("429");
+                let rate_limited = operation.responses.responses.contains_key("429");
                 for (status, answer) in &mut operation.responses.responses {
                     if let RefOr::T(answer) = answer {
-                        complete(answer, throttled && !["401", "403", "413"].contains(&status.as_str()));
+                        add_headers(answer, rate_limited && !["401", "403", "413"].contains(&status.as_str()));
                     }
                 }
             }
@@ -45,10 +44,10 @@ impl Modify for Everywhere {
     }
 }
 
-fn complete(answer: &mut Response, throttled: bool) {
-    let mut add = |name: &str, description: &str| answer.headers.insert(name.to_owned(), text(description));
+fn add_headers(answer: &mut Response, rate_limited: bool) {
+    let mut add = |name: &str, description: &str| answer.headers.insert(name.to_owned(), text_header(description));
     add("X-Request-Id", "What the log calls the request: its own `X-Request-Id`, if it had a sane one");
-    if throttled {
+    if rate_limited {
         add(
             "RateLimit-Policy",
             "How often one may call, where calls were counted: a quota `q` in a window of `w` seconds",

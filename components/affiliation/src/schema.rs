@@ -1,0 +1,47 @@
+//! Schemas and problems of the routes, for the OpenAPI document.
+
+use connectivity_domain::check::CheckStatus;
+use connectivity_domain::problem::ProblemKind as Kind;
+use connectivity_kit::openapi::RouteProblems;
+use connectivity_kit::schema::{one_of, page, page_size};
+use utoipa::IntoParams;
+use utoipa::openapi::{RefOr, Schema};
+
+/// The query of the history.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the query is read by `HistoryQuery::parse`")]
+pub(crate) struct HistoryParameters {
+    /// 6 to 12 digits. White space around them is ignored
+    #[param(pattern = r"^\s*[0-9]{6,12}\s*$", example = "1128456232")]
+    citizen_id: String,
+    #[param(schema_with = page)]
+    page: Option<String>,
+    #[param(schema_with = page_size)]
+    page_size: Option<String>,
+}
+
+pub(crate) fn status() -> RefOr<Schema> {
+    let all = [CheckStatus::Eligible, CheckStatus::AlreadyAffiliated, CheckStatus::Error];
+    one_of(&all.map(CheckStatus::as_str), "The result of the check. `ERROR`: the registry gave no verdict")
+}
+
+pub(crate) struct CheckProblems;
+
+impl RouteProblems for CheckProblems {
+    const KINDS: &'static [Kind] = &[
+        Kind::InvalidRequest,
+        Kind::InvalidCitizenId,
+        Kind::PayloadTooLarge,
+        Kind::UnsupportedMediaType,
+        Kind::RegistryUnavailable,
+        Kind::RegistryRefused,
+        Kind::RegistryUnexpectedResponse,
+    ];
+}
+
+pub(crate) struct HistoryProblems;
+
+impl RouteProblems for HistoryProblems {
+    const KINDS: &'static [Kind] = &[Kind::InvalidRequest, Kind::InvalidCitizenId];
+}

@@ -1,0 +1,25 @@
+//! Where a request comes from.
+
+use crate::services::{Records, Services};
+use axum::extract::FromRequestParts;
+use connectivity_domain::access::{FailedLogins, LoginOrigin};
+use connectivity_kit::request::RequestContext;
+use http::request::Parts;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// The origin of a request, for the audit and for the limits on failed logins.
+pub(crate) struct Origin(pub(crate) LoginOrigin);
+
+impl<S: Records, F: FailedLogins + 'static> FromRequestParts<Arc<Services<S, F>>> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services<S, F>>) -> Result<Self, Infallible> {
+        let context = parts.extensions.get::<RequestContext>();
+        Ok(Self(LoginOrigin {
+            address: services.guard.client(&parts.headers).map(|address| address.to_string()),
+            request_id: context.map(|context| context.request_id.clone()).unwrap_or_default(),
+            actor: None,
+        }))
+    }
+}

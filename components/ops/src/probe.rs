@@ -1,0 +1,34 @@
+//! The health checks of what the service depends on, behind a port.
+
+use crate::metrics::OutboxDepth;
+use connectivity_kit::configured::Settings;
+use std::future::Future;
+use std::time::Duration;
+
+/// The result of one health check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProbeResult {
+    /// `up` or `down`.
+    pub(crate) status: &'static str,
+    /// How long the check took.
+    pub(crate) latency: Duration,
+}
+
+/// Checks the database, the cache and the other components.
+pub(crate) trait HealthProbe: Clone + Send + Sync + 'static {
+    /// Checks that records can be read from the database.
+    fn database(&self) -> impl Future<Output = ProbeResult> + Send;
+
+    /// Checks that the cache responds. If it does, also returns the state of the registry's circuit breaker: `closed`,
+    /// `open` or `probing`.
+    fn cache(&self) -> impl Future<Output = (ProbeResult, Option<&'static str>)> + Send;
+
+    /// Asks a component whether its settings are valid.
+    fn settings(&self, component: &'static str) -> impl Future<Output = Settings> + Send;
+
+    /// Returns the recorded metrics, or `None` if the cache does not respond.
+    fn counts(&self) -> impl Future<Output = Option<Vec<(String, u64)>>> + Send;
+
+    /// Returns the depth of the outbox, or `None` if the database does not respond.
+    fn outbox(&self) -> impl Future<Output = Option<OutboxDepth>> + Send;
+}

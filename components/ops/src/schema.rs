@@ -1,0 +1,28 @@
+//! Schemas of the responses, for the OpenAPI document.
+
+use connectivity_kit::schema::one_of;
+use utoipa::openapi::{RefOr, Schema};
+
+pub(crate) fn alive() -> RefOr<Schema> {
+    one_of(&["alive"], "Always `alive`")
+}
+
+pub(crate) fn readiness() -> RefOr<Schema> {
+    one_of(&["ready", "not ready"], "`ready`: records can be written, and the settings of all components are valid")
+}
+
+pub(crate) fn component() -> RefOr<Schema> {
+    let description = "`misconfigured`: its settings are invalid, so it answers every call with 503; its log names them. `unknown`: \
+         it did not respond";
+    one_of(&["configured", "misconfigured", "unknown"], description)
+}
+
+pub(crate) fn server() -> RefOr<Schema> {
+    one_of(&["up", "down"], "`up`: the server responded in time")
+}
+
+pub(crate) fn breaker() -> RefOr<Schema> {
+    let description = "`closed`: the registry is asked. `open`: after repeated failures it is not asked for a while. `probing`: one \
+         call finds out whether it is back. `unknown`: the cache is down";
+    one_of(&["closed", "open", "probing", "unknown"], description)
+}
