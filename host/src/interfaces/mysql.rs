@@ -105,19 +105,19 @@ fn bound(parameters: Vec<ParameterValue>) -> Params {
         return Params::Empty;
     }
     let value = |parameter| match parameter {
-        ParameterValue::Boolean(it) => Value::from(it),
-        ParameterValue::Int8(it) => Value::from(it),
-        ParameterValue::Int16(it) => Value::from(it),
-        ParameterValue::Int32(it) => Value::from(it),
-        ParameterValue::Int64(it) => Value::from(it),
-        ParameterValue::Uint8(it) => Value::from(it),
-        ParameterValue::Uint16(it) => Value::from(it),
-        ParameterValue::Uint32(it) => Value::from(it),
-        ParameterValue::Uint64(it) => Value::from(it),
-        ParameterValue::Floating32(it) => Value::from(it),
-        ParameterValue::Floating64(it) => Value::from(it),
-        ParameterValue::Str(it) => Value::from(it),
-        ParameterValue::Binary(it) => Value::from(it),
+        ParameterValue::Boolean(value) => Value::from(value),
+        ParameterValue::Int8(value) => Value::from(value),
+        ParameterValue::Int16(value) => Value::from(value),
+        ParameterValue::Int32(value) => Value::from(value),
+        ParameterValue::Int64(value) => Value::from(value),
+        ParameterValue::Uint8(value) => Value::from(value),
+        ParameterValue::Uint16(value) => Value::from(value),
+        ParameterValue::Uint32(value) => Value::from(value),
+        ParameterValue::Uint64(value) => Value::from(value),
+        ParameterValue::Floating32(value) => Value::from(value),
+        ParameterValue::Floating64(value) => Value::from(value),
+        ParameterValue::Str(value) => Value::from(value),
+        ParameterValue::Binary(value) => Value::from(value),
         ParameterValue::DbNull => Value::NULL,
     };
     Params::Positional(parameters.into_iter().map(value).collect())
@@ -162,26 +162,26 @@ fn data_type(column: &mysql_async::Column) -> DbDataType {
 fn value((value, data_type): (Value, &DbDataType)) -> DbValue {
     match (value, data_type) {
         (Value::NULL, _) => DbValue::DbNull,
-        (Value::Int(it), DbDataType::Int8) => DbValue::Int8(it as i8),
-        (Value::Int(it), DbDataType::Int16) => DbValue::Int16(it as i16),
-        (Value::Int(it), DbDataType::Int32) => DbValue::Int32(it as i32),
-        (Value::Int(it), DbDataType::Int64) => DbValue::Int64(it),
-        (it @ (Value::Int(_) | Value::UInt(_)), DbDataType::Uint8) => DbValue::Uint8(unsigned(&it) as u8),
-        (it @ (Value::Int(_) | Value::UInt(_)), DbDataType::Uint16) => DbValue::Uint16(unsigned(&it) as u16),
-        (it @ (Value::Int(_) | Value::UInt(_)), DbDataType::Uint32) => DbValue::Uint32(unsigned(&it) as u32),
-        (it @ (Value::Int(_) | Value::UInt(_)), DbDataType::Uint64) => DbValue::Uint64(unsigned(&it)),
-        (Value::Float(it), _) => DbValue::Floating32(it),
-        (Value::Double(it), _) => DbValue::Floating64(it),
-        (Value::Bytes(it), DbDataType::Str) => DbValue::Str(String::from_utf8_lossy(&it).into_owned()),
-        (Value::Bytes(it), DbDataType::Binary) => DbValue::Binary(it),
+        (Value::Int(value), DbDataType::Int8) => DbValue::Int8(value as i8),
+        (Value::Int(value), DbDataType::Int16) => DbValue::Int16(value as i16),
+        (Value::Int(value), DbDataType::Int32) => DbValue::Int32(value as i32),
+        (Value::Int(value), DbDataType::Int64) => DbValue::Int64(value),
+        (value @ (Value::Int(_) | Value::UInt(_)), DbDataType::Uint8) => DbValue::Uint8(unsigned(&value) as u8),
+        (value @ (Value::Int(_) | Value::UInt(_)), DbDataType::Uint16) => DbValue::Uint16(unsigned(&value) as u16),
+        (value @ (Value::Int(_) | Value::UInt(_)), DbDataType::Uint32) => DbValue::Uint32(unsigned(&value) as u32),
+        (value @ (Value::Int(_) | Value::UInt(_)), DbDataType::Uint64) => DbValue::Uint64(unsigned(&value)),
+        (Value::Float(value), _) => DbValue::Floating32(value),
+        (Value::Double(value), _) => DbValue::Floating64(value),
+        (Value::Bytes(value), DbDataType::Str) => DbValue::Str(String::from_utf8_lossy(&value).into_owned()),
+        (Value::Bytes(value), DbDataType::Binary) => DbValue::Binary(value),
         _ => DbValue::Unsupported,
     }
 }
 
 fn unsigned(value: &Value) -> u64 {
     match value {
-        Value::UInt(it) => *it,
-        Value::Int(it) => it.unsigned_abs(),
+        Value::UInt(value) => *value,
+        Value::Int(value) => value.unsigned_abs(),
         _ => 0,
     }
 }

@@ -53,10 +53,10 @@ async fn run(
         let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let width = columns.len();
         let parameters = parameters.into_iter().map(|value| match value {
-            Value::Integer(it) => SqlValue::Integer(it),
-            Value::Real(it) => SqlValue::Real(it),
-            Value::Text(it) => SqlValue::Text(it),
-            Value::Blob(it) => SqlValue::Blob(it),
+            Value::Integer(value) => SqlValue::Integer(value),
+            Value::Real(value) => SqlValue::Real(value),
+            Value::Text(value) => SqlValue::Text(value),
+            Value::Blob(value) => SqlValue::Blob(value),
             Value::Null => SqlValue::Null,
         });
         let mut found = statement.query(rusqlite::params_from_iter(parameters)).map_err(io)?;
@@ -73,10 +73,10 @@ async fn run(
 fn value(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
-        ValueRef::Integer(it) => Value::Integer(it),
-        ValueRef::Real(it) => Value::Real(it),
-        ValueRef::Text(it) => Value::Text(String::from_utf8_lossy(it).into_owned()),
-        ValueRef::Blob(it) => Value::Blob(it.to_vec()),
+        ValueRef::Integer(value) => Value::Integer(value),
+        ValueRef::Real(value) => Value::Real(value),
+        ValueRef::Text(value) => Value::Text(String::from_utf8_lossy(value).into_owned()),
+        ValueRef::Blob(value) => Value::Blob(value.to_vec()),
     }
 }
 
