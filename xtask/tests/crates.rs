@@ -101,7 +101,6 @@ fn files_with(folder: &str, texts: &[&str]) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "until components/kit is split into crates/"]
 fn crates_depend_only_on_those_below_them() {
     let packages = packages();
     for (package, dependencies) in &packages {
@@ -114,7 +113,6 @@ fn crates_depend_only_on_those_below_them() {
 }
 
 #[test]
-#[ignore = "until components/kit is split into crates/"]
 fn external_crates_are_used_only_where_they_belong() {
     for (package, dependencies) in packages() {
         for (external, users) in RESTRICTED {

@@ -3,12 +3,14 @@
 use crate::routes::{self, Services};
 use crate::settings::Settings;
 use crate::store::{Memory, Store};
-use connectivity_kit::guard::Guard;
-use connectivity_kit::instance::{self, Component, Dependencies};
-use connectivity_kit::registry::{self, Plugin};
-use connectivity_kit::runtime;
-use connectivity_kit::settings::Invalid;
-use connectivity_kit::token::Verifier;
+use connectivity_edge::guard::Guard;
+use connectivity_edge::instance;
+use connectivity_edge::instance::{Component, Dependencies};
+use connectivity_edge::token::Verifier;
+use connectivity_registry as registry;
+use connectivity_registry::Plugin;
+use connectivity_runtime as runtime;
+use connectivity_runtime::settings::Invalid;
 use std::sync::{Arc, OnceLock};
 
 static INSTANCE: OnceLock<Component> = OnceLock::new();

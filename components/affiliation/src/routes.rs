@@ -11,12 +11,13 @@ use axum::{Extension, Router};
 use connectivity_domain::check::{AffiliatedCache, CheckError, CheckStore, Registry, check_affiliation};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::guard::{Guard, Route};
-use connectivity_kit::history::HistoryQuery;
+use connectivity_edge::guard::{Guard, Route};
+use connectivity_edge::history::HistoryQuery;
 #[cfg(feature = "openapi")]
-use connectivity_kit::openapi::ProblemResponses;
-use connectivity_kit::problem::Problem;
-use connectivity_kit::request::{Asking, RequestContext};
+use connectivity_edge::openapi::ProblemResponses;
+use connectivity_edge::problem::Problem;
+use connectivity_registry::RegistryFactory;
+use connectivity_runtime::request_context::RequestContext;
 use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const RETRY_AFTER_A_FAULT: Duration = Duration::from_mins(1);
 
 /// The services that the routes need.
 pub(crate) struct Services<R, S, M> {
-    pub(crate) registry: Asking<R>,
+    pub(crate) registry: RegistryFactory<R>,
     pub(crate) store: S,
     pub(crate) memory: M,
     pub(crate) guard: Arc<Guard>,

@@ -1,6 +1,7 @@
 //! The component's settings.
 
-use connectivity_kit::settings::{Invalid, Reader, ServiceSettings};
+use connectivity_edge::service_settings::ServiceSettings;
+use connectivity_runtime::settings::{Invalid, Reader};
 use std::time::Duration;
 
 /// The settings. Without `Debug`, because they hold secrets.

@@ -5,11 +5,11 @@ use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::page::Page;
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::verdict::Evidence;
-use connectivity_kit::cache::Cache;
-use connectivity_kit::database::{Database, Row, Sql, Value};
-use connectivity_kit::metrics;
-use connectivity_kit::runtime;
-use connectivity_kit::table::Table;
+use connectivity_runtime as runtime;
+use connectivity_runtime::metrics;
+use connectivity_storage::cache::Cache;
+use connectivity_storage::database::{Database, Row, Sql, Value};
+use connectivity_storage::table::Table;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -6,10 +6,11 @@ use connectivity_domain::check::fakes::{FakeAffiliatedCache, FakeRegistry, FakeS
 use connectivity_domain::check::{Affiliation, NoVerdict, RegistryError};
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::verdict::{Cause, Evidence};
-use connectivity_kit::answer;
-use connectivity_kit::guard::Guard;
-use connectivity_kit::settings::TokenSettings;
-use connectivity_kit::token::Verifier;
+use connectivity_edge::guard::Guard;
+use connectivity_edge::response::respond;
+use connectivity_edge::router::route;
+use connectivity_edge::token::TokenSettings;
+use connectivity_edge::token::Verifier;
 use http::{Method, Request, Response, StatusCode, header};
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
@@ -67,7 +68,7 @@ impl Given {
     }
 
     async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
-        answer::exchange(request, None, |request| answer::route(router(self.services()), request)).await
+        respond(request, None, |request| route(router(self.services()), request)).await
     }
 
     async fn post(&self, body: &str) -> Response<Bytes> {

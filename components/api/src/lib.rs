@@ -4,7 +4,7 @@
 
 mod share;
 
-use connectivity_kit::openapi::CommonParts;
+use connectivity_edge::openapi::CommonParts;
 use serde_json::Value;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder, Tag};
 use utoipa::{Modify, openapi};

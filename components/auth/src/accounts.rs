@@ -15,13 +15,13 @@ use connectivity_domain::access::{
     Account, AccountChange, AccountName, Event, FailedLogins, LoginOrigin, NewSecret, StoredAccount,
 };
 use connectivity_domain::problem::ProblemKind;
-use connectivity_kit::guard::Route;
-use connectivity_kit::json_body::read_json;
+use connectivity_edge::guard::Route;
+use connectivity_edge::json_body::read_json;
 #[cfg(feature = "openapi")]
-use connectivity_kit::openapi::ProblemResponses;
-use connectivity_kit::problem::Problem;
-use connectivity_kit::request::in_path;
-use connectivity_kit::token::Caller;
+use connectivity_edge::openapi::ProblemResponses;
+use connectivity_edge::path::in_path;
+use connectivity_edge::problem::Problem;
+use connectivity_edge::token::Caller;
 use http::{HeaderMap, StatusCode};
 use std::future::Future;
 use std::sync::Arc;

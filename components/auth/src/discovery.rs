@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{FailedLogins, Scope};
 #[cfg(feature = "openapi")]
-use connectivity_kit::openapi::ProblemResponses;
+use connectivity_edge::openapi::ProblemResponses;
 use http::uri::Authority;
 use http::{HeaderValue, Uri, header};
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use connectivity_domain::access::{Attempts, FailedLogins, LoginThrottle};
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::cache::Cache;
+use connectivity_storage::cache::Cache;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! The entry point that the host calls.
 
 use crate::instance;
-use connectivity_kit::answer;
+use connectivity_edge::serve::serve_component;
 use spin_sdk::http::Request;
 use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Result<Response, ErrorCode> {
-    answer::serve_instance(request, instance::get().await).await
+    serve_component(request, instance::get().await).await
 }

@@ -6,8 +6,9 @@ use crate::secrets::Argon;
 use crate::services::{AuthState, Services};
 use crate::settings::Settings;
 use crate::store::Store;
-use connectivity_kit::instance::{self, Component, Dependencies};
-use connectivity_kit::runtime;
+use connectivity_edge::instance;
+use connectivity_edge::instance::{Component, Dependencies};
+use connectivity_runtime as runtime;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 

@@ -14,15 +14,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{Event, FailedLogins, LoginError, LoginOrigin, Scopes};
-use connectivity_kit::guard::Route;
-use connectivity_kit::problem::Problem;
-use connectivity_kit::token::{Caller, TokenKind, Verified};
+use connectivity_edge::guard::Route;
+use connectivity_edge::problem::Problem;
+use connectivity_edge::token::{Caller, TokenKind, Verified};
 use http::{HeaderMap, StatusCode, header};
 use std::future::Future;
 use std::sync::Arc;
 
 /// Any access token may introspect and revoke: services introspect the tokens that they receive.
-const ROUTE: Route = Route::of_any_scope("oauth");
+const ROUTE: Route = Route::for_any_scope("oauth");
 
 /// A client that introspects or revokes a token.
 struct Requester {

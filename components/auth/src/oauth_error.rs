@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use connectivity_kit::problem::Problem;
+use connectivity_edge::problem::Problem;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! How the OpenAPI document describes the errors of `/oauth/…`.
 
 use crate::oauth_error::ErrorBody;
-use connectivity_kit::openapi::{ProblemResponses, RouteProblems};
+use connectivity_edge::openapi::{ProblemResponses, RouteProblems};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use utoipa::openapi::{Content, Ref, RefOr, Response};

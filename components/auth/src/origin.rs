@@ -3,7 +3,7 @@
 use crate::services::{Records, Services};
 use axum::extract::FromRequestParts;
 use connectivity_domain::access::{FailedLogins, LoginOrigin};
-use connectivity_kit::request::RequestContext;
+use connectivity_runtime::request_context::RequestContext;
 use http::request::Parts;
 use std::convert::Infallible;
 use std::sync::Arc;

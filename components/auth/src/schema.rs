@@ -8,7 +8,7 @@ pub(crate) use problems::{
 };
 
 use connectivity_domain::access::Scope;
-use connectivity_kit::schema::one_of;
+use connectivity_edge::schema::one_of;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};

@@ -8,8 +8,9 @@ use connectivity_domain::access::{Login, log_in};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::guard::{Guard, Revocation};
-use connectivity_kit::problem::Problem;
+use connectivity_edge::guard::Guard;
+use connectivity_edge::problem::Problem;
+use connectivity_storage::cache::Revocation;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

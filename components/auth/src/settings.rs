@@ -2,7 +2,8 @@
 
 use crate::keys::{KeyError, Lifetimes, Signer};
 use crate::seed::Seed;
-use connectivity_kit::settings::{Invalid, Reader, ServiceSettings};
+use connectivity_edge::service_settings::ServiceSettings;
+use connectivity_runtime::settings::{Invalid, Reader};
 use std::time::Duration;
 
 /// The settings. Without `Debug`, because they hold secrets.

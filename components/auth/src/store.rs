@@ -5,8 +5,8 @@ use connectivity_domain::access::{
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::database::{Database, Row, Sql, Value};
-use connectivity_kit::table::Table;
+use connectivity_storage::database::{Database, Row, Sql, Value};
+use connectivity_storage::table::Table;
 use std::sync::Arc;
 
 macro_rules! accounts {

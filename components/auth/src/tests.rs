@@ -10,10 +10,11 @@ use axum::body::Bytes;
 use connectivity_domain::access::fakes::{FakeAccess, FakeFailedLogins};
 use connectivity_domain::access::{Event, LoginOrigin};
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::answer;
-use connectivity_kit::guard::Guard;
-use connectivity_kit::settings::TokenSettings;
-use connectivity_kit::token::Verifier;
+use connectivity_edge::guard::Guard;
+use connectivity_edge::response::respond;
+use connectivity_edge::router::route;
+use connectivity_edge::token::TokenSettings;
+use connectivity_edge::token::Verifier;
 use http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -83,14 +84,14 @@ fn given() -> Given {
             seeded: AtomicBool::new(false),
         },
         now: || NOW,
-        new_id: connectivity_kit::runtime::new_id,
+        new_id: connectivity_runtime::new_id,
     };
     Given { store, router: router(services) }
 }
 
 impl Given {
     async fn send(&self, request: Request<Bytes>) -> Answered {
-        let answer = answer::exchange(request, None, |request| answer::route(self.router.clone(), request)).await;
+        let answer = respond(request, None, |request| route(self.router.clone(), request)).await;
         let (parts, body) = answer.into_parts();
         Answered { status: parts.status, headers: parts.headers, body }
     }

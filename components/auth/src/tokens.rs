@@ -14,11 +14,11 @@ use connectivity_domain::access::{
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::json_body::read_json;
+use connectivity_edge::json_body::read_json;
 #[cfg(feature = "openapi")]
-use connectivity_kit::openapi::ProblemResponses;
-use connectivity_kit::problem::Problem;
-use connectivity_kit::token::{TokenError, TokenKind, Verified};
+use connectivity_edge::openapi::ProblemResponses;
+use connectivity_edge::problem::Problem;
+use connectivity_edge::token::{TokenError, TokenKind, Verified};
 use http::HeaderMap;
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{Account, AccountName, Scopes};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::problem::Problem;
+use connectivity_edge::problem::Problem;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 

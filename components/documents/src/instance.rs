@@ -4,10 +4,12 @@ use crate::routes;
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::store::Store;
-use connectivity_kit::instance::{self, Component, Dependencies};
-use connectivity_kit::registry::{self, Plugin};
-use connectivity_kit::runtime;
-use connectivity_kit::settings::Invalid;
+use connectivity_edge::instance;
+use connectivity_edge::instance::{Component, Dependencies};
+use connectivity_registry as registry;
+use connectivity_registry::Plugin;
+use connectivity_runtime as runtime;
+use connectivity_runtime::settings::Invalid;
 use std::sync::{Arc, OnceLock};
 
 static INSTANCE: OnceLock<Component> = OnceLock::new();

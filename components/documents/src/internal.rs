@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
 use connectivity_domain::document::{DocumentRegistry, Origin, authenticate};
-use connectivity_kit::guard::Route;
-use connectivity_kit::json_body::read_json;
-use connectivity_kit::problem::Problem;
-use connectivity_kit::request::RequestContext;
+use connectivity_edge::guard::Route;
+use connectivity_edge::json_body::read_json;
+use connectivity_edge::problem::Problem;
+use connectivity_runtime::request_context::RequestContext;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,9 @@ use std::time::Duration;
 const LEASE: Duration = Duration::from_secs(30);
 
 // Without rate limits, because the bridge calls once for every message.
-const DELIVER: Route = Route::unthrottled("deliver", "bridge");
-const OUTBOX: Route = Route::unthrottled("outbox", "bridge");
-const PUBLISHED: Route = Route::unthrottled("published", "bridge");
+const DELIVER: Route = Route::without_rate_limit("deliver", "bridge");
+const OUTBOX: Route = Route::without_rate_limit("outbox", "bridge");
+const PUBLISHED: Route = Route::without_rate_limit("published", "bridge");
 
 pub(crate) fn routes<R: DocumentRegistry + 'static, S: Records>() -> Router<Arc<Services<R, S>>> {
     Router::new()

@@ -15,13 +15,14 @@ use connectivity_domain::document::{
     Claimed, DocumentRegistry, DocumentRequest, DocumentStore, MessageId, Origin, Submission, Unfinished, authenticate,
 };
 use connectivity_domain::problem::ProblemKind;
-use connectivity_kit::guard::Route;
-use connectivity_kit::history::HistoryQuery;
+use connectivity_edge::guard::Route;
+use connectivity_edge::history::HistoryQuery;
 #[cfg(feature = "openapi")]
-use connectivity_kit::openapi::ProblemResponses;
-use connectivity_kit::problem::Problem;
-use connectivity_kit::request::{RequestContext, in_path};
-use connectivity_kit::token::Caller;
+use connectivity_edge::openapi::ProblemResponses;
+use connectivity_edge::path::in_path;
+use connectivity_edge::problem::Problem;
+use connectivity_edge::token::Caller;
+use connectivity_runtime::request_context::RequestContext;
 use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;

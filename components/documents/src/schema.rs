@@ -2,8 +2,8 @@
 
 use connectivity_domain::document::DocumentStatus;
 use connectivity_domain::problem::ProblemKind as Kind;
-use connectivity_kit::openapi::RouteProblems;
-use connectivity_kit::schema::{one_of, page, page_size};
+use connectivity_edge::openapi::RouteProblems;
+use connectivity_edge::schema::{one_of, page, page_size};
 use utoipa::openapi::schema::{ObjectBuilder, OneOf, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};

@@ -5,9 +5,10 @@ use connectivity_domain::document::{Claim, DocumentArchive, DocumentRegistry, Do
 use connectivity_domain::document::{MessageId, Origin, Outbox, Unfinished};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::guard::Guard;
-use connectivity_kit::problem::Problem;
-use connectivity_kit::request::{Asking, RequestContext};
+use connectivity_edge::guard::Guard;
+use connectivity_edge::problem::Problem;
+use connectivity_registry::RegistryFactory;
+use connectivity_runtime::request_context::RequestContext;
 use std::sync::Arc;
 
 /// The store of these routes.
@@ -17,7 +18,7 @@ impl<S: DocumentStore + DocumentArchive + Outbox + 'static> Records for S {}
 
 /// The services that the routes need.
 pub(crate) struct Services<R, S> {
-    pub(crate) registry: Asking<R>,
+    pub(crate) registry: RegistryFactory<R>,
     pub(crate) store: S,
     pub(crate) guard: Arc<Guard>,
     pub(crate) settings: Arc<RouteSettings>,

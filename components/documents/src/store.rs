@@ -9,9 +9,9 @@ use connectivity_domain::page::Page;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::trace::TraceContext;
-use connectivity_kit::database::{Database, Row, Sql, Value};
-use connectivity_kit::metrics;
-use connectivity_kit::table::Table;
+use connectivity_runtime::metrics;
+use connectivity_storage::database::{Database, Row, Sql, Value};
+use connectivity_storage::table::Table;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -9,10 +9,11 @@ use connectivity_domain::document::fakes::{FakeDocumentRegistry, FakeDocumentSto
 use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::verdict::{Cause, Evidence};
-use connectivity_kit::answer;
-use connectivity_kit::guard::Guard;
-use connectivity_kit::settings::TokenSettings;
-use connectivity_kit::token::Verifier;
+use connectivity_edge::guard::Guard;
+use connectivity_edge::response::respond;
+use connectivity_edge::router::route;
+use connectivity_edge::token::TokenSettings;
+use connectivity_edge::token::Verifier;
 use http::{Request, Response, StatusCode, header};
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
@@ -91,7 +92,7 @@ impl Given {
             request = request.header(*name, *value);
         }
         let request = request.body(Bytes::from(body.to_string())).expect("a request");
-        answer::exchange(request, None, |request| answer::route(router(services), request)).await
+        respond(request, None, |request| route(router(services), request)).await
     }
 
     async fn submit(&self, headers: &[(&str, &str)], body: &Value) -> Response<Bytes> {

@@ -8,9 +8,10 @@ use connectivity_domain::document::{
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::history::{HistoryPage, HistoryQuery};
-use connectivity_kit::json_body::{parse_object, read_json};
-use connectivity_kit::problem::{Problem, expect_json};
+use connectivity_edge::history::{HistoryPage, HistoryQuery};
+use connectivity_edge::json_body::expect_json;
+use connectivity_edge::json_body::{parse_object, read_json};
+use connectivity_edge::problem::Problem;
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -1,16 +1,18 @@
 //! The entry point that the host calls.
 
 use crate::{instance, routes};
-use connectivity_kit::{answer, metrics};
+use connectivity_edge::metrics_sender::send_soon;
+use connectivity_edge::router::route;
+use connectivity_edge::serve::serve;
 use spin_sdk::http::Request;
 use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Result<Response, ErrorCode> {
     let instance = instance::get().await;
-    let answer = answer::serve(request, None, |request| answer::route(routes::router(instance), request)).await;
+    let answer = serve(request, None, |request| route(routes::router(instance), request)).await;
     if let Some(instance) = instance {
-        metrics::send_soon(instance.cache());
+        send_soon(instance.cache());
     }
     answer
 }

@@ -4,13 +4,16 @@ use crate::metrics::OutboxDepth;
 use crate::probe::{HealthProbe, ProbeResult};
 use crate::store;
 use connectivity_domain::breaker::{Admission, BREAKER_KEY, BreakerState, Policy};
-use connectivity_kit::cache::Cache;
-use connectivity_kit::configured::{self, Settings};
-use connectivity_kit::database::Database;
-use connectivity_kit::instance;
-use connectivity_kit::log;
-use connectivity_kit::runtime;
-use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Invalid, Reader, log_level};
+use connectivity_edge::config_state;
+use connectivity_edge::config_state::ConfigState;
+use connectivity_edge::instance;
+use connectivity_runtime as runtime;
+use connectivity_runtime::log;
+use connectivity_runtime::settings::{Invalid, Reader, log_level};
+use connectivity_storage::cache::Cache;
+use connectivity_storage::cache::CacheSettings;
+use connectivity_storage::database::Database;
+use connectivity_storage::database::DatabaseSettings;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -71,8 +74,8 @@ impl HealthProbe for &'static Instance {
         (ProbeResult { status, latency: started.elapsed() }, breaker)
     }
 
-    async fn settings(&self, component: &'static str) -> Settings {
-        runtime::deadline::timeout(PROBE_TIMEOUT, configured::ask(component)).await.unwrap_or(Settings::Unknown)
+    async fn settings(&self, component: &'static str) -> ConfigState {
+        runtime::deadline::timeout(PROBE_TIMEOUT, config_state::ask(component)).await.unwrap_or(ConfigState::Unknown)
     }
 
     async fn counts(&self) -> Option<Vec<(String, u64)>> {

@@ -1,6 +1,6 @@
 //! Writes metrics in Prometheus' text format 0.0.4.
 
-use connectivity_kit::metrics::{ALL, BUCKETS, Family, Reading, Timing};
+use connectivity_runtime::metrics::{ALL, BUCKETS, Family, Reading, Timing};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;

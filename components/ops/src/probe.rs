@@ -1,7 +1,7 @@
 //! The health checks of what the service depends on, behind a port.
 
 use crate::metrics::OutboxDepth;
-use connectivity_kit::configured::Settings;
+use connectivity_edge::config_state::ConfigState;
 use std::future::Future;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) trait HealthProbe: Clone + Send + Sync + 'static {
     fn cache(&self) -> impl Future<Output = (ProbeResult, Option<&'static str>)> + Send;
 
     /// Asks a component whether its settings are valid.
-    fn settings(&self, component: &'static str) -> impl Future<Output = Settings> + Send;
+    fn settings(&self, component: &'static str) -> impl Future<Output = ConfigState> + Send;
 
     /// Returns the recorded metrics, or `None` if the cache does not respond.
     fn counts(&self) -> impl Future<Output = Option<Vec<(String, u64)>>> + Send;

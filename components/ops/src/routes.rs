@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use connectivity_kit::configured::Settings;
+use connectivity_edge::config_state::ConfigState;
 use futures_util::future::{join, join_all};
 use http::{StatusCode, header};
 
@@ -66,7 +66,7 @@ pub(crate) async fn ready<P: HealthProbe>(State(probe): State<Option<P>>) -> Res
     let servers = join(probe.database(), probe.cache());
     let settings = join_all(COMPONENTS.map(|component| probe.settings(component)));
     let ((database, (cache, breaker)), settings) = join(servers, settings).await;
-    let misconfigured = settings.contains(&Settings::Wrong);
+    let misconfigured = settings.contains(&ConfigState::Invalid);
     let is_ready = database.status == "up" && !misconfigured;
     let components = COMPONENTS.into_iter().zip(settings.into_iter().map(component)).collect();
     let dependencies = Dependencies {

@@ -1,6 +1,6 @@
 //! Schemas of the responses, for the OpenAPI document.
 
-use connectivity_kit::schema::one_of;
+use connectivity_edge::schema::one_of;
 use utoipa::openapi::{RefOr, Schema};
 
 pub(crate) fn alive() -> RefOr<Schema> {

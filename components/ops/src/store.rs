@@ -2,7 +2,7 @@
 
 use crate::metrics::OutboxDepth;
 use connectivity_domain::time::Timestamp;
-use connectivity_kit::database::{Database, Sql, Value};
+use connectivity_storage::database::{Database, Sql, Value};
 use std::time::Duration;
 
 /// Reads at most one row, and fails if the schema is missing.

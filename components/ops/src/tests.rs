@@ -4,8 +4,9 @@ use crate::metrics::OutboxDepth;
 use crate::probe::{HealthProbe, ProbeResult};
 use crate::routes::router;
 use bytes::Bytes;
-use connectivity_kit::answer;
-use connectivity_kit::configured::Settings;
+use connectivity_edge::config_state::ConfigState;
+use connectivity_edge::response::respond;
+use connectivity_edge::router::route;
 use http::Request;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -15,7 +16,7 @@ struct FakeProbe {
     database: &'static str,
     cache: &'static str,
     /// The settings of the component `auth`; those of the others are valid.
-    auth: Settings,
+    auth: ConfigState,
 }
 
 impl HealthProbe for FakeProbe {
@@ -27,8 +28,8 @@ impl HealthProbe for FakeProbe {
         (ProbeResult { status: self.cache, latency: Duration::ZERO }, (self.cache == "up").then_some("closed"))
     }
 
-    async fn settings(&self, component: &'static str) -> Settings {
-        if component == "auth" { self.auth } else { Settings::Right }
+    async fn settings(&self, component: &'static str) -> ConfigState {
+        if component == "auth" { self.auth } else { ConfigState::Valid }
     }
 
     async fn counts(&self) -> Option<Vec<(String, u64)>> {
@@ -57,7 +58,7 @@ async fn get(path: &str, probe: Option<FakeProbe>) -> (u16, Value) {
 
 async fn read(path: &str, probe: Option<FakeProbe>) -> (u16, String) {
     let request = Request::get(path).body(Bytes::new()).expect("a request");
-    let answer = answer::exchange(request, None, |request| answer::route(router(probe), request)).await;
+    let answer = respond(request, None, |request| route(router(probe), request)).await;
     (answer.status().as_u16(), String::from_utf8_lossy(answer.body()).into_owned())
 }
 
@@ -66,23 +67,29 @@ async fn only_the_database_is_needed_to_be_ready() {
     for (database, cache, status) in
         [("up", "up", 200), ("up", "down", 200), ("down", "up", 503), ("down", "down", 503)]
     {
-        let (answered, body) = get("/health/ready", Some(FakeProbe { database, cache, auth: Settings::Right })).await;
+        let (answered, body) =
+            get("/health/ready", Some(FakeProbe { database, cache, auth: ConfigState::Valid })).await;
         assert_eq!(answered, status, "{body}");
         assert_eq!(body["dependencies"]["database"], json!({"status": database, "latency_ms": 1.5, "needed": true}));
         assert_eq!(
             (&body["dependencies"]["cache"]["status"], &body["dependencies"]["cache"]["needed"]),
             (&json!(cache), &json!(false))
         );
-        assert_eq!(get("/health/live", Some(FakeProbe { database, cache, auth: Settings::Right })).await.0, 200);
+        assert_eq!(get("/health/live", Some(FakeProbe { database, cache, auth: ConfigState::Valid })).await.0, 200);
     }
 }
 
 #[tokio::test]
 async fn invalid_settings_of_a_component_make_the_service_unready() {
     for (auth, status, shown, reason) in [
-        (Settings::Right, 200, "configured", Value::Null),
-        (Settings::Unknown, 200, "unknown", Value::Null),
-        (Settings::Wrong, 503, "misconfigured", json!("the settings of a component are invalid: its log names them")),
+        (ConfigState::Valid, 200, "configured", Value::Null),
+        (ConfigState::Unknown, 200, "unknown", Value::Null),
+        (
+            ConfigState::Invalid,
+            503,
+            "misconfigured",
+            json!("the settings of a component are invalid: its log names them"),
+        ),
     ] {
         let (answered, body) = get("/health/ready", Some(FakeProbe { database: "up", cache: "up", auth })).await;
         assert_eq!((answered, &body["reason"]), (status, &reason), "{body}");
@@ -101,7 +108,7 @@ async fn invalid_own_settings_leave_the_service_alive_but_not_ready() {
 
 /// Returns the lines of the metrics page without comments.
 async fn metrics(database: &'static str, cache: &'static str) -> Vec<String> {
-    let (status, text) = read("/metrics", Some(FakeProbe { database, cache, auth: Settings::Right })).await;
+    let (status, text) = read("/metrics", Some(FakeProbe { database, cache, auth: ConfigState::Valid })).await;
     assert_eq!(status, 200);
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }

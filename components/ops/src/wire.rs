@@ -1,7 +1,7 @@
 //! The bodies of the responses.
 
 use crate::probe::ProbeResult;
-use connectivity_kit::configured::Settings;
+use connectivity_edge::config_state::ConfigState;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -72,11 +72,11 @@ pub(crate) struct Breaker {
     pub(crate) status: &'static str,
 }
 
-pub(crate) fn component(settings: Settings) -> Component {
+pub(crate) fn component(settings: ConfigState) -> Component {
     let status = match settings {
-        Settings::Right => "configured",
-        Settings::Wrong => "misconfigured",
-        Settings::Unknown => "unknown",
+        ConfigState::Valid => "configured",
+        ConfigState::Invalid => "misconfigured",
+        ConfigState::Unknown => "unknown",
     };
     Component { status }
 }

@@ -1,10 +1,12 @@
 //! Checks that the database and the cache behave the same on every server. `tests/conformance.rs`
 //! runs them on each.
 
-use connectivity_kit::cache::{Cache, GuardAnswer, GuardQuery, RateLimitHit};
-use connectivity_kit::database::{Database, DatabaseError, Row, Sql, Value};
-use connectivity_kit::runtime;
-use connectivity_kit::settings::{CacheSettings, DatabaseSettings, Reader};
+use connectivity_runtime as runtime;
+use connectivity_runtime::settings::Reader;
+use connectivity_storage::cache::CacheSettings;
+use connectivity_storage::cache::{Cache, GuardAnswer, GuardQuery, RateLimitHit};
+use connectivity_storage::database::DatabaseSettings;
+use connectivity_storage::database::{Database, DatabaseError, Row, Sql, Value};
 use std::fmt::Debug;
 use std::time::Duration;
 

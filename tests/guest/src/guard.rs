@@ -3,14 +3,20 @@
 
 use crate::conformance::Report;
 use connectivity_domain::problem::ProblemKind;
-use connectivity_kit::cache::Cache;
-use connectivity_kit::database::{Database, Sql, Value};
-use connectivity_kit::guard::{Guard, Revocation, Route};
-use connectivity_kit::metrics::{self, Batch};
-use connectivity_kit::problem::Problem;
-use connectivity_kit::runtime;
-use connectivity_kit::settings::{CacheSettings, DatabaseSettings, GuardSettings, Reader, TokenSettings};
-use connectivity_kit::token::Verifier;
+use connectivity_edge::guard::GuardSettings;
+use connectivity_edge::guard::{Guard, Route};
+use connectivity_edge::metrics_sender::send_soon;
+use connectivity_edge::problem::Problem;
+use connectivity_edge::token::TokenSettings;
+use connectivity_edge::token::Verifier;
+use connectivity_runtime as runtime;
+use connectivity_runtime::metrics::Batch;
+use connectivity_runtime::settings::Reader;
+use connectivity_storage::cache::Cache;
+use connectivity_storage::cache::CacheSettings;
+use connectivity_storage::cache::Revocation;
+use connectivity_storage::database::DatabaseSettings;
+use connectivity_storage::database::{Database, Sql, Value};
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, header};
 use jsonwebtoken::{EncodingKey, Header};
@@ -24,7 +30,7 @@ const BURST: usize = 200;
 const LIMIT: u64 = 50;
 
 const THROTTLED: Route = Route::new("throttled", "probe");
-const BRIDGE: Route = Route::unthrottled("bridge", "probe");
+const BRIDGE: Route = Route::without_rate_limit("bridge", "probe");
 
 const REVOKED_SESSION: Sql = Sql::same(
     "INSERT INTO sessions (id, subject, refresh_id, created_at, expires_at, revoked_at) VALUES (?, 'probe', NULL, ?, ?, ?)",
@@ -73,12 +79,12 @@ type Outcome = Result<Option<u64>, ProblemKind>;
 impl Scene {
     async fn call(&self, route: Route, subject: &str, session: &str) -> Outcome {
         let admitted = self.guard.admit(route, &bearer(subject, session), runtime::now()).await;
-        admitted.map(|admitted| admitted.allowance.remaining()).map_err(|problem| problem.kind())
+        admitted.map(|admitted| admitted.rate_limit.remaining()).map_err(|problem| problem.kind())
     }
 
     async fn call_from(&self, address: &str) -> Outcome {
         let peer = HeaderMap::from_iter([(header::HeaderName::from_static("spin-client-addr"), value(address))]);
-        let allowance = self.guard.anonymous("anonymous", &peer, runtime::now()).await;
+        let allowance = self.guard.admit_anonymous("anonymous", &peer, runtime::now()).await;
         allowance.map(|allowance| allowance.remaining()).map_err(|problem: Problem| problem.kind())
     }
 
@@ -207,8 +213,8 @@ impl Scene {
     async fn counters(&mut self) {
         let anonymous = self.guard.admit(THROTTLED, &HeaderMap::new(), runtime::now()).await;
         self.report.expect("a request without a token is rejected", &anonymous.is_err(), &true);
-        // Decisions without a cache query are counted in the instance and sent to the cache later.
-        metrics::send_soon(&self.cache);
+        // Decisions are counted in the instance and sent to the cache later.
+        send_soon(&self.cache);
         let refused = "guard|probe|throttled|refused".to_owned();
         let mut counters = Vec::new();
         for _ in 0..50 {

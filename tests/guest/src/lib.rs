@@ -6,7 +6,7 @@ mod conformance;
 mod guard;
 
 use bytes::Bytes;
-use connectivity_kit::guard::Networks;
+use connectivity_edge::guard::Networks;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 use spin_sdk::http::{IntoResponse, send};

@@ -1,7 +1,7 @@
 //! The problems of each route.
 
 use connectivity_domain::problem::ProblemKind as Kind;
-use connectivity_kit::openapi::RouteProblems;
+use connectivity_edge::openapi::RouteProblems;
 
 pub(crate) struct ObtainProblems;
 

@@ -1,5 +1,5 @@
 use super::*;
-use connectivity_domain::check::fakes::{FakeMemory, FakeRegistry, FakeStore};
+use connectivity_domain::check::fakes::{FakeAffiliatedCache, FakeRegistry, FakeStore};
 use connectivity_domain::check::{CheckStatus, check_affiliation};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::registry::NoVerdict;
@@ -90,10 +90,11 @@ fn check(status: u16) -> (Option<CheckStatus>, CheckStatus) {
             attempts: 1,
         })),
     };
-    let (registry, store, memory) = (FakeRegistry::answering(answer), FakeStore::default(), FakeMemory::default());
+    let (registry, store, cache) =
+        (FakeRegistry::answering(answer), FakeStore::default(), FakeAffiliatedCache::default());
     let citizen = CitizenId::parse("1128456232").expect("an id");
     let now = || Timestamp::from_micros(0);
-    let checked = check_affiliation(&registry, &store, &memory, &citizen, "id-1".into(), now).now_or_never();
+    let checked = check_affiliation(&registry, &store, &cache, &citizen, "id-1".into(), now).now_or_never();
     let status = checked.expect("fakes answer at once").ok().map(|record| record.status());
     (status, store.records()[0].status())
 }

@@ -1,0 +1,156 @@
+//! The guard: it admits a request by its access token, the token's scope, its session, and its
+//! caller's rate limit.
+
+mod admission;
+mod admitted;
+mod bearer;
+mod guarded;
+mod networks;
+mod rate_limit_headers;
+mod recent_session;
+mod revocations;
+mod route;
+mod settings;
+mod store;
+
+pub use admitted::Admitted;
+pub use networks::Networks;
+pub use rate_limit_headers::{RATE_LIMIT, RATE_LIMIT_POLICY, RateLimitHeaders};
+pub use revocations::Revocations;
+pub use route::Route;
+pub use settings::GuardSettings;
+
+use crate::problem::Problem;
+use crate::rate_limit::{Rate, rate_limit_key};
+use crate::token::Verifier;
+use admission::{AdmissionCheck, GuardRequest, Refusal};
+use bearer::{authenticate, invalid_token};
+use connectivity_domain::time::Timestamp;
+use connectivity_runtime::log::{self, Level};
+use connectivity_runtime::metrics;
+use connectivity_storage::cache::Cache;
+use connectivity_storage::database::Database;
+use http::HeaderMap;
+use rate_limit_headers::{Policy, too_many_requests};
+use recent_session::RecentSession;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The guard of one component. An instance keeps it: it holds keys, settings and connections, never a
+/// request's data.
+pub struct Guard {
+    component: &'static str,
+    verifier: Verifier,
+    trusted: Networks,
+    shared: Option<SharedState>,
+}
+
+/// What the guard needs to look beyond the token.
+struct SharedState {
+    check: AdmissionCheck,
+    user: Rate,
+    anonymous: Rate,
+    /// Used by the routes without a rate limit.
+    recent: RecentSession,
+}
+
+impl Guard {
+    /// Creates the guard of the component of that name. Nothing is connected yet.
+    pub fn new(
+        component: &'static str,
+        verifier: Verifier,
+        settings: &GuardSettings,
+        cache: Arc<Cache>,
+        database: Arc<Database>,
+    ) -> Self {
+        let revocations = Revocations::new(Arc::clone(&cache), database);
+        let (user, anonymous) = (settings.throttle_user, settings.throttle_anon);
+        let check = AdmissionCheck { component, cache, revocations };
+        let shared = SharedState { check, user, anonymous, recent: RecentSession::default() };
+        Self { component, verifier, trusted: settings.trusted_proxies.clone(), shared: Some(shared) }
+    }
+
+    /// Creates a guard that checks access tokens only: it looks up no session and counts nothing.
+    pub fn tokens_only(verifier: Verifier) -> Self {
+        Self { component: "", verifier, trusted: Networks::default(), shared: None }
+    }
+
+    /// Admits a request whose access token is valid and carries the route's scope, whose session is
+    /// not revoked, and whose caller has calls left.
+    ///
+    /// # Errors
+    ///
+    /// 401 and 403 with a challenge (RFC 6750 section 3), 429 with `Retry-After`, and 503 if the keys
+    /// of the token's issuer or the revoked sessions cannot be reached.
+    pub async fn admit(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Admitted, Problem> {
+        let authenticated = authenticate(headers, route.scope, &self.verifier, now).await;
+        let Some(shared) = &self.shared else {
+            return Ok(Admitted { caller: authenticated?, rate_limit: RateLimitHeaders::default() });
+        };
+        let caller = authenticated.inspect_err(|_| self.count(route.name, "refused"))?;
+        if !route.has_rate_limit && shared.recent.contains(&caller.session, now) {
+            self.count(route.name, "admitted");
+            return Ok(Admitted { caller, rate_limit: RateLimitHeaders::default() });
+        }
+        let limit = route.has_rate_limit.then_some((Policy::User, shared.user, caller.subject.as_str()));
+        let request = GuardRequest { route: route.name, session: Some(&caller.session), limit };
+        let checked = shared.check.check(request, now).await;
+        let rate_limit = checked.map_err(|refusal| problem(refusal).by(&caller.subject))?;
+        if !route.has_rate_limit {
+            shared.recent.remember(&caller.session, now);
+        }
+        Ok(Admitted { caller, rate_limit })
+    }
+
+    /// Admits a request without a token whose address has calls left (`throttle_anon`). `route` is the
+    /// name under which its requests are counted. While the cache is down, all are admitted.
+    ///
+    /// # Errors
+    ///
+    /// 429 with `Retry-After`.
+    pub async fn admit_anonymous(
+        &self,
+        route: &'static str,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<RateLimitHeaders, Problem> {
+        let Some(shared) = &self.shared else {
+            return Ok(RateLimitHeaders::default());
+        };
+        // Requests whose address the host does not tell share one counter.
+        let key = self.client(headers).map_or_else(|| "nobody".to_owned(), rate_limit_key);
+        let limit = Some((Policy::Anonymous, shared.anonymous, key.as_str()));
+        shared.check.check(GuardRequest { route, session: None, limit }, now).await.map_err(problem)
+    }
+
+    /// Returns the address that a request comes from, if it is known.
+    pub fn client(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        self.trusted.client(headers)
+    }
+
+    /// Returns the verifier of access tokens.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Returns the revoked sessions; `None` for a guard that checks access tokens only.
+    pub fn revocations(&self) -> Option<&Revocations> {
+        self.shared.as_ref().map(|shared| &shared.check.revocations)
+    }
+
+    /// Counts a decision that needed no admission check.
+    fn count(&self, route: &str, outcome: &str) {
+        metrics::count(&metrics::GUARD, &[self.component, route, outcome]);
+    }
+}
+
+fn problem(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Revoked => {
+            log::line(Level::Info, "access token refused", &[("cause", "revoked".into())]);
+            invalid_token()
+        }
+        Refusal::RateLimited(policy, status) => too_many_requests(policy, status),
+        Refusal::Unavailable => Problem::storage_unavailable(),
+    }
+}

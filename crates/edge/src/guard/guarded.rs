@@ -1,0 +1,56 @@
+//! How routes call the guard.
+
+use super::{Admitted, Guard, Route};
+use crate::subject::Subject;
+use crate::token::Caller;
+use axum::response::{IntoResponse, Response};
+use connectivity_domain::time::Timestamp;
+use http::HeaderMap;
+use std::future::Future;
+
+impl Guard {
+    /// Responds to a request for a route that needs an access token.
+    ///
+    /// If the guard admits the request, the response is that of `respond`, which is given the caller. It
+    /// gets the headers of the rate limit, and the caller's subject for the log line. If not, the
+    /// response is the problem of [`Guard::admit`].
+    pub async fn guarded<E, F>(
+        &self,
+        route: Route,
+        headers: &HeaderMap,
+        now: Timestamp,
+        respond: impl FnOnce(Caller) -> F,
+    ) -> Response
+    where
+        E: IntoResponse,
+        F: Future<Output = Result<Response, E>>,
+    {
+        match self.admit(route, headers, now).await {
+            Ok(Admitted { caller, rate_limit }) => {
+                let subject = Subject(caller.subject.clone());
+                let mut response = rate_limit.add_to(respond(caller).await);
+                response.extensions_mut().insert(subject);
+                response
+            }
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    /// Responds to a request for a route that needs no access token and is limited per address.
+    ///
+    /// `route` is the name under which the requests are counted. If the address has calls left, the
+    /// response is that of `respond`, with the headers of the rate limit. If not, the response is the
+    /// problem of [`Guard::admit_anonymous`].
+    pub async fn rate_limited<E: IntoResponse>(
+        &self,
+        route: &'static str,
+        headers: &HeaderMap,
+        now: Timestamp,
+        respond: impl Future<Output = Result<Response, E>>,
+    ) -> Response {
+        match self.admit_anonymous(route, headers, now).await {
+            Ok(rate_limit) => rate_limit.add_to(respond.await),
+            Err(problem) => problem.into_response(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The settings of the guard: rate limits, trusted proxies and CORS.
+
+use super::networks::Networks;
+use crate::cors::Cors;
+use crate::rate_limit::Rate;
+use connectivity_runtime::settings::Reader;
+use std::time::Duration;
+
+/// The settings of the guard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardSettings {
+    /// `throttle_user`: the rate limit of one subject.
+    pub throttle_user: Rate,
+    /// `throttle_anon`: the rate limit of one address, where no token is needed.
+    pub throttle_anon: Rate,
+    /// `trusted_proxies`: the proxies whose `X-Forwarded-For` is trusted.
+    pub trusted_proxies: Networks,
+    /// `cors_allowed_origins`; `None` if no page of another origin may read responses.
+    pub cors: Option<Cors>,
+}
+
+impl GuardSettings {
+    /// The variables that [`GuardSettings::read`] reads.
+    pub const NAMES: [&str; 4] = ["throttle_user", "throttle_anon", "trusted_proxies", "cors_allowed_origins"];
+
+    /// Reads `throttle_user`, `throttle_anon`, `trusted_proxies` and `cors_allowed_origins`.
+    pub fn read(reader: &mut Reader) -> Self {
+        Self {
+            throttle_user: rate(reader, "throttle_user"),
+            throttle_anon: rate(reader, "throttle_anon"),
+            trusted_proxies: Networks::parse(&reader.text("trusted_proxies")).unwrap_or_else(|| {
+                reader.problem("trusted_proxies", "must be addresses or blocks like 10.0.0.0/8, separated by commas");
+                Networks::default()
+            }),
+            cors: Cors::parse(&reader.text("cors_allowed_origins")).unwrap_or_else(|| {
+                let form = "must be * or origins like https://app.example.org (no path), separated by commas";
+                reader.problem("cors_allowed_origins", form);
+                None
+            }),
+        }
+    }
+}
+
+fn rate(reader: &mut Reader, name: &str) -> Rate {
+    Rate::parse(&reader.text(name)).unwrap_or_else(|| {
+        reader.problem(name, "must look like 1000/hour (second, minute, hour or day)");
+        Rate { calls: 1, window: Duration::from_secs(1) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[(&'static str, &str)]) -> Result<GuardSettings, String> {
+        let mut reader = Reader::from_values(values);
+        let settings = GuardSettings::read(&mut reader);
+        reader.finish(settings).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn defaults_trust_no_proxy_and_allow_no_origin() {
+        let settings = read(&[("throttle_user", "1000/hour"), ("throttle_anon", "100/hour")]).expect("settings");
+        assert_eq!((settings.throttle_user.calls, settings.throttle_anon.calls), (1000, 100));
+        assert_eq!((settings.trusted_proxies, settings.cors), (Networks::default(), None));
+    }
+
+    #[test]
+    fn all_invalid_settings_are_reported_together() {
+        let values = GuardSettings::NAMES.map(|name| (name, "*.example.org"));
+        let problems = read(&values).expect_err("problems");
+        for name in GuardSettings::NAMES {
+            assert!(problems.contains(name), "{name} in {problems}");
+        }
+    }
+}
