@@ -1,7 +1,8 @@
 //! Builds what the commands run, and no more.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, failed};
 use crate::manifest::Manifest;
+use crate::project::target;
 use crate::run::{announce, cargo, program, run};
 use std::process::Command;
 use std::time::Instant;
@@ -24,26 +25,57 @@ pub(crate) const SIMULATOR: &str = "govcarpeta-simulator";
 
 /// Builds the components of spin.toml and these native programs.
 pub(crate) fn application(programs: &[&str]) -> Result<(), Failure> {
-    components()?;
-    native_programs(programs)
+    at_once(&[], || native_programs(programs))
 }
 
 /// Builds everything that the tests, the benchmarks and chaos run.
 pub(crate) fn everything() -> Result<(), Failure> {
-    components()?;
-    timed("the test component", || run(&mut cargo(&["wasm", "-p", GUEST])))?;
-    timed("all native programs", || run(&mut native("build", &["--bins"])))
+    at_once(&[GUEST], || timed("all native programs", || run(&mut native("build", &["--bins"]))))
 }
 
 /// Builds the components and plugins of spin.toml.
 pub(crate) fn components() -> Result<(), Failure> {
+    at_once(&[], || Ok(()))
+}
+
+/// Builds the components, these test components and native programs at the same time.
+///
+/// The link-time optimisation of a component uses one core. The native build uses the others.
+fn at_once(guests: &[&str], native: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     let manifest = Manifest::read()?;
     add_target()?;
     announce("the first build takes several minutes; later ones build only what has changed");
-    let names = manifest.names().join(", ");
-    timed(&format!("the WebAssembly components ({names})"), || {
-        manifest.components.values().try_for_each(|component| run(&mut component.build()?))
+    let mut builds = Vec::new();
+    for (name, component) in &manifest.components {
+        builds.push((name.as_str(), component.build()?));
+    }
+    builds.extend(guests.iter().map(|guest| (*guest, cargo(&["wasm", "-p", guest]))));
+    std::thread::scope(|scope| {
+        let wasm = scope.spawn(|| wasm(builds));
+        let native = native();
+        let wasm = wasm.join().unwrap_or_else(|_| Err(Failure("building the components panicked".into())));
+        wasm.and(native)
     })
+}
+
+/// Runs the builds of components, and puts their files to where spin.toml expects them.
+///
+/// Cargo locks its target folder during a build, so that the components are built in one of their own.
+/// Nothing is built twice for it: link-time optimisation needs a build of each dependency anyway.
+fn wasm(builds: Vec<(&str, Command)>) -> Result<(), Failure> {
+    let own = target().join("wasm");
+    for (name, mut build) in builds {
+        timed(&format!("the component {name}"), || run(build.arg("--quiet").env("CARGO_TARGET_DIR", &own)))?;
+    }
+    let (from, to) = (own.join(WASM), target().join(WASM));
+    std::fs::create_dir_all(&to).map_err(failed(to.display().to_string()))?;
+    for entry in std::fs::read_dir(&from).map_err(failed(from.display().to_string()))?.flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            std::fs::copy(&path, to.join(entry.file_name())).map_err(failed(path.display().to_string()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Builds these native programs.
@@ -60,7 +92,7 @@ fn timed(what: &str, build: impl FnOnce() -> Result<(), Failure>) -> Result<(), 
     announce(&format!("building {what}"));
     let started = Instant::now();
     build()?;
-    println!("    built in {} s", started.elapsed().as_secs());
+    println!("    built {what} in {} s", started.elapsed().as_secs());
     Ok(())
 }
 
