@@ -159,7 +159,7 @@ async fn a_migration_killed_at_any_statement_can_be_repeated() {
 async fn a_failed_migration_leaves_no_transaction_behind() {
     let database = Database::new("failed");
     let mut session = database.open();
-    let broken = Step { sqlite: "CREATE TABLE a (b INT);\nCREATE nonsense;\n", ..STEPS[0] };
+    let broken = Step { sqlite: "CREATE TABLE a (b INT);\nCREATE garbage;\n", ..STEPS[0] };
     assert!(migrate(&mut session, &[broken]).await.is_err());
     migrate_all(&mut database.open()).await;
     expect_complete(&mut session, &[]).await;

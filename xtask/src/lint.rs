@@ -39,8 +39,9 @@ pub(crate) fn part(part: &Part) -> Result<(), Failure> {
     }
 }
 
-/// Checks everything that needs no build. Warnings are errors.
+/// Checks everything that needs no running application. Warnings are errors.
 pub(crate) fn lint() -> Result<(), Failure> {
+    text()?;
     announce("formatting");
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     add_target()?;
@@ -87,4 +88,12 @@ fn files() -> Result<Vec<String>, Failure> {
     }
     let names = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(names.split_terminator('\0').map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_file_has_a_former_word_or_is_too_long() {
+        super::text().expect("no problems");
+    }
 }

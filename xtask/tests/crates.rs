@@ -48,7 +48,7 @@ const RESTRICTED: [(&str, &[&str]); 8] = [
     ("wasmtime-wasi", &["connectivity-host"]),
     ("wasmtime-wasi-http", &["connectivity-host"]),
     ("lapin", &["connectivity-bridge", "connectivity-tests"]),
-    ("rusqlite", &["connectivity-host"]),
+    ("rusqlite", &["connectivity-host", MIGRATIONS]),
     ("mysql_async", &["connectivity-host", MIGRATIONS, "connectivity-tests"]),
     (
         "axum",
@@ -129,7 +129,7 @@ fn lapin_is_named_in_one_file_of_the_bridge() {
 
 #[test]
 fn wasmtime_is_named_only_in_the_host() {
-    for folder in ["bridge", "components", "domain", "migrations", "tests"] {
+    for folder in ["bridge", "components", "crates", "domain", "migrations", "tests"] {
         assert_eq!(files_with(folder, &["wasmtime::", "wasmtime_wasi"]), [""; 0], "{folder}");
     }
 }

@@ -83,7 +83,7 @@ impl Problem {
     }
 }
 
-/// The store has logged the cause. The caller is told to try again.
+/// The store has logged the cause. The problem asks the caller to try again.
 impl From<StoreError> for Problem {
     fn from(StoreError: StoreError) -> Self {
         Self::storage_unavailable()

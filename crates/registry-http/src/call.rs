@@ -38,7 +38,7 @@ pub struct Budget {
 /// Asks until a response is final or the budget is spent.
 ///
 /// `attempt` sends the question once within the time it is given. `meaning` is the plugin's table.
-/// `report` is told after each attempt whether the registry was able to answer, which the circuit
+/// `report` receives after each attempt whether the registry was able to answer, which the circuit
 /// breaker counts.
 ///
 /// # Errors

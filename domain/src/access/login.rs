@@ -28,8 +28,8 @@ pub struct Login<'a> {
 /// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginError {
-    /// The account does not exist, the secret is wrong, or the account is disabled. The caller is
-    /// not told which.
+    /// The account does not exist, the secret is wrong, or the account is disabled. The
+    /// response does not say which.
     Refused,
     /// There were too many attempts; the next one is allowed after this time.
     TooSoon(Duration),

@@ -16,7 +16,7 @@ use serde_json::json;
 #[test]
 fn errors_in_service_accounts_do_not_reveal_secrets() {
     for text in [
-        "nonsense hunter2hunter2hunter2",
+        "garbage hunter2hunter2hunter2",
         "[{\"name\": \"a\", \"secret\": \"hunter2\", \"scopes\": [\"bridge\"]}]",
         "[{\"name\": \"a b\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"bridge\"]}]",
         "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"all\"]}]",

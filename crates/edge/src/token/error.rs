@@ -1,7 +1,7 @@
 //! Why a token is not accepted.
 
-/// Why a token is not accepted. The caller is told that the token is invalid; the reason is for the
-/// log.
+/// Why a token is not accepted. The response says only that the token is invalid or expired; the
+/// reason is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// The token is not a JWT, is too long, or has a header parameter that is not supported.

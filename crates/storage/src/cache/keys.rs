@@ -20,7 +20,7 @@ pub(super) const BATCH: &str = "connectivity:counts:batch:";
 /// How long that number is kept: longer than a batch is sent again.
 pub(super) const BATCH_LIFETIME: Duration = Duration::from_hours(1);
 
-/// How long the marker is valid, and so how long a revocation that the cache was not told of may stay
+/// How long the marker is valid, and so how long a revocation that did not reach the cache may stay
 /// unknown.
 pub(super) const COMPLETE_LIFETIME: Duration = Duration::from_mins(1);
 
