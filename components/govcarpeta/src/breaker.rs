@@ -1,8 +1,9 @@
-//! The circuit breaker around calls of the registry. All instances share its state through the cache.
+//! The circuit breaker around calls of the registry. All instances share its state through the
+//! cache.
 //!
-//! The rules are in `connectivity_domain::breaker`. An instance reads the shared state at most once a
-//! second and adds what it has seen since by compare-and-set; failures are added at once. While the
-//! cache is down, each instance goes by its own calls.
+//! The rules are in `connectivity_domain::breaker`. An instance reads the shared state at most once
+//! a second and adds what it has seen since by compare-and-set; failures are added at once. While
+//! the cache is down, each instance goes by its own calls.
 
 use connectivity_domain::breaker::{Admission, BREAKER_KEY, Batch, BreakerState, Policy};
 use connectivity_domain::time::Timestamp;
@@ -108,8 +109,8 @@ impl Breaker {
         self.view().read_at = Some(now);
     }
 
-    /// Replaces the shared state by the result of `change`. Returns whether it was replaced; `None` if
-    /// the cache is down.
+    /// Replaces the shared state by the result of `change`. Returns whether it was replaced; `None`
+    /// if the cache is down.
     async fn replace(&self, now: Timestamp, change: impl Fn(&BreakerState) -> Option<BreakerState>) -> Option<bool> {
         for _ in 0..WRITE_ATTEMPTS {
             let held = self.cache.get(BREAKER_KEY, now).await.ok()?;

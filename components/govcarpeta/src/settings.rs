@@ -26,8 +26,8 @@ impl Settings {
         Self::read(Reader::from_host(&names).await)
     }
 
-    /// Returns how long a whole call may take. A registry that fails at once is asked `attempts` times,
-    /// one that hangs is asked twice.
+    /// Returns how long a whole call may take. A registry that fails at once is asked `attempts`
+    /// times, one that hangs is asked twice.
     pub(crate) fn call_timeout(&self) -> Duration {
         self.attempt_timeout * 2
     }

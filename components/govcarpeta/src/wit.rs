@@ -60,7 +60,8 @@ impl documents::Guest for Plugin {
     }
 }
 
-/// Returns the trace context as the headers of a request. A value that cannot be a header is left out.
+/// Returns the trace context as the headers of a request. A value that cannot be a header is left
+/// out.
 fn trace_headers(context: Context) -> HeaderMap {
     let headers = [("traceparent", context.traceparent), ("tracestate", context.tracestate)];
     let headers = headers

@@ -10,8 +10,8 @@ use http::{Response, StatusCode};
 /// The path of the question.
 pub(crate) const PATH: &str = "/configured";
 
-/// Returns the response of a component: 204, or 503 while its settings are invalid. Its log says what
-/// is wrong.
+/// Returns the response of a component: 204, or 503 while its settings are invalid. Its log says
+/// what is wrong.
 pub(crate) fn respond(is_valid: bool) -> Response<Bytes> {
     let status = if is_valid { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut response = Response::new(Bytes::new());

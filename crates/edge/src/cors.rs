@@ -1,4 +1,5 @@
-//! Cross-origin requests: which web pages may read responses (the CORS protocol of the Fetch standard).
+//! Cross-origin requests: which web pages may read responses (the CORS protocol of the Fetch
+//! standard).
 //!
 //! There are no credentials in the sense of the protocol: callers send a token in a header, never a
 //! cookie. So a page gains nothing that the owner of its token could not do anyway.
@@ -23,7 +24,8 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
     "x-request-id, ratelimit, ratelimit-policy, retry-after, location, www-authenticate, preference-applied",
 );
 
-/// How long a browser may cache a preflight response, in seconds. Browsers cap it at two hours or less.
+/// How long a browser may cache a preflight response, in seconds. Browsers cap it at two hours or
+/// less.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
 /// The origins whose pages may read responses.
@@ -55,7 +57,8 @@ impl Cors {
         }
     }
 
-    /// Returns the response to a preflight request of an allowed origin; `None` for any other request.
+    /// Returns the response to a preflight request of an allowed origin; `None` for any other
+    /// request.
     pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
         if method != Method::OPTIONS || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
@@ -71,7 +74,8 @@ impl Cors {
 
     /// Adds to the headers of a response which origin may read it.
     pub(crate) fn mark(&self, request: &HeaderMap, response: &mut HeaderMap) {
-        // Also for an origin that is not allowed: a cache must not give its response to one that is.
+        // Also for an origin that is not allowed: a cache must not give its response to one that
+        // is.
         response.append(VARY, HeaderValue::from_static("origin"));
         if let Some(allowed) = self.allowed(request) {
             response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
@@ -89,8 +93,8 @@ impl Cors {
     }
 }
 
-/// Parses an origin as browsers write it (RFC 6454 section 6.2): scheme, host, and the port unless it
-/// is the scheme's default.
+/// Parses an origin as browsers write it (RFC 6454 section 6.2): scheme, host, and the port unless
+/// it is the scheme's default.
 fn origin(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);

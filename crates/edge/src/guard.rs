@@ -36,8 +36,8 @@ use recent_session::RecentSession;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The guard of one component. An instance keeps it: it holds keys, settings and connections, never a
-/// request's data.
+/// The guard of one component. An instance keeps it: it holds keys, settings and connections, never
+/// a request's data.
 pub struct Guard {
     component: &'static str,
     verifier: Verifier,
@@ -80,8 +80,8 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// 401 and 403 with a challenge (RFC 6750 section 3), 429 with `Retry-After`, and 503 if the keys
-    /// of the token's issuer or the revoked sessions cannot be reached.
+    /// 401 and 403 with a challenge (RFC 6750 section 3), 429 with `Retry-After`, and 503 if the
+    /// keys of the token's issuer or the revoked sessions cannot be reached.
     pub async fn admit(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Admitted, Problem> {
         let authenticated = authenticate(headers, route.scope, &self.verifier, now).await;
         let Some(shared) = &self.shared else {
@@ -102,8 +102,8 @@ impl Guard {
         Ok(Admitted { caller, rate_limit })
     }
 
-    /// Admits a request without a token whose address has calls left (`throttle_anon`). `route` is the
-    /// name under which its requests are counted. While the cache is down, all are admitted.
+    /// Admits a request without a token whose address has calls left (`throttle_anon`). `route` is
+    /// the name under which its requests are counted. While the cache is down, all are admitted.
     ///
     /// # Errors
     ///
@@ -117,8 +117,8 @@ impl Guard {
         let Some(shared) = &self.shared else {
             return Ok(RateLimitHeaders::default());
         };
-        // Requests whose address the host does not tell share one counter.
-        let key = self.client(headers).map_or_else(|| "nobody".to_owned(), rate_limit_key);
+        // Requests from an unknown address share one counter.
+        let key = self.client(headers).map_or_else(|| "unknown".to_owned(), rate_limit_key);
         let limit = Some((Policy::Anonymous, shared.anonymous, key.as_str()));
         shared.check.check(GuardRequest { route, session: None, limit }, now).await.map_err(problem)
     }

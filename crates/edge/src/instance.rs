@@ -24,8 +24,8 @@ pub struct Dependencies {
 }
 
 impl Dependencies {
-    /// Creates the dependencies of the component of that name from its settings. Nothing is connected
-    /// yet.
+    /// Creates the dependencies of the component of that name from its settings. Nothing is
+    /// connected yet.
     pub fn new(component: &'static str, settings: &ServiceSettings) -> Self {
         let database = Arc::new(Database::new(&settings.database));
         let cache = Arc::new(Cache::new(&settings.cache));
@@ -35,7 +35,8 @@ impl Dependencies {
     }
 }
 
-/// An instance of a component that serves callers: its routes, and what the server needs besides them.
+/// An instance of a component that serves callers: its routes, and what the server needs besides
+/// them.
 pub struct Component {
     pub(crate) router: Router,
     pub(crate) cors: Option<Cors>,

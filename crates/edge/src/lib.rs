@@ -2,9 +2,9 @@
 //!
 //! A request passes [`serve`] (body, request id, CORS, metrics, log line), [`router`] and the route
 //! itself, which calls the [`guard`] (access token, session, rate limit), reads its body with
-//! [`json_body`] and answers, or fails with a [`problem`]. [`instance`] creates what an instance keeps
-//! between requests, and [`metrics_sender`] sends the recorded metrics to the shared cache. With the
-//! feature `openapi`, `schema` and `openapi` describe the same in the OpenAPI document.
+//! [`json_body`] and answers, or fails with a [`problem`]. [`instance`] creates what an instance
+//! keeps between requests, and [`metrics_sender`] sends the recorded metrics to the shared cache.
+//! With the feature `openapi`, `schema` and `openapi` describe the same in the OpenAPI document.
 //!
 //! It depends on `connectivity-domain`, `connectivity-runtime` and `connectivity-storage`. It never
 //! asks a registry, knows no table but `sessions`, and keeps no request's data in a static.

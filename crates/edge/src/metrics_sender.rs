@@ -1,10 +1,11 @@
-//! Sending metrics: the counts of an instance go to the shared cache a moment after they were recorded.
+//! Sending metrics: the counts of an instance go to the shared cache a moment after they were
+//! recorded.
 //!
 //! An instance flushes its counts at most four times a second, however many requests it serves, and
 //! no request waits for it. A batch that may or may not have arrived is sent again under its old
 //! number, and the cache adds each number once. So replacing an instance loses nothing, and nothing
-//! is counted twice. Lost are the counts of the last 250 ms before a host is killed, and those of an
-//! instance that ends while the cache has been down for all [`ATTEMPTS`].
+//! is counted twice. Lost are the counts of the last 250 ms before a host is killed, and those of
+//! an instance that ends while the cache has been down for all [`ATTEMPTS`].
 
 use connectivity_runtime::metrics::{BUFFER, Buffer};
 use connectivity_runtime::{now, random, sleep, spawn};

@@ -89,8 +89,8 @@ impl RateLimitStatus {
     }
 }
 
-/// Returns the key under which the calls of an address are counted. It is the address itself for IPv4,
-/// and the /64 network for IPv6, because a subscriber has a whole one.
+/// Returns the key under which the calls of an address are counted. It is the address itself for
+/// IPv4, and the /64 network for IPv6, because a subscriber has a whole one.
 ///
 /// ```
 /// use connectivity_edge::rate_limit::rate_limit_key;
@@ -149,7 +149,8 @@ mod tests {
     }
 
     proptest! {
-        // The model has no numbered windows and no counters: it looks back at every call that was made.
+        // The model has no numbered windows and no counters: it looks back at every call that was
+        // made.
         #[test]
         fn each_window_allows_exactly_as_many_calls_as_the_rate_says(
             calls in 1_u64..6,
@@ -162,7 +163,8 @@ mod tests {
             let (mut counters, mut made) = (HashMap::<i64, u64>::new(), Vec::<i64>::new());
             let mut at = begin;
             for pause in pauses {
-                // Pauses scale with the window, so that some windows have several calls and some none.
+                // Pauses scale with the window, so that some windows have several calls and some
+                // none.
                 at += i64::try_from(pause * window_seconds / 3_600).expect("a short pause");
                 let (window, left) = rate.window_at(Timestamp::from_micros(at));
                 let taken = counters.entry(window).or_default();

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 /// stays under 8 KiB.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// How long a body may take to arrive. Its caller is not authenticated before it is complete, so slow
-/// senders would hold an instance without being counted by a rate limit.
+/// How long a body may take to arrive. Its caller is not authenticated before it is complete, so
+/// slow senders would hold an instance without being counted by a rate limit.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The body is read under a polling deadline of this length, so that later deadlines reuse its timer
-/// (see [`connectivity_runtime::deadline`]). It is shorter than all of them; the shortest is the
-/// cache's 500 ms.
+/// The body is read under a polling deadline of this length, so that later deadlines reuse its
+/// timer (see [`connectivity_runtime::deadline`]). It is shorter than all of them; the shortest is
+/// the cache's 500 ms.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Why a body was not read.

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 /// The security headers of every response, unless a route has set another value: browsers must not
 /// cache, run or frame it.
 ///
-/// `Strict-Transport-Security` is missing because TLS ends at the ingress, and only the ingress knows
-/// whether a whole host is behind it.
+/// `Strict-Transport-Security` is missing because TLS ends at the ingress, and only the ingress
+/// knows whether a whole host is behind it.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

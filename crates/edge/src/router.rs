@@ -17,8 +17,8 @@ pub fn complete(routes: Router) -> Router {
     routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn(note_route))
 }
 
-/// Completes the routes of a component and calls them with one request, for tests and for components
-/// without a router per instance.
+/// Completes the routes of a component and calls them with one request, for tests and for
+/// components without a router per instance.
 pub async fn route(routes: Router, request: Request<Body>) -> Response {
     call(complete(routes), request).await
 }

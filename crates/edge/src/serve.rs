@@ -75,8 +75,8 @@ fn problem(error: &BodyError) -> Problem {
 
 /// Hands a response to the host so that head and body leave in one write.
 ///
-/// The SDK writes the body from a task of its own. Yielding once lets that task run before the head is
-/// returned, and the host then sends both together. Otherwise Nagle's algorithm and the client's
+/// The SDK writes the body from a task of its own. Yielding once lets that task run before the head
+/// is returned, and the host then sends both together. Otherwise Nagle's algorithm and the client's
 /// delayed acknowledgement add 40 ms.
 #[cfg_attr(not(target_family = "wasm"), expect(clippy::unused_async, reason = "it yields in wasm only"))]
 async fn send(response: http::Response<Bytes>) -> Result<types::Response, types::ErrorCode> {

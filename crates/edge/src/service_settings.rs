@@ -21,8 +21,8 @@ pub struct ServiceSettings {
 }
 
 impl ServiceSettings {
-    /// Creates a reader of the variables that [`ServiceSettings::read`] reads, and of the component's
-    /// own.
+    /// Creates a reader of the variables that [`ServiceSettings::read`] reads, and of the
+    /// component's own.
     pub async fn reader(own: &[&'static str]) -> Reader {
         let all = [&["log_level"], &DatabaseSettings::NAMES[..], &CacheSettings::NAMES, &TokenSettings::NAMES];
         Reader::from_host(&[&all.concat()[..], &GuardSettings::NAMES, own].concat()).await

@@ -16,9 +16,9 @@ const KEPT_DEPTH: usize = 32;
 /// the body was cut off.
 ///
 /// JSON stays JSON; its texts are trimmed and lose NUL characters, which not every database takes.
-/// Other text, and JSON that is too long or too deep, becomes a JSON string. Of an HTML page only the
-/// size is kept, because it says nothing about a citizen. The result is `None` for a body that is empty,
-/// null or an empty string.
+/// Other text, and JSON that is too long or too deep, becomes a JSON string. Of an HTML page only
+/// the size is kept, because it says nothing about a citizen. The result is `None` for a body that
+/// is empty, null or an empty string.
 ///
 /// ```
 /// use connectivity_registry_http::body::evidence;

@@ -37,14 +37,14 @@ pub struct Budget {
 
 /// Asks until a response is final or the budget is spent.
 ///
-/// `attempt` sends the question once within the time it is given. `meaning` is the plugin's table.
-/// `report` receives after each attempt whether the registry was able to answer, which the circuit
-/// breaker counts.
+/// `attempt` sends the question once, within the time in its argument. `meaning` is the plugin's
+/// table. `report` is called after each attempt: its argument says whether the registry was able to
+/// answer, which the circuit breaker counts.
 ///
 /// # Errors
 ///
-/// [`RegistryError::Unavailable`] with the cause of the last attempt if none of them was answered; the
-/// other variants as the table says.
+/// [`RegistryError::Unavailable`] with the cause of the last attempt if none of them was answered;
+/// the other variants as the table says.
 pub async fn call<V>(
     budget: Budget,
     attempt: impl AsyncFn(Duration) -> Exchange,

@@ -1,4 +1,5 @@
-//! One HTTP request to the registry, and its response. What the response means is the plugin's to say.
+//! One HTTP request to the registry, and its response. What the response means is the plugin's to
+//! say.
 
 use crate::body;
 use bytes::Bytes;
@@ -13,7 +14,8 @@ use std::time::Duration;
 /// How much of a response's body is read, in bytes. The rest is cut off.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The longest `Retry-After` that is respected. A registry that asks for more is asked again sooner.
+/// The longest `Retry-After` that is respected. A registry that asks for more is asked again
+/// sooner.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// The origin of a registry, and the headers that every request to it carries.
@@ -50,7 +52,8 @@ pub enum Exchange {
     Failed(Cause),
 }
 
-/// Sends a question and reads the response within `limit`. `trace` is added to the request's headers.
+/// Sends a question and reads the response within `limit`. `trace` is added to the request's
+/// headers.
 ///
 /// A response that breaks off counts as none (RFC 9112 section 8).
 pub async fn exchange(endpoint: &Endpoint, question: &Question, trace: &HeaderMap, limit: Duration) -> Exchange {

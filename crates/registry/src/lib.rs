@@ -1,8 +1,8 @@
 //! The asking side of a registry: `connectivity:registry` of the WIT as ports of the domain.
 //!
-//! A component that asks the registry uses [`Plugin`] (in wasm only) or, in tests, a fake of its port.
-//! [`RegistryFactory`] makes the port for one request, so that the request's trace goes with the
-//! question.
+//! A component that asks the registry uses [`Plugin`] (in wasm only) or, in tests, a fake of its
+//! port. [`RegistryFactory`] makes the port for one request, so that the request's trace goes with
+//! the question.
 //!
 //! It depends on `connectivity-domain` and `connectivity-runtime`. It never decides what an answer
 //! means and never retries: the plugin does both.

@@ -1,5 +1,5 @@
-//! The plugin that the application was composed with. A component imports only the interfaces that it
-//! uses.
+//! The plugin that the application was composed with. A component imports only the interfaces that
+//! it uses.
 
 #[allow(
     unsafe_code,

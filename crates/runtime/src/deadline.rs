@@ -9,7 +9,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Waits for `work` for at most `limit`. When the limit passes, `work` is dropped and the result is `None`.
+/// Waits for `work` for at most `limit`. When the limit passes, `work` is dropped and the result is
+/// `None`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -28,8 +29,8 @@ pub async fn timeout<T>(limit: Duration, work: impl Future<Output = T> + Send) -
     }
 }
 
-/// Waits for `work` for at most `limit`. When the limit passes, the result is `None`, and `work` runs
-/// on as a task of its own.
+/// Waits for `work` for at most `limit`. When the limit passes, the result is `None`, and `work`
+/// runs on as a task of its own.
 ///
 /// This is for work that must not be dropped half-way: a statement on a pooled connection, whose
 /// handle would be left in an unknown state.

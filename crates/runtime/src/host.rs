@@ -41,8 +41,8 @@ pub async fn sleep(duration: Duration) {
 
 /// Runs a future to its end as a task of its own, which no request waits for.
 ///
-/// The host may end an instance some time after its last response; Spin and the local host give such
-/// tasks a minute.
+/// The host may end an instance some time after its last response; Spin and the local host give
+/// such tasks a minute.
 #[cfg(target_family = "wasm")]
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     spin_sdk::wit_bindgen::spawn(future);

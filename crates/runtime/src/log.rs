@@ -1,7 +1,7 @@
 //! Log lines: one JSON object per line on standard error, which every host collects.
 //!
-//! A line holds the fields that its caller names and nothing else. Callers never pass a whole citizen
-//! id, a token, a body or a query string.
+//! A line holds the fields that its caller names and nothing else. Callers never pass a whole
+//! citizen id, a token, a body or a query string.
 
 use crate::host::now;
 use crate::request_context::RequestContext;

@@ -13,8 +13,8 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// Reads the context from request headers. `new_id` makes the request id if the caller sent none
-    /// that is well-formed: 1 to 128 ASCII letters, digits and `-_.:`.
+    /// Reads the context from request headers. `new_id` makes the request id if the caller sent
+    /// none that is well-formed: 1 to 128 ASCII letters, digits and `-_.:`.
     ///
     /// ```
     /// use connectivity_runtime::request_context::RequestContext;
@@ -35,7 +35,8 @@ impl RequestContext {
     }
 }
 
-/// A caller's id is copied into logs and headers, so only short ids of harmless characters are taken.
+/// A caller's id is copied into logs and headers, so only short ids of harmless characters are
+/// taken.
 fn is_request_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
 }

@@ -1,7 +1,7 @@
 //! Request-local state: the context and the timer of the request whose code is running.
 //!
-//! An instance serves several requests at once, but runs the code of only one at a time. Each time a
-//! request's future is polled, its state becomes the current one, so that log lines and deadlines
+//! An instance serves several requests at once, but runs the code of only one at a time. Each time
+//! a request's future is polled, its state becomes the current one, so that log lines and deadlines
 //! find it without being passed a parameter.
 
 use crate::request_context::RequestContext;

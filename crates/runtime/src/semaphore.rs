@@ -2,8 +2,8 @@
 //!
 //! A semaphore of an async library cannot be used here: it wakes a waiter through its `Waker`, and
 //! one request of an instance cannot wake another one that way (the instance traps). An event of
-//! the component model can, so a waiter awaits a [drop signal](crate::signal) that is dropped when a
-//! permit becomes free for it.
+//! the component model can, so a waiter awaits a [drop signal](crate::signal) that is dropped when
+//! a permit becomes free for it.
 
 use crate::signal::{Signal, signal};
 use std::collections::VecDeque;
@@ -43,7 +43,7 @@ impl Semaphore {
     ///
     /// let one_at_a_time = Semaphore::new(1);
     /// let permit = one_at_a_time.acquire().await;
-    /// // Nobody else gets a permit until this one is dropped.
+    /// // Other callers wait until this permit is dropped.
     /// drop(permit);
     /// one_at_a_time.acquire().await;
     /// # }

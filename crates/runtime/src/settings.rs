@@ -64,8 +64,8 @@ impl Reader {
         self.values.get(name).cloned().unwrap_or_default()
     }
 
-    /// Reads a whole number. Anything else, and a number out of `bounds`, is noted as a problem, and
-    /// the lower bound is returned.
+    /// Reads a whole number. Anything else, and a number out of `bounds`, is noted as a problem,
+    /// and the lower bound is returned.
     pub fn number(&mut self, name: &str, bounds: std::ops::RangeInclusive<u64>) -> u64 {
         match self.text(name).parse::<u64>() {
             Ok(number) if bounds.contains(&number) => number,

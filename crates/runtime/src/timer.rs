@@ -1,9 +1,9 @@
 //! One timer of the host, shared by all deadlines of a request.
 //!
 //! A timer that never fires costs five calls of the host (start, join the waitable set, leave it,
-//! cancel, drop), and one more each time it is polled. A request has several deadlines one after the
-//! other, and they hardly ever pass. One timer for all of them, polled only after it has fired, saves
-//! three percent of an affiliation check (docs/performance.md).
+//! cancel, drop), and one more each time it is polled. A request has several deadlines one after
+//! the other, and they hardly ever pass. One timer for all of them, polled only after it has fired,
+//! saves three percent of an affiliation check (docs/performance.md).
 
 use crate::host::sleep;
 use std::future::Future;
@@ -43,8 +43,8 @@ impl SharedTimer {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match running.as_mut() {
-                // A timer that fires before the moment is enough for now. It is polled only after it
-                // has fired, because each poll costs a call of the host.
+                // A timer that fires before the moment is enough for now. It is polled only after
+                // it has fired, because each poll costs a call of the host.
                 Some(held) if held.fires_at <= moment => {
                     let has_fired = self.waiters.fired.swap(false, Ordering::Relaxed);
                     if !has_fired || held.timer.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {

@@ -1,8 +1,8 @@
-//! What all instances share for a while: small values, counters, revoked sessions and metric counts.
-//! It is Redis, or a table of the host's SQLite.
+//! What all instances share for a while: small values, counters, revoked sessions and metric
+//! counts. It is Redis, or a table of the host's SQLite.
 //!
-//! The cache is never the source of truth. While it is down, answers are slower or less strict about
-//! rate limits, but not wrong.
+//! The cache is never the source of truth. While it is down, answers are slower or less strict
+//! about rate limits, but not wrong.
 
 mod embedded;
 mod error;
@@ -76,8 +76,8 @@ impl Cache {
         .await
     }
 
-    /// Stores a value only if the present one is `old` (`None`: the key is absent). Returns whether it
-    /// was stored.
+    /// Stores a value only if the present one is `old` (`None`: the key is absent). Returns whether
+    /// it was stored.
     pub async fn compare_and_set(
         &self,
         key: &str,
@@ -103,7 +103,8 @@ impl Cache {
         }
         match &self.backend {
             Backend::Redis(server) => self.call(now, server.guard(query)).await,
-            // It has the database's own timeout: callers who wait are counted, and cannot slip through.
+            // It has the database's own timeout: callers who wait are counted, and cannot slip
+            // through.
             Backend::Embedded(database) => embedded::guard(database, query, now).await,
         }
     }
@@ -116,9 +117,9 @@ impl Cache {
         }
     }
 
-    /// Adds revocations and marks the cache as complete for a minute, if `load` still holds the lock
-    /// that [`GuardAnswer::Unknown`] handed out. A cache that was emptied meanwhile is not marked.
-    /// Returns whether it was marked.
+    /// Adds revocations and marks the cache as complete for a minute, if `load` still holds the
+    /// lock that [`GuardAnswer::Unknown`] handed out. A cache that was emptied meanwhile is not
+    /// marked. Returns whether it was marked.
     pub async fn complete_revocations(
         &self,
         load: &str,

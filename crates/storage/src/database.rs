@@ -48,9 +48,9 @@ impl Database {
 
     /// Runs a statement and returns its rows. Failures are logged here.
     ///
-    /// A pooled connection may have broken since it was last used. Then the statement is run once more
-    /// on a new one. So statements must be safe to repeat: reads, updates with a condition, or inserts
-    /// under a key made by the caller.
+    /// A pooled connection may have broken since it was last used. Then the statement is run once
+    /// more on a new one. So statements must be safe to repeat: reads, updates with a condition, or
+    /// inserts under a key made by the caller.
     ///
     /// # Errors
     ///

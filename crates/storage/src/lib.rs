@@ -1,14 +1,14 @@
-//! Records and shared state: SQL over MySQL, MariaDB or the host's SQLite, and a cache over Redis or
-//! SQLite.
+//! Records and shared state: SQL over MySQL, MariaDB or the host's SQLite, and a cache over Redis
+//! or SQLite.
 //!
-//! [`database`] runs statements on pooled connections, [`table`] reads rows and pages for the stores
-//! of the components, and [`cache`] holds what all instances share for a while: small values,
-//! rate-limit counters, revoked sessions and metric counts.
+//! [`database`] runs statements on pooled connections, [`table`] reads rows and pages for the
+//! stores of the components, and [`cache`] holds what all instances share for a while: small
+//! values, rate-limit counters, revoked sessions and metric counts.
 //!
-//! It depends on `connectivity-domain` and `connectivity-runtime`. It never decides anything about a
-//! request: statements and scripts return facts, and the crates above act on them. It names no HTTP
-//! type and no table of a component, except `sessions`, which the embedded cache looks up in the same
-//! statement as the rate limit.
+//! It depends on `connectivity-domain` and `connectivity-runtime`. It never decides anything about
+//! a request: statements and scripts return facts, and the crates above act on them. It names no
+//! HTTP type and no table of a component, except `sessions`, which the embedded cache looks up in
+//! the same statement as the rate limit.
 
 mod address;
 pub mod cache;

@@ -1,9 +1,9 @@
 //! A connection pool per instance, whose waiters are served in order.
 //!
-//! A connection handle is never dropped while the instance lives. The host takes one lock both while
-//! a connection is opened and when one is dropped; doing both at once hangs the instance and every
-//! request sent to it for ever. So a broken handle is leaked with `mem::forget`, and the host frees it
-//! together with the instance.
+//! A connection handle is never dropped while the instance lives. The host takes one lock both
+//! while a connection is opened and when one is dropped; doing both at once hangs the instance and
+//! every request sent to it for ever. So a broken handle is leaked with `mem::forget`, and the host
+//! frees it together with the instance.
 
 use connectivity_runtime::semaphore::{Permit, Semaphore};
 use std::future::Future;

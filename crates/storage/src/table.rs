@@ -35,8 +35,8 @@ impl Table {
         }
     }
 
-    /// Runs a query and reads its rows. It fails if `read` returns `None` for any of them, which means
-    /// that the row was written by something else.
+    /// Runs a query and reads its rows. It fails if `read` returns `None` for any of them, which
+    /// means that the row was written by something else.
     pub async fn read<T>(
         &self,
         sql: Sql,

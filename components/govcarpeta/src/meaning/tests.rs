@@ -8,8 +8,8 @@ use connectivity_domain::verdict::Cause;
 use futures_util::FutureExt;
 use std::time::Duration;
 
-/// The whole contract, row by row, from 0 to 65535 without a gap: statuses, and what they mean for a
-/// citizen and for a document.
+/// The whole contract, row by row, from 0 to 65535 without a gap: statuses, and what they mean for
+/// a citizen and for a document.
 const ROWS: [(std::ops::RangeInclusive<u16>, &str, &str); 18] = [
     (0..=199, "unexpected", "unexpected"),
     (200..=200, "affiliated", "authenticated"),
@@ -78,8 +78,8 @@ fn rows_leave_no_gap() {
     assert_eq!(next, 65_536);
 }
 
-/// Runs a whole affiliation check that the registry answers with this status, and returns the status
-/// of its result and of its record.
+/// Runs a whole affiliation check that the registry answers with this status, and returns the
+/// status of its result and of its record.
 fn check(status: u16) -> (Option<CheckStatus>, CheckStatus) {
     let answer = match of_citizen_response(evidence(status)) {
         Meaning::Final(answer) => answer,

@@ -60,8 +60,8 @@ impl AdmissionCheck {
     /// Admits a request or refuses it, and counts the decision.
     ///
     /// While the cache is down, requests are admitted without a rate limit: their callers are
-    /// authenticated, and an operator's work must not stop because a counter is unavailable. Whether a
-    /// session is revoked is then asked of the database.
+    /// authenticated, and an operator's work must not stop because a counter is unavailable.
+    /// Whether a session is revoked is then asked of the database.
     pub(super) async fn check(&self, request: GuardRequest<'_>, now: Timestamp) -> Result<RateLimitHeaders, Refusal> {
         let decision = self.decide(request, now).await;
         let outcome = match &decision {

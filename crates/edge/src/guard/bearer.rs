@@ -15,8 +15,8 @@ const ISSUER_RETRY_AFTER: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 ///
-/// As RFC 6750 section 3 says: 401 without an error code if there is no token, 401 `invalid_token` if
-/// the token is invalid, 403 `insufficient_scope` if the token lacks the scope. 503 if the token
+/// As RFC 6750 section 3 says: 401 without an error code if there is no token, 401 `invalid_token`
+/// if the token is invalid, 403 `insufficient_scope` if the token lacks the scope. 503 if the token
 /// cannot be verified because its issuer has not been reached yet.
 pub(super) async fn authenticate(
     headers: &HeaderMap,

@@ -11,9 +11,9 @@ use std::future::Future;
 impl Guard {
     /// Responds to a request for a route that needs an access token.
     ///
-    /// If the guard admits the request, the response is that of `respond`, which is given the caller. It
-    /// gets the headers of the rate limit, and the caller's subject for the log line. If not, the
-    /// response is the problem of [`Guard::admit`].
+    /// If the guard admits the request, the response is that of `respond`, which is given the
+    /// caller. It gets the headers of the rate limit, and the caller's subject for the log line. If
+    /// not, the response is the problem of [`Guard::admit`].
     pub async fn guarded<E, F>(
         &self,
         route: Route,
@@ -39,8 +39,8 @@ impl Guard {
     /// Responds to a request for a route that needs no access token and is limited per address.
     ///
     /// `route` is the name under which the requests are counted. If the address has calls left, the
-    /// response is that of `respond`, with the headers of the rate limit. If not, the response is the
-    /// problem of [`Guard::admit_anonymous`].
+    /// response is that of `respond`, with the headers of the rate limit. If not, the response is
+    /// the problem of [`Guard::admit_anonymous`].
     pub async fn rate_limited<E: IntoResponse>(
         &self,
         route: &'static str,

@@ -24,10 +24,11 @@ impl Networks {
 
     /// Returns the address that a request comes from.
     ///
-    /// The host appends its peer as the last `spin-client-addr`; earlier ones were sent by the caller
-    /// and are ignored (measured on Spin 4.1). If the peer is a trusted proxy, `X-Forwarded-For` is
-    /// read from its end. Each proxy appends the address that it was called from, so the last address
-    /// that is not a trusted proxy's is the client. Addresses before it may be forged.
+    /// The host appends its peer as the last `spin-client-addr`; earlier ones were sent by the
+    /// caller and are ignored (measured on Spin 4.1). If the peer is a trusted proxy,
+    /// `X-Forwarded-For` is read from its end. Each proxy appends the address that it was called
+    /// from, so the last address that is not a trusted proxy's is the client. Addresses before it
+    /// may be forged.
     pub fn client(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = headers.get_all("spin-client-addr").iter().next_back();
         let mut client = peer.and_then(|value| address(value.to_str().ok()?))?;
@@ -38,8 +39,8 @@ impl Networks {
                 }
                 match address(hop.trim()) {
                     Some(before) => client = before,
-                    // The trusted proxy does not know its caller's address, so the proxy counts as the
-                    // client.
+                    // The trusted proxy does not know its caller's address, so the proxy counts as
+                    // the client.
                     None => return Some(client),
                 }
             }

@@ -1,5 +1,5 @@
-//! The headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): the quota and
-//! its window, and what remains of it until the window ends.
+//! The headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): the quota
+//! and its window, and what remains of it until the window ends.
 
 use crate::problem::Problem;
 use crate::rate_limit::{Rate, RateLimitStatus, whole_seconds};
@@ -13,8 +13,8 @@ pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-pol
 /// The header that says what remains of it.
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The headers that tell a caller its rate-limit status. There are none for a request without a rate
-/// limit, or if its call was not counted because the cache is down.
+/// The headers that tell a caller its rate-limit status. There are none for a request without a
+/// rate limit, or if its call was not counted because the cache is down.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RateLimitHeaders(Option<(Policy, RateLimitStatus)>);
 

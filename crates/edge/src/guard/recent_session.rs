@@ -1,8 +1,8 @@
 //! The session that was admitted last, for routes that are called for every message.
 //!
 //! The bridge calls with one session, once per message. Looking the session up each time would cost
-//! one round trip per message. So an instance looks it up once a second, and a revocation takes effect
-//! that much later on these routes.
+//! one round trip per message. So an instance looks it up once a second, and a revocation takes
+//! effect that much later on these routes.
 
 use connectivity_domain::time::Timestamp;
 use std::sync::{Mutex, PoisonError};

@@ -1,9 +1,9 @@
 //! The revoked sessions.
 //!
-//! The table `sessions` is the source of truth. Redis has a copy of the revocations that still matter,
-//! and a marker that says that the copy is complete, which is valid for a minute. Without the marker
-//! (it has expired, or Redis was emptied or replaced) the next request is decided by the database, and
-//! one of the requests that come then loads the copy again.
+//! The table `sessions` is the source of truth. Redis has a copy of the revocations that still
+//! matter, and a marker that says that the copy is complete, which is valid for a minute. Without
+//! the marker (it has expired, or Redis was emptied or replaced) the next request is decided by the
+//! database, and one of the requests that come then loads the copy again.
 
 use super::store;
 use connectivity_domain::time::Timestamp;
@@ -46,8 +46,8 @@ impl Revocations {
         store::is_revoked(&self.database, session).await
     }
 
-    /// Returns whether the database must be asked before the cache. The embedded cache looks sessions
-    /// up in its own SQLite, which has none if the records are in MySQL.
+    /// Returns whether the database must be asked before the cache. The embedded cache looks
+    /// sessions up in its own SQLite, which has none if the records are in MySQL.
     pub(super) fn are_elsewhere(&self) -> bool {
         self.cache.is_embedded() && !self.database.is_embedded()
     }

@@ -9,8 +9,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// Creates a route for tokens with this scope. Its requests are counted under `name`, and limited
-    /// by `throttle_user`.
+    /// Creates a route for tokens with this scope. Its requests are counted under `name`, and
+    /// limited by `throttle_user`.
     ///
     /// ```
     /// use connectivity_edge::guard::Route;

@@ -1,7 +1,7 @@
 //! Why a token is not accepted.
 
-/// Why a token is not accepted. The response says only that the token is invalid or expired; the
-/// reason is logged.
+/// Why a token is not accepted. The response says only that the token is invalid; the reason goes
+/// to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// The token is not a JWT, is too long, or has a header parameter that is not supported.

@@ -46,7 +46,8 @@ struct Held {
 }
 
 impl Held {
-    /// Returns whether the keys have to be fetched. `found` says whether the requested key is cached.
+    /// Returns whether the keys have to be fetched. `found` says whether the requested key is
+    /// cached.
     fn is_due(&self, found: bool, now: Timestamp) -> bool {
         let since = |time: Option<Timestamp>, pause| time.is_none_or(|time| now >= time.plus(pause));
         let wanted = !found || since(self.fetched_at, MAX_AGE);
@@ -69,8 +70,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`TokenError::UnknownKey`] if the issuer has no such key, [`TokenError::NoKeys`] if its keys have
-    /// not been fetched yet.
+    /// [`TokenError::UnknownKey`] if the issuer has no such key, [`TokenError::NoKeys`] if its keys
+    /// have not been fetched yet.
     pub(super) async fn key(&self, id: &str, algorithm: Algorithm, now: Timestamp) -> Result<PublicKey, TokenError> {
         let found = self.held().find(id, algorithm);
         if !self.held().is_due(found.is_some(), now) {

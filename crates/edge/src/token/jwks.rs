@@ -9,8 +9,8 @@ use serde::Deserialize;
 /// How many keys of a set are read. More would only slow down the search.
 const MAX_KEYS: usize = 50;
 
-/// The sizes of an RSA modulus that are accepted, in bytes. The lower bound is RFC 7518 section 3.3,
-/// the upper one limits the cost of a verification.
+/// The sizes of an RSA modulus that are accepted, in bytes. The lower bound is RFC 7518 section
+/// 3.3, the upper one limits the cost of a verification.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
 /// The text is not a key set, or none of its keys can be used.
@@ -22,8 +22,8 @@ pub struct NoKeySet;
 #[derive(Clone, Debug)]
 pub struct KeySet(Vec<PublicKey>);
 
-/// A public key. It verifies signatures of its own algorithm only, whatever a token's header asks for
-/// (RFC 8725 section 3.1).
+/// A public key. It verifies signatures of its own algorithm only, whatever a token's header asks
+/// for (RFC 8725 section 3.1).
 #[derive(Clone, Debug)]
 pub struct PublicKey {
     id: String,
@@ -32,8 +32,8 @@ pub struct PublicKey {
 }
 
 impl KeySet {
-    /// Parses a key set. Keys for another use or of an unsupported type are skipped (RFC 7517 section
-    /// 5).
+    /// Parses a key set. Keys for another use or of an unsupported type are skipped (RFC 7517
+    /// section 5).
     ///
     /// ```
     /// use connectivity_edge::token::jwks::KeySet;
@@ -50,7 +50,8 @@ impl KeySet {
     ///
     /// The text is not a key set, or no key of it can be used.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoKeySet> {
-        // The keys are read one by one, so that one that cannot be read does not make the set useless.
+        // The keys are read one by one, so that one that cannot be read does not make the set
+        // useless.
         #[derive(Deserialize)]
         struct Set {
             keys: Vec<serde_json::Value>,

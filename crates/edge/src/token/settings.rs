@@ -12,7 +12,8 @@ pub struct TokenSettings {
     pub issuer: String,
     /// `jwt_audience`: the required value of `aud`.
     pub audience: String,
-    /// `jwt_public_keys`: the keys of tokens that were signed with `jwt_signing_key`. `None` if none are.
+    /// `jwt_public_keys`: the keys of tokens that were signed with `jwt_signing_key`. `None` if
+    /// none are.
     pub public_keys: Option<KeySet>,
     /// `jwt_jwks_url` and what belongs to it. `None` if there is no other issuer.
     pub other: Option<OtherIssuer>,
@@ -63,7 +64,8 @@ impl TokenSettings {
 impl OtherIssuer {
     /// Reads `jwt_jwks_url`, `jwt_jwks_origin` and `jwt_jwks_issuer`.
     ///
-    /// The origin is a variable of its own because the allowed hosts of a manifest cannot hold a path.
+    /// The origin is a variable of its own because the allowed hosts of a manifest cannot hold a
+    /// path.
     fn read(reader: &mut Reader) -> Option<Self> {
         let jwks_url = reader.text("jwt_jwks_url");
         if jwks_url.is_empty() {

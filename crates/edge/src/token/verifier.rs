@@ -36,8 +36,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Creates a verifier of tokens that were signed with `jwt_secret` or by one of `jwt_public_keys`,
-    /// and of those of the issuer behind `jwt_jwks_url` if it is set.
+    /// Creates a verifier of tokens that were signed with `jwt_secret` or by one of
+    /// `jwt_public_keys`, and of those of the issuer behind `jwt_jwks_url` if it is set.
     pub fn new(settings: &TokenSettings) -> Self {
         let other = settings.other.as_ref();
         Self {
@@ -90,8 +90,8 @@ impl Verifier {
 }
 
 fn decode(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, TokenError> {
-    // The library checks the signature under the given algorithm. The claims are checked here, against
-    // a time that is passed in.
+    // The library checks the signature under the given algorithm. The claims are checked here,
+    // against a time that is passed in.
     let mut validation = Validation::new(algorithm);
     validation.validate_exp = false;
     validation.validate_nbf = false;

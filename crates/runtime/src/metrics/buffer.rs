@@ -5,16 +5,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Counts that were recorded in this instance and are not yet known to have arrived.
 ///
-/// One task at a time sends them: it [begins](Buffer::begin), then [seals](Buffer::seal) and sends one
-/// batch after the other, and reports each that [arrived](Buffer::sent).
+/// One task at a time sends them: it [begins](Buffer::begin), then [seals](Buffer::seal) and sends
+/// one batch after the other, and reports each that [arrived](Buffer::sent).
 pub struct Buffer(Mutex<State>);
 
 struct State {
     /// A random number that names this instance in its batches, made with the first batch.
     instance: Option<u64>,
     open: BTreeMap<String, u64>,
-    /// The batch that was sent and may have arrived. It is sent again unchanged until its arrival is
-    /// known.
+    /// The batch that was sent and may have arrived. It is sent again unchanged until its arrival
+    /// is known.
     sealed: Option<Batch>,
     /// The number of the last batch.
     number: u64,
@@ -64,7 +64,8 @@ impl Buffer {
             let (number, counts) = (state.number, std::mem::take(&mut state.open));
             state.sealed = Some(Batch { instance, number, counts });
         }
-        // Decided under the same lock, so that the next count is either in the batch or begins a task.
+        // Decided under the same lock, so that the next count is either in the batch or begins a
+        // task.
         state.is_sending = state.sealed.is_some();
         state.sealed.clone()
     }

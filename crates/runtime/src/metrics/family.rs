@@ -1,16 +1,17 @@
 //! The metric families: the names of their counters in the shared cache and for Prometheus.
 //!
 //! A counter's name in the cache is its family's key and its labels, separated by `|`, for example
-//! `requests|/api/v1/affiliation/check|POST|200`. Labels come from closed sets: routes as the source
-//! writes them, methods, statuses. Durations are counted by bucket, with the bucket's number as one
-//! more label.
+//! `requests|/api/v1/affiliation/check|POST|200`. Labels come from closed sets: routes as the
+//! source writes them, methods, statuses. Durations are counted by bucket, with the bucket's number
+//! as one more label.
 
 use std::time::Duration;
 
-/// The upper bounds of the duration buckets, in milliseconds. One more bucket without a bound follows.
+/// The upper bounds of the duration buckets, in milliseconds. One more bucket without a bound
+/// follows.
 ///
-/// They range from a check that is answered from the cache to one that waits for all attempts at the
-/// registry.
+/// They range from a check that is answered from the cache to one that waits for all attempts at
+/// the registry.
 pub const BUCKETS: [u64; 12] = [2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 30_000];
 
 /// A metric family: counters that differ only in their labels.

@@ -16,8 +16,8 @@ const PUT: Sql = Sql::same(
      ON CONFLICT (cache_key) DO UPDATE SET value = ?2, expires_at_us = ?3",
 );
 
-/// Inserts the key if it is absent or expired, or replaces its value if that is `old` (?4). Returns a
-/// row if it did either.
+/// Inserts the key if it is absent or expired, or replaces its value if that is `old` (?4). Returns
+/// a row if it did either.
 const COMPARE_AND_SET: Sql = Sql::same(
     "INSERT INTO cache (cache_key, value, expires_at_us) SELECT ?1, ?2, ?3
      WHERE ?4 IS NULL OR EXISTS (SELECT 1 FROM cache WHERE cache_key = ?1 AND expires_at_us > ?5)
@@ -28,8 +28,8 @@ const COMPARE_AND_SET: Sql = Sql::same(
 
 const IS_REVOKED: Sql = Sql::same("SELECT 1 FROM sessions WHERE id = ? AND revoked_at IS NOT NULL");
 
-/// Takes a call from the counter ?1, unless the session ?4 is revoked; then it returns no row. ?2 is
-/// the end of the counter's window, ?3 is now.
+/// Takes a call from the counter ?1, unless the session ?4 is revoked; then it returns no row. ?2
+/// is the end of the counter's window, ?3 is now.
 const TAKE: Sql = Sql::same(
     "INSERT INTO cache (cache_key, value, expires_at_us)
      SELECT ?1, '1', ?2 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE id = ?4 AND revoked_at IS NOT NULL)
@@ -44,8 +44,8 @@ const DELETE_EXPIRED: Sql = Sql::same(
     "DELETE FROM cache WHERE cache_key IN (SELECT cache_key FROM cache WHERE expires_at_us <= ? LIMIT 8) RETURNING 1",
 );
 
-/// Adds a batch of counts, a JSON object in ?2, under the prefix ?1, unless its number ?4 or a later
-/// one is the value of ?3, which is kept until ?5. ?6 is the end of time.
+/// Adds a batch of counts, a JSON object in ?2, under the prefix ?1, unless its number ?4 or a
+/// later one is the value of ?3, which is kept until ?5. ?6 is the end of time.
 const ADD_COUNTS: Sql = Sql::same(
     "INSERT INTO cache (cache_key, value, expires_at_us)
      SELECT ?1 || key, CAST(value AS TEXT), ?6 FROM json_each(?2)
@@ -86,8 +86,8 @@ async fn take(
     let Some(count) = first_text(run(database, TAKE, parameters).await?) else { return Ok(GuardAnswer::Revoked) };
     let taken = count.parse().map_err(|_| CacheDown(format!("the counter is not a number: {count}")))?;
     if taken == 1 {
-        // A new window has added a row, so a few expired ones are deleted and the table stays small. If
-        // that fails, the next window does it.
+        // A new window has added a row, so a few expired ones are deleted and the table stays
+        // small. If that fails, the next window does it.
         let _ = database.run(DELETE_EXPIRED, vec![micros(now)]).await;
     }
     Ok(GuardAnswer::Taken(taken))

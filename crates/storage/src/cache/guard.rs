@@ -5,8 +5,8 @@ use std::time::Duration;
 /// A question about one request: is its session revoked, and how many calls has its caller made?
 #[derive(Clone, Debug)]
 pub struct GuardQuery<'a> {
-    /// The id of the session to look up. `None` if there is no session, or if it is known already that
-    /// it is not revoked.
+    /// The id of the session to look up. `None` if there is no session, or if it is known already
+    /// that it is not revoked.
     pub session: Option<&'a str>,
     /// The rate-limit counter to take a call from. `None` if the request has no rate limit.
     pub hit: Option<RateLimitHit>,
@@ -31,7 +31,8 @@ pub enum GuardAnswer {
     Taken(u64),
     /// The cache does not hold all revocations, so it cannot answer. No call was taken.
     Unknown {
-        /// A new lock of the revocations: this request has to load them. `None` if another request does.
+        /// A new lock of the revocations: this request has to load them. `None` if another request
+        /// does.
         load: Option<String>,
     },
 }

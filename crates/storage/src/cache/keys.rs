@@ -14,14 +14,15 @@ pub(super) const LOADING: &str = "connectivity:revocations:loading";
 /// The metric counters.
 pub(super) const COUNTS: &str = "connectivity:counts";
 
-/// The prefix of an instance's name. Its value is the number of the instance's last batch of counts.
+/// The prefix of an instance's name. Its value is the number of the instance's last batch of
+/// counts.
 pub(super) const BATCH: &str = "connectivity:counts:batch:";
 
 /// How long that number is kept: longer than a batch is sent again.
 pub(super) const BATCH_LIFETIME: Duration = Duration::from_hours(1);
 
-/// How long the marker is valid, and so how long a revocation that did not reach the cache may stay
-/// unknown.
+/// How long the marker is valid. It is also how long a revocation stays unknown that could not be
+/// written to the cache.
 pub(super) const COMPLETE_LIFETIME: Duration = Duration::from_mins(1);
 
 /// How long one request may take to load the revocations before another one tries.

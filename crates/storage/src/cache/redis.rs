@@ -61,7 +61,8 @@ impl Server {
         }
     }
 
-    /// Tries to take the lock of the revocations. Returns its value, or `None` if another request has it.
+    /// Tries to take the lock of the revocations. Returns its value, or `None` if another request
+    /// has it.
     async fn lock_revocations(&self) -> Result<Option<String>, CacheDown> {
         let name = random().to_string();
         let (key, lifetime) = (text(keys::LOADING), milliseconds(keys::LOADING_LIFETIME));
@@ -104,8 +105,8 @@ impl Server {
         Ok(pairs.collect())
     }
 
-    /// Runs a script by its name. A server that does not have it, because it is new or was restarted,
-    /// runs nothing and says so; then the text is sent.
+    /// Runs a script by its name. A server that does not have it, because it is new or was
+    /// restarted, runs nothing and says so; then the text is sent.
     async fn run(
         &self,
         script: &Script,
@@ -130,7 +131,8 @@ impl Server {
         self.checked(answer)
     }
 
-    /// Drops the connection after a failure, whatever it was, so that the next call opens a new one.
+    /// Drops the connection after a failure, whatever it was, so that the next call opens a new
+    /// one.
     fn checked<T>(&self, answer: Result<T, Error>) -> Result<T, CacheDown> {
         answer.map_err(|error| {
             self.held().take();

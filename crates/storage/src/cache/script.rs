@@ -1,4 +1,5 @@
-//! The scripts that Redis runs. A script is several commands in one round trip, executed atomically.
+//! The scripts that Redis runs. A script is several commands in one round trip, executed
+//! atomically.
 //!
 //! Scripts return facts; Rust decides.
 
@@ -35,9 +36,9 @@ return 1",
 /// little as possible; the completeness marker is written out in it.
 ///
 /// KEYS: 1 the key of the session's revocation (empty: do not look it up), 2 the rate-limit counter
-/// (empty: take no call). ARGV: 1 the milliseconds left in the counter's window. Returns whether the
-/// session is revoked (0: no, 1: yes, 2: not known here) and how many calls were taken. A call is
-/// taken only if the session is known not to be revoked.
+/// (empty: take no call). ARGV: 1 the milliseconds left in the counter's window. Returns whether
+/// the session is revoked (0: no, 1: yes, 2: not known here) and how many calls were taken. A call
+/// is taken only if the session is known not to be revoked.
 pub(super) static GUARD: Script = Script::new(
     "if KEYS[1] ~= '' then
   local held = redis.call('MGET', KEYS[1], 'connectivity:revocations:complete')
@@ -50,9 +51,9 @@ if taken == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
 return {0, taken}",
 );
 
-/// Writes revocations: pairs of a key and its lifetime in ms, from ARGV[3] on. If ARGV[1] is the value
-/// of the loader's lock KEYS[2], these are all revocations, and the completeness marker KEYS[1] is set
-/// for ARGV[2] ms. Returns 1 if the marker was set, else 0.
+/// Writes revocations: pairs of a key and its lifetime in ms, from ARGV[3] on. If ARGV[1] is the
+/// value of the loader's lock KEYS[2], these are all revocations, and the completeness marker
+/// KEYS[1] is set for ARGV[2] ms. Returns 1 if the marker was set, else 0.
 pub(super) static REVOKE: Script = Script::new(
     "for i = 3, #ARGV, 2 do redis.call('SET', ARGV[i], '1', 'PX', ARGV[i + 1]) end
 if ARGV[1] == '' or redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
@@ -61,9 +62,9 @@ redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
 return 1",
 );
 
-/// Adds a batch of counts to the hash KEYS[1], unless its number ARGV[1] or a later one is in KEYS[2],
-/// which is kept for ARGV[2] ms. The counts are lines of a name, a tab and a number in ARGV[3].
-/// Returns 1 if they were added, else 0.
+/// Adds a batch of counts to the hash KEYS[1], unless its number ARGV[1] or a later one is in
+/// KEYS[2], which is kept for ARGV[2] ms. The counts are lines of a name, a tab and a number in
+/// ARGV[3]. Returns 1 if they were added, else 0.
 pub(super) static ADD_COUNTS: Script = Script::new(
     "local held = redis.call('GET', KEYS[2])
 if held and tonumber(held) >= tonumber(ARGV[1]) then return 0 end

@@ -16,7 +16,8 @@ impl Connect for Server {
 
     async fn open(&self) -> Result<Connection, DatabaseError> {
         Connection::open(self.address.as_str()).await.map_err(|error| match translate(&error) {
-            // No statement was run: the cause is "too many connections", "access denied" and the like.
+            // No statement was run: the cause is "too many connections", "access denied" and the
+            // like.
             Failure::Statement(error) | Failure::Connection(error) => match error {
                 DatabaseError::Refused(cause) => DatabaseError::Unavailable(cause),
                 other => other,
@@ -84,16 +85,17 @@ async fn run_on(lease: Lease<Server>, sql: &str, parameters: Vec<ParameterValue>
     }
 }
 
-/// Translates an error. Spin reports every failed statement as `query-failed` with the driver's debug
-/// text. Only after an error that the server itself answered (`Server(ServerError { code: … })`) can
-/// the connection be used again.
+/// Translates an error. Spin reports every failed statement as `query-failed` with the driver's
+/// debug text. Only after an error that the server itself answered (`Server(ServerError { code: …
+/// })`) can the connection be used again.
 fn translate(error: &Error) -> Failure {
     match error {
         Error::MysqlError(MysqlError::QueryFailed(cause)) if cause.starts_with("Server") => {
             Failure::Statement(if cause.contains("code: 1062") {
                 DatabaseError::Duplicate
             } else if cause.contains("code: 1205") || cause.contains("code: 1213") {
-                // A lock wait timeout or a deadlock: the statement was rolled back and may be repeated.
+                // A lock wait timeout or a deadlock: the statement was rolled back and may be
+                // repeated.
                 DatabaseError::Unavailable(cause.clone())
             } else {
                 DatabaseError::Refused(cause.clone())
