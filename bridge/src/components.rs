@@ -4,8 +4,8 @@ use crate::event::Event;
 use crate::message::{Message, Request, trace_headers};
 use crate::token::Tokens;
 use crate::trace::{Fault, Span};
-use connectivity_domain::document::DocumentStatus;
-use connectivity_domain::document::settlement::Reply;
+use connectivity_domain::job::Status;
+use connectivity_domain::job::settlement::Reply;
 use connectivity_domain::trace::TraceContext;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -66,8 +66,8 @@ impl Components {
         let span = span.call(DELIVERIES);
         let call = Call { trace: span.trace().or_else(|| message.trace.clone()), span };
         match self.post::<Delivered>(DELIVERIES, &body, &call).await {
-            Ok(delivered) => match DocumentStatus::parse(&delivered.status) {
-                Some(status) => (Reply::Finished(status), Some(delivered.event)),
+            Ok(delivered) => match Status::parse(&delivered.status) {
+                Some(status) => (Reply::from_status(status), Some(delivered.event)),
                 None => (call.failed(Reply::None), None),
             },
             Err(reply) => (call.failed(reply), None),

@@ -2,7 +2,7 @@
 
 use crate::components::Components;
 use crate::event::EventKind;
-use connectivity_domain::document::settlement::describe;
+use connectivity_domain::job::settlement::describe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;

@@ -1,6 +1,7 @@
 //! A message: its body, id, headers and trace context.
 
-use connectivity_domain::document::{MAX_MESSAGE, MessageId, RequestError, Submission};
+use connectivity_domain::document::{MAX_MESSAGE, RequestError, Submission};
+use connectivity_domain::job::MessageId;
 use connectivity_domain::trace::TraceContext;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

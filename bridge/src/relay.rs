@@ -7,7 +7,7 @@ use crate::marks::Marks;
 use crate::metrics::timed;
 use crate::status::Status;
 use crate::trace::{Fault, Tracer};
-use connectivity_domain::document::settlement::describe;
+use connectivity_domain::job::settlement::describe;
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;

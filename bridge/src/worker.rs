@@ -8,7 +8,7 @@ use crate::message::{ATTEMPTS, COMPONENT_FAILURES, Message, Request};
 use crate::metrics::timed;
 use crate::status::Status;
 use crate::trace::{Fault, Span, Tracer};
-use connectivity_domain::document::settlement::{Reply, RetryReason, Settlement, describe, settle};
+use connectivity_domain::job::settlement::{Reply, RetryReason, Settlement, describe, settle};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;

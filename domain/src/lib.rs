@@ -9,6 +9,7 @@ pub mod breaker;
 pub mod check;
 pub mod citizen;
 pub mod document;
+pub mod job;
 pub mod page;
 pub mod problem;
 pub mod registry;

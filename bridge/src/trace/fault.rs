@@ -1,6 +1,6 @@
 //! Why a span failed.
 
-use connectivity_domain::document::settlement::{Reply, RetryReason, Settlement, settle};
+use connectivity_domain::job::settlement::{Reply, RetryReason, Settlement, settle};
 
 /// A closed set, so that nothing that others have written gets into a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,6 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use connectivity_domain::document::DocumentStatus;
 
     #[test]
     fn every_reply_has_a_fault_or_succeeded() {
@@ -67,9 +66,8 @@ mod tests {
             retry_after: None,
         };
         for (reply, expected) in [
-            (Reply::Finished(DocumentStatus::Success), None),
-            (Reply::Finished(DocumentStatus::Failed), None),
-            (Reply::Finished(DocumentStatus::Error), Some(Fault::NoVerdict)),
+            (Reply::Done, None),
+            (Reply::DoneWithoutVerdict, Some(Fault::NoVerdict)),
             (problem(503, "registry-unavailable"), Some(Fault::NoVerdict)),
             (problem(503, "storage-unavailable"), Some(Fault::ComponentsUnavailable)),
             (problem(409, "in-progress"), Some(Fault::InProgress)),

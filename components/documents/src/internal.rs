@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
-use connectivity_domain::document::{DocumentRegistry, Origin, authenticate};
+use connectivity_domain::document::DocumentRequest;
+use connectivity_domain::job::{JobRegistry, Origin, perform};
 use connectivity_edge::guard::Route;
 use connectivity_edge::json_body::read_json;
 use connectivity_edge::problem::Problem;
@@ -24,14 +25,14 @@ const DELIVER: Route = Route::without_rate_limit("deliver", "bridge");
 const OUTBOX: Route = Route::without_rate_limit("outbox", "bridge");
 const PUBLISHED: Route = Route::without_rate_limit("published", "bridge");
 
-pub(crate) fn routes<R: DocumentRegistry + 'static, S: Records>() -> Router<Arc<Services<R, S>>> {
+pub(crate) fn routes<R: JobRegistry<DocumentRequest> + 'static, S: Records>() -> Router<Arc<Services<R, S>>> {
     Router::new()
         .route("/internal/v1/document-authentications", post(deliver::<R, S>))
         .route("/internal/v1/outbox", post(lease::<R, S>))
         .route("/internal/v1/outbox/published", post(published::<R, S>))
 }
 
-async fn deliver<R: DocumentRegistry + 'static, S: Records>(
+async fn deliver<R: JobRegistry<DocumentRequest> + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
@@ -41,7 +42,7 @@ async fn deliver<R: DocumentRegistry + 'static, S: Records>(
     services.guard.guarded(DELIVER, &headers, (services.now)(), respond).await
 }
 
-async fn lease<R: DocumentRegistry + 'static, S: Records>(
+async fn lease<R: JobRegistry<DocumentRequest> + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
     headers: HeaderMap,
     body: Bytes,
@@ -49,7 +50,7 @@ async fn lease<R: DocumentRegistry + 'static, S: Records>(
     services.guard.guarded(OUTBOX, &headers, (services.now)(), |_| services.lease(&headers, &body)).await
 }
 
-async fn published<R: DocumentRegistry + 'static, S: Records>(
+async fn published<R: JobRegistry<DocumentRequest> + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
     headers: HeaderMap,
     body: Bytes,
@@ -57,11 +58,11 @@ async fn published<R: DocumentRegistry + 'static, S: Records>(
     services.guard.guarded(PUBLISHED, &headers, (services.now)(), |_| services.published(&headers, &body)).await
 }
 
-impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
+impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
     async fn deliver(&self, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
         let Delivery { message_id, request, last } = wire::read_delivery(headers, body)?;
         let claim = self.claim(context, message_id, request, Origin::Queue);
-        let record = authenticate(&(self.registry)(context), &self.store, &claim, last, self.now).await;
+        let record = perform(&(self.registry)(context), &self.store, &claim, last, self.now).await;
         Ok(wire::delivered(&record.map_err(|error| problem(&error))?, &self.settings))
     }
 

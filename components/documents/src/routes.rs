@@ -11,9 +11,8 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use connectivity_domain::document::{
-    Claimed, DocumentRegistry, DocumentRequest, DocumentStore, MessageId, Origin, Submission, Unfinished, authenticate,
-};
+use connectivity_domain::document::{DocumentRequest, Submission};
+use connectivity_domain::job::{Claimed, JobRegistry, MessageId, Origin, Unfinished, perform};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_edge::guard::Route;
 use connectivity_edge::history::HistoryQuery;
@@ -33,12 +32,12 @@ const FIND: Route = Route::new("find", "documents");
 
 /// How long after the end of its claim a request that came over HTTP stays pending. Then it is handed to the queue: its
 /// caller has gone, or was asked to come back and did not.
-const HAND_OVER_AFTER: Duration = Duration::from_mins(1);
+const ENQUEUE_AFTER: Duration = Duration::from_mins(1);
 
 /// Returns the routes. Their paths are without trailing slashes: the server strips those from requests.
 pub(crate) fn router<R, S>(services: Services<R, S>) -> Router
 where
-    R: DocumentRegistry + 'static,
+    R: JobRegistry<DocumentRequest> + 'static,
     S: Records,
 {
     Router::new()
@@ -72,7 +71,7 @@ where
         ProblemResponses<schema::SubmitProblems>,
     ),
 ))]
-pub(crate) async fn submit<R: DocumentRegistry + 'static, S: Records>(
+pub(crate) async fn submit<R: JobRegistry<DocumentRequest> + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
@@ -95,7 +94,7 @@ pub(crate) async fn submit<R: DocumentRegistry + 'static, S: Records>(
         ProblemResponses<schema::HistoryProblems>,
     ),
 ))]
-pub(crate) async fn history<R: DocumentRegistry + 'static, S: Records>(
+pub(crate) async fn history<R: JobRegistry<DocumentRequest> + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
@@ -117,7 +116,7 @@ pub(crate) async fn history<R: DocumentRegistry + 'static, S: Records>(
         ProblemResponses<schema::FindProblems>,
     ),
 ))]
-pub(crate) async fn find<R: DocumentRegistry + 'static, S: Records>(
+pub(crate) async fn find<R: JobRegistry<DocumentRequest> + 'static, S: Records>(
     State(services): State<Arc<Services<R, S>>>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
@@ -126,7 +125,7 @@ pub(crate) async fn find<R: DocumentRegistry + 'static, S: Records>(
     services.guard.guarded(FIND, &headers, (services.now)(), |_| services.find(&id)).await
 }
 
-impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
+impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
     async fn submit(
         &self,
         context: &RequestContext,
@@ -149,8 +148,8 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
             return self.enqueue(context, message_id, request).await;
         }
         let mut claim = self.claim(context, message_id, request, Origin::Queue);
-        claim.origin = Origin::Http { hand_over: claim.until.plus(HAND_OVER_AFTER) };
-        let record = authenticate(&(self.registry)(context), &self.store, &claim, false, self.now).await;
+        claim.origin = Origin::Http { enqueue_at: claim.until.plus(ENQUEUE_AFTER) };
+        let record = perform(&(self.registry)(context), &self.store, &claim, false, self.now).await;
         Ok(wire::record(&record.map_err(|error| problem(&error))?))
     }
 
@@ -162,13 +161,13 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
         request: DocumentRequest,
     ) -> Result<Response, Problem> {
         let mut claim = self.claim(context, message_id, request, Origin::Queue);
-        claim.origin = Origin::Http { hand_over: claim.at };
+        claim.origin = Origin::Http { enqueue_at: claim.at };
         claim.until = claim.at;
-        match DocumentStore::claim(&self.store, &claim).await? {
-            Claimed::Mine(id) => Ok(wire::accepted(&id)),
+        match self.store.claim(&claim).await? {
+            Claimed::Acquired { id, .. } => Ok(wire::accepted(&id)),
             Claimed::Finished(record) => Ok(wire::record(&record)),
             Claimed::InProgress(left) => Err(problem(&Unfinished::InProgress(left))),
-            Claimed::Different => Err(problem(&Unfinished::Different)),
+            Claimed::MessageIdReused => Err(problem(&Unfinished::MessageIdReused)),
         }
     }
 

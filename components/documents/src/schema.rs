@@ -1,6 +1,6 @@
 //! Schemas and problems of the routes for callers, for the OpenAPI document.
 
-use connectivity_domain::document::DocumentStatus;
+use connectivity_domain::job::Status;
 use connectivity_domain::problem::ProblemKind as Kind;
 use connectivity_edge::openapi::RouteProblems;
 use connectivity_edge::schema::{one_of, page, page_size};
@@ -77,14 +77,14 @@ fn id_citizen() -> RefOr<Schema> {
 }
 
 pub(crate) fn status() -> RefOr<Schema> {
-    let all = [DocumentStatus::Pending, DocumentStatus::Success, DocumentStatus::Failed, DocumentStatus::Error];
+    let all = [Status::Pending, Status::Success, Status::Failed, Status::Error];
     let description = "`PENDING`: in progress; it changes to one of the others, which are final. `SUCCESS`: the document is \
         authentic. `FAILED`: the registry refused it. `ERROR`: there was no verdict after the last attempt";
-    one_of(&all.map(DocumentStatus::as_str), description)
+    one_of(&all.map(Status::as_str), description)
 }
 
 pub(crate) fn pending() -> RefOr<Schema> {
-    one_of(&[DocumentStatus::Pending.as_str()], "Always `PENDING`")
+    one_of(&[Status::Pending.as_str()], "Always `PENDING`")
 }
 
 pub(crate) struct SubmitProblems;

@@ -1,8 +1,8 @@
 //! The services that the routes need, and what several routes do with them.
 
 use crate::settings::RouteSettings;
-use connectivity_domain::document::{Claim, DocumentArchive, DocumentRegistry, DocumentRequest, DocumentStore};
-use connectivity_domain::document::{MessageId, Origin, Outbox, Unfinished};
+use connectivity_domain::document::DocumentRequest;
+use connectivity_domain::job::{Claim, JobArchive, JobRegistry, JobStore, MessageId, Origin, Outbox, Unfinished};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_edge::guard::Guard;
@@ -12,9 +12,15 @@ use connectivity_runtime::request_context::RequestContext;
 use std::sync::Arc;
 
 /// The store of these routes.
-pub(crate) trait Records: DocumentStore + DocumentArchive + Outbox + 'static {}
+pub(crate) trait Records:
+    JobStore<DocumentRequest> + JobArchive<DocumentRequest> + Outbox<DocumentRequest> + 'static
+{
+}
 
-impl<S: DocumentStore + DocumentArchive + Outbox + 'static> Records for S {}
+impl<S> Records for S where
+    S: JobStore<DocumentRequest> + JobArchive<DocumentRequest> + Outbox<DocumentRequest> + 'static
+{
+}
 
 /// The services that the routes need.
 pub(crate) struct Services<R, S> {
@@ -26,7 +32,7 @@ pub(crate) struct Services<R, S> {
     pub(crate) new_id: fn() -> String,
 }
 
-impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
+impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
     /// Creates a claim on a request that begins now.
     pub(crate) fn claim(
         &self,
@@ -34,7 +40,7 @@ impl<R: DocumentRegistry + 'static, S: Records> Services<R, S> {
         message_id: MessageId,
         request: DocumentRequest,
         origin: Origin,
-    ) -> Claim {
+    ) -> Claim<DocumentRequest> {
         let at = (self.now)();
         Claim {
             id: (self.new_id)(),
@@ -56,7 +62,7 @@ pub(crate) fn problem(unfinished: &Unfinished) -> Problem {
             let detail = "this request is in progress: repeat it after the seconds in Retry-After";
             Problem::new(ProblemKind::InProgress, detail).retry_after(*left)
         }
-        Unfinished::Different => {
+        Unfinished::MessageIdReused => {
             let detail = "this message id or idempotency key belongs to another document: use a new one";
             Problem::new(ProblemKind::MessageIdReused, detail)
         }

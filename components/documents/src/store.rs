@@ -1,10 +1,8 @@
 //! The records in SQL. Every change is one statement, so that no reader sees half of a change.
 
 use connectivity_domain::citizen::CitizenId;
-use connectivity_domain::document::{
-    Claim, Claimed, DocumentArchive, DocumentRecord, DocumentRequest, DocumentStatus, DocumentStore, DocumentUrl,
-    MessageId, Origin, Outbox, Outcome,
-};
+use connectivity_domain::document::{DocumentRecord, DocumentRequest, DocumentUrl};
+use connectivity_domain::job::{Claim, Claimed, JobArchive, JobStore, MessageId, Outbox, Outcome, Status};
 use connectivity_domain::page::Page;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -13,10 +11,6 @@ use connectivity_runtime::metrics;
 use connectivity_storage::database::{Database, Row, Sql, Value};
 use connectivity_storage::table::Table;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long the bridge that delivered the message has to publish the result. After that the relay publishes it.
-const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The number of ids that one statement marks. Shorter lists repeat their last id.
 const BATCH: usize = 50;
@@ -129,10 +123,10 @@ impl Store {
         self.table.read(BY_MESSAGE, vec![Value::text(message_id.as_str())], stored).await?.pop().ok_or(StoreError)
     }
 
-    async fn insert(&self, claim: &Claim) -> Result<bool, StoreError> {
-        let (outbox, due) = match claim.origin {
-            Origin::Queue => (Value::Null, Value::Null),
-            Origin::Http { hand_over } => (Value::text("REQUEST"), Value::time(hand_over)),
+    async fn insert(&self, claim: &Claim<DocumentRequest>) -> Result<bool, StoreError> {
+        let (outbox, due) = match claim.request_due() {
+            None => (Value::Null, Value::Null),
+            Some(due) => (Value::text("REQUEST"), Value::time(due)),
         };
         let request = &claim.request;
         let parameters = vec![
@@ -163,14 +157,14 @@ impl Store {
     }
 }
 
-impl DocumentStore for Store {
-    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+impl JobStore<DocumentRequest> for Store {
+    async fn claim(&self, claim: &Claim<DocumentRequest>) -> Result<Claimed<DocumentRequest>, StoreError> {
         if self.insert(claim).await? {
-            return Ok(Claimed::Mine(claim.id.clone()));
+            return Ok(Claimed::Acquired { id: claim.id.clone(), is_new: true });
         }
         let found = self.by_message(&claim.message_id).await?;
         if found.record.request != claim.request {
-            return Ok(Claimed::Different);
+            return Ok(Claimed::MessageIdReused);
         }
         let found = if found.record.status.is_final() || found.claimed_until > claim.at {
             found
@@ -184,19 +178,19 @@ impl DocumentStore for Store {
         Ok(if found.record.status.is_final() {
             Claimed::Finished(Box::new(found.record))
         } else if found.claim == claim.token {
-            Claimed::Mine(found.record.id)
+            Claimed::Acquired { id: found.record.id, is_new: false }
         } else {
             Claimed::InProgress(found.claimed_until.since(claim.at))
         })
     }
 
-    async fn finish(&self, claim: &Claim, outcome: &Outcome, at: Timestamp) -> Result<DocumentRecord, StoreError> {
-        let due = match claim.origin {
-            Origin::Queue => at.plus(PUBLISH_TIMEOUT),
-            // No bridge waits for this result: the relay publishes it at once.
-            Origin::Http { .. } => at,
-        };
-        let truth = outcome.status().auth_success().map_or(Value::Null, |truth| Value::Integer(i64::from(truth)));
+    async fn finish(
+        &self,
+        claim: &Claim<DocumentRequest>,
+        outcome: &Outcome,
+        at: Timestamp,
+    ) -> Result<DocumentRecord, StoreError> {
+        let truth = outcome.status().verdict().map_or(Value::Null, |truth| Value::Integer(i64::from(truth)));
         let parameters = vec![
             Value::text(outcome.status().as_str()),
             truth,
@@ -204,7 +198,7 @@ impl DocumentStore for Store {
             Value::optional(outcome.response()),
             Value::optional(outcome.message()),
             Value::time(at),
-            Value::time(due),
+            Value::time(claim.result_due(at)),
             Value::text(claim.message_id.as_str()),
             Value::text(&claim.token),
         ];
@@ -216,14 +210,14 @@ impl DocumentStore for Store {
         }
         // If this claim has inserted the row too, the record is known without reading it.
         if finished.first().is_some_and(|row| *row == [Value::text(&claim.id)]) {
-            let mut record = DocumentRecord::pending(claim);
+            let mut record = claim.pending_record();
             record.finish(outcome, at);
             return Ok(record);
         }
         self.by_message(&claim.message_id).await.map(|found| found.record)
     }
 
-    async fn release(&self, claim: &Claim, at: Timestamp) -> Result<(), StoreError> {
+    async fn release(&self, claim: &Claim<DocumentRequest>, at: Timestamp) -> Result<(), StoreError> {
         self.table
             .run(RELEASE, vec![Value::time(at), Value::text(claim.message_id.as_str()), Value::text(&claim.token)])
             .await?;
@@ -231,7 +225,7 @@ impl DocumentStore for Store {
     }
 }
 
-impl DocumentArchive for Store {
+impl JobArchive<DocumentRequest> for Store {
     async fn find(&self, id: &str) -> Result<Option<DocumentRecord>, StoreError> {
         Ok(self.table.read(BY_ID, vec![Value::text(id)], stored).await?.pop().map(|found| found.record))
     }
@@ -242,7 +236,7 @@ impl DocumentArchive for Store {
     }
 }
 
-impl Outbox for Store {
+impl Outbox<DocumentRequest> for Store {
     async fn lease(
         &self,
         limit: u64,
@@ -303,7 +297,7 @@ fn stored(row: Row) -> Option<Stored> {
         id: id.into_text()?,
         message_id: MessageId::known(&message_id.into_text()?)?,
         request,
-        status: DocumentStatus::parse(&status.into_text()?)?,
+        status: Status::parse(&status.into_text()?)?,
         status_code,
         response: response.into_text(),
         error_message: error.into_text(),

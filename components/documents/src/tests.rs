@@ -4,8 +4,8 @@ use crate::routes::router;
 use crate::services::Services;
 use crate::settings::RouteSettings;
 use axum::body::Bytes;
-use connectivity_domain::document::Authenticity;
-use connectivity_domain::document::fakes::{FakeDocumentRegistry, FakeDocumentStore};
+use connectivity_domain::document::{Authenticity, DocumentRequest};
+use connectivity_domain::job::fakes::{FakeJobRegistry, FakeJobStore};
 use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::verdict::{Cause, Evidence};
@@ -27,12 +27,12 @@ const AUTHENTICATE: &str = "/api/v1/documents/authenticate/";
 const DELIVER: &str = "/internal/v1/document-authentications";
 
 struct Given {
-    registry: FakeDocumentRegistry,
-    store: FakeDocumentStore,
+    registry: FakeJobRegistry<DocumentRequest>,
+    store: FakeJobStore<DocumentRequest>,
 }
 
 fn given(answer: Result<Authenticity, RegistryError>) -> Given {
-    Given { registry: FakeDocumentRegistry::answering(answer), store: FakeDocumentStore::default() }
+    Given { registry: FakeJobRegistry::answering(answer), store: FakeJobStore::default() }
 }
 
 fn authentic() -> Given {
@@ -209,7 +209,7 @@ async fn without_a_verdict_only_the_last_attempt_finishes_the_request() {
     let last = body(&given.bridge(DELIVER, &delivery).await);
     assert_eq!((&last["status"], &last["event"]["routing_key"]), (&json!("ERROR"), &json!("failure")));
     assert_eq!(last["event"]["body"]["authSuccess"], false);
-    let unreachable = Given { store: FakeDocumentStore::down(), ..authentic() };
+    let unreachable = Given { store: FakeJobStore::down(), ..authentic() };
     expect_problem(&unreachable.bridge(DELIVER, &delivery).await, 503, "storage-unavailable");
     expect_problem(&unreachable.submit(&[], &document()).await, 503, "storage-unavailable");
 }

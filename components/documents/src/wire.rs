@@ -3,9 +3,8 @@
 use crate::settings::RouteSettings;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::document::{
-    DocumentRecord, DocumentRequest, DocumentStatus, MessageId, RequestError, Submission,
-};
+use connectivity_domain::document::{DocumentRecord, DocumentRequest, RequestError, Submission};
+use connectivity_domain::job::{MessageId, Status};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_edge::history::{HistoryPage, HistoryQuery};
@@ -155,7 +154,7 @@ pub(crate) fn record(record: &DocumentRecord) -> Response {
 
 pub(crate) fn accepted(id: &str) -> Response {
     let location = format!("/api/v1/documents/{id}/");
-    let body = Json(Accepted { id, status: DocumentStatus::Pending.as_str() });
+    let body = Json(Accepted { id, status: Status::Pending.as_str() });
     (StatusCode::ACCEPTED, [(header::LOCATION, location), (PREFERENCE_APPLIED, "respond-async".to_owned())], body)
         .into_response()
 }
@@ -172,7 +171,7 @@ pub(crate) fn history(query: &HistoryQuery, count: u64, records: &[DocumentRecor
 fn shown(record: &DocumentRecord) -> Record<'_> {
     let response = record.response.as_deref().and_then(|it| serde_json::from_str(it).ok());
     Record {
-        auth_success: record.status.auth_success(),
+        auth_success: record.status.verdict(),
         document_id: record.request.document_id.as_deref(),
         document_title: &record.request.title,
         error_message: record.error_message.as_deref(),
@@ -204,7 +203,7 @@ pub(crate) fn leased(records: &[DocumentRecord], settings: &RouteSettings) -> Re
 fn event(record: &DocumentRecord, settings: &RouteSettings) -> Value {
     let (kind, routing_key, message_id, body) = match record.result() {
         Some(result) => {
-            let success = record.status == DocumentStatus::Success;
+            let success = record.status == Status::Success;
             let key = if success { &settings.ready_key } else { &settings.failure_key };
             ("result", Some(key), record.message_id.result_id(), result)
         }

@@ -23,7 +23,8 @@ use bindings::connectivity::registry::types::{Cause as WitCause, Context, Error,
 use bindings::connectivity::registry::{citizens, documents};
 use connectivity_domain::check::{Affiliation, Registry};
 use connectivity_domain::citizen::CitizenId;
-use connectivity_domain::document::{Authenticity, DocumentRegistry, DocumentRequest};
+use connectivity_domain::document::{Authenticity, DocumentRequest};
+use connectivity_domain::job::JobRegistry;
 use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::trace::TraceContext;
 use connectivity_domain::verdict::{Cause, Evidence};
@@ -79,8 +80,8 @@ impl Registry for Plugin {
     }
 }
 
-impl DocumentRegistry for Plugin {
-    async fn authenticate(&self, request: &DocumentRequest) -> Result<Authenticity, RegistryError> {
+impl JobRegistry<DocumentRequest> for Plugin {
+    async fn ask(&self, request: &DocumentRequest) -> Result<Authenticity, RegistryError> {
         let document = documents::Document {
             citizen_id: request.citizen.as_str().to_owned(),
             url: request.url.as_str().to_owned(),

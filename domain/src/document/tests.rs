@@ -1,11 +1,12 @@
-use super::fakes::{FakeDocumentRegistry, FakeDocumentStore};
 use super::*;
-use crate::registry::NoVerdict;
-use crate::verdict::Evidence;
+use crate::job::{Claim, MessageId, Origin, Outcome, Question};
+use crate::registry::{NoVerdict, RegistryError};
+use crate::time::Timestamp;
+use crate::verdict::{Cause, Evidence};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const AT: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
-const LEASE: Duration = Duration::from_secs(30);
 
 fn message() -> Value {
     json!({"messageId": "m-1", "documentId": "d-1", "idCitizen": 1_128_456_232,
@@ -14,29 +15,6 @@ fn message() -> Value {
 
 fn parse(message: &Value) -> Result<Submission, RequestError> {
     Submission::parse(message.to_string().as_bytes())
-}
-
-fn claim(token: &str, at: Timestamp) -> Claim {
-    let Submission { message_id, request } = parse(&message()).expect("a request");
-    Claim {
-        id: format!("id-{token}"),
-        token: token.into(),
-        message_id: message_id.expect("an id"),
-        request,
-        origin: Origin::Queue,
-        trace: None,
-        at,
-        until: at.plus(LEASE),
-    }
-}
-
-fn evidence(status: u16) -> Evidence {
-    Evidence { status, body: None }
-}
-
-fn down() -> Result<Authenticity, RegistryError> {
-    let retry_after = Duration::from_secs(9);
-    Err(RegistryError::Unavailable(NoVerdict { cause: Cause::Timeout, status: None, retry_after, attempts: 3 }))
 }
 
 #[test]
@@ -125,88 +103,82 @@ fn debug_shows_neither_credential_nor_citizen() {
     assert!(!shown.contains("secret") && !shown.contains("1128456232"), "{shown}");
 }
 
-#[test]
-fn derived_ids_are_deterministic() {
-    let id = MessageId::parse("m-1").expect("an id");
-    assert_eq!(id.result_id(), MessageId::parse("m-1").expect("an id").result_id());
-    let (first, second) = (id.replay(1), id.replay(1).replay(2));
-    assert_eq!((first.as_str(), second.as_str()), ("m-1~1", "m-1~2"));
-    assert_ne!(first.result_id(), id.result_id());
-    assert_eq!(MessageId::digest(b"a"), MessageId::digest(b"a"));
-    assert_ne!(MessageId::digest(b"a"), MessageId::digest(b"b"));
-}
-
-#[tokio::test]
-async fn verdict_is_recorded_once() {
-    for (answer, status, success) in [
-        (Authenticity::Authenticated(evidence(200)), DocumentStatus::Success, true),
-        (Authenticity::Rejected(evidence(204)), DocumentStatus::Failed, false),
-    ] {
-        let (registry, store) = (FakeDocumentRegistry::answering(Ok(answer)), FakeDocumentStore::default());
-        let record = authenticate(&registry, &store, &claim("a", AT), false, || AT).await.expect("a record");
-        assert_eq!(record.status, status);
-        let event = record.result().expect("an event");
-        assert_eq!((&event["authSuccess"], &event["status"]), (&json!(success), &json!(status.as_str())));
-        assert_eq!(
-            (&event["idCitizen"], &event["processedAt"]),
-            (&json!(1_128_456_232), &json!("2027-01-15T08:00:00.000Z"))
-        );
-        let other = FakeDocumentRegistry::answering(down());
-        let again = authenticate(&other, &store, &claim("b", AT.plus(LEASE)), true, || AT.plus(LEASE)).await;
-        assert_eq!(again, Ok(record));
-        assert_eq!((registry.calls(), other.calls()), (1, 0));
+fn check_url(text: &str, expected: Result<&str, &str>) {
+    let url = DocumentUrl::parse(text);
+    assert_eq!(url.as_ref().map(DocumentUrl::without_query).map_err(|error| *error), expected, "{text}");
+    if let Ok(url) = url {
+        assert_eq!((url.as_str(), format!("{url:?}")), (text, format!("DocumentUrl({}…)", url.without_query())));
     }
 }
 
-#[tokio::test]
-async fn request_without_verdict_stays_pending_until_the_last_attempt() {
-    let (registry, store) = (FakeDocumentRegistry::answering(down()), FakeDocumentStore::default());
-    let unfinished = authenticate(&registry, &store, &claim("a", AT), false, || AT).await;
-    let retry_after = Duration::from_secs(9);
-    assert_eq!(unfinished, Err(Unfinished::NoVerdict { cause: Some(Cause::Timeout), retry_after }));
-    assert_eq!(store.records()[0].result(), None);
-    let record = authenticate(&registry, &store, &claim("b", AT), true, || AT).await.expect("the claim was released");
-    assert_eq!((record.status, record.id.as_str()), (DocumentStatus::Error, "id-a"));
-    assert_eq!(record.result().expect("an event")["authSuccess"], json!(false));
-}
-
-#[tokio::test]
-async fn claim_is_exclusive_and_a_replaced_claim_changes_nothing() {
-    let store = FakeDocumentStore::default();
-    let (first, early) = (claim("a", AT), claim("b", AT.plus(LEASE / 2)));
-    assert_eq!(store.claim(&first).await, Ok(Claimed::Mine("id-a".into())));
-    assert_eq!(store.claim(&early).await, Ok(Claimed::InProgress(LEASE / 2)));
-    let late = claim("c", AT.plus(LEASE));
-    assert_eq!(store.claim(&late).await, Ok(Claimed::Mine("id-a".into())));
-    let outcome = Outcome::from_answer(&Ok(Authenticity::Authenticated(evidence(200))));
-    let record = store.finish(&first, &outcome, late.at).await.expect("a record");
-    assert_eq!(record.status, DocumentStatus::Pending);
-    let record = store.finish(&late, &outcome, late.at).await.expect("a record");
-    assert_eq!(record.status, DocumentStatus::Success);
-}
-
-#[tokio::test]
-async fn message_id_of_another_request_is_rejected() {
-    let (registry, store) =
-        (FakeDocumentRegistry::answering(Ok(Authenticity::Rejected(evidence(501)))), FakeDocumentStore::default());
-    authenticate(&registry, &store, &claim("a", AT), false, || AT).await.expect("a record");
-    let mut other = claim("b", AT);
-    other.request.title = "another".into();
-    assert_eq!(authenticate(&registry, &store, &other, false, || AT).await, Err(Unfinished::Different));
-    let unreachable = authenticate(&registry, &FakeDocumentStore::down(), &other, true, || AT).await;
-    assert_eq!(unreachable, Err(Unfinished::NotRecorded));
-    assert_eq!(registry.calls(), 1, "the registry is not asked without a claim");
+#[test]
+fn url_is_absolute_and_has_a_host() {
+    const HOST: Result<&str, &str> = Err("must have a host and, if it has a port, a valid one");
+    check_url("https://host", Ok("https://host"));
+    check_url("HTTP://host:8080/a?b#c", Ok("HTTP://host:8080/a"));
+    check_url("https://host/a#b?c", Ok("https://host/a"));
+    check_url("https://host:/a", Ok("https://host:/a"));
+    check_url("https://[::1]/a", Ok("https://[::1]/a"));
+    check_url("https://[::1]:8443/a@b", Ok("https://[::1]:8443/a@b"));
+    check_url("https://", HOST);
+    check_url("https://:443/a", HOST);
+    check_url("https://host:65536/a", HOST);
+    check_url("https://[::1]:x/a", HOST);
+    check_url("https://user@host/a", Err("must not contain a user name or password"));
+    check_url("ftp://host/a", Err("must start with https:// or http://"));
+    check_url("host/a", Err("must start with https:// or http://"));
+    for text in ["https://host/a b", "https://host/a\tb", "https://host/a\0b", "https://host/\u{a0}", "https://host\\a"]
+    {
+        check_url(text, Err("must not contain white space, control characters or backslashes"));
+    }
+    let path = "x".repeat(4096 - "https://host/".len());
+    check_url(&format!("https://host/{path}"), Ok(&format!("https://host/{path}")));
+    check_url(&format!("https://host/{path}x"), Err("must have at most 4096 characters"));
 }
 
 #[test]
-fn only_authenticated_is_a_success() {
-    for answer in [
-        Ok(Authenticity::Rejected(evidence(204))),
-        down(),
-        Err(RegistryError::Refused(evidence(400))),
-        Err(RegistryError::UnexpectedResponse(evidence(302))),
+fn limits_are_inclusive() {
+    let mut longest = message();
+    longest["documentTitle"] = "x".repeat(200).into();
+    longest["documentId"] = "ñ".repeat(200).into();
+    assert_eq!(parse(&longest).expect("a request").request.title.len(), 200);
+    let padded = format!("{}{}", message(), " ".repeat(MAX_MESSAGE - message().to_string().len()));
+    assert!(Submission::parse(padded.as_bytes()).is_ok());
+    assert_eq!(Submission::parse(format!("{padded} ").as_bytes()), Err(RequestError::TooLong));
+}
+
+fn record(answer: &Result<Authenticity, RegistryError>) -> DocumentRecord {
+    let Submission { message_id, request } = parse(&message()).expect("a request");
+    let (id, token) = ("id".to_owned(), "token".to_owned());
+    let message_id: MessageId = message_id.expect("an id");
+    let claim = Claim { id, token, message_id, request, origin: Origin::Queue, trace: None, at: AT, until: AT };
+    let mut record = claim.pending_record();
+    record.finish(&Outcome::from_answer(answer), AT);
+    record
+}
+
+#[test]
+fn result_repeats_the_request_and_says_whether_the_document_is_authentic() {
+    let evidence = |status| Evidence { status, body: None };
+    let retry_after = Duration::ZERO;
+    let timeout = NoVerdict { cause: Cause::Timeout, status: None, retry_after, attempts: 3 };
+    for (answer, success, status, code) in [
+        (Ok(Authenticity::Authenticated(evidence(200))), true, "SUCCESS", json!(200)),
+        (Ok(Authenticity::Rejected(evidence(204))), false, "FAILED", json!(204)),
+        (Err(RegistryError::Unavailable(timeout)), false, "ERROR", Value::Null),
     ] {
-        assert_ne!(Outcome::from_answer(&answer).status(), DocumentStatus::Success);
-        assert_ne!(Outcome::from_answer(&answer).status(), DocumentStatus::Pending);
+        let mut expected = message();
+        expected["authSuccess"] = success.into();
+        expected["status"] = status.into();
+        expected["externalApiStatusCode"] = code;
+        expected["processedAt"] = "2027-01-15T08:00:00.000Z".into();
+        assert_eq!(record(&answer).result(), Some(expected));
     }
+}
+
+#[test]
+fn rejection_is_explained() {
+    let record = record(&Ok(Authenticity::Rejected(Evidence { status: 204, body: None })));
+    assert_eq!(record.error_message.as_deref(), Some("the registry did not authenticate the document"));
+    assert_eq!((record.request_event(), record.request.citizen().as_str()), (message(), "1128456232"));
 }

@@ -1,13 +1,15 @@
 //! The settlement of a message: what the bridge does with it after the components have answered.
 
-use super::record::DocumentStatus;
+use super::outcome::Status;
 use std::time::Duration;
 
 /// The answer of the components to the delivery of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// Status 200: the request has this state.
-    Finished(DocumentStatus),
+    /// The request is finished with a verdict.
+    Done,
+    /// The request is finished without a verdict.
+    DoneWithoutVerdict,
     /// An error response with a problem (RFC 9457).
     Problem {
         /// The HTTP status.
@@ -21,6 +23,18 @@ pub enum Reply {
     },
     /// There was no answer, or it was malformed.
     None,
+}
+
+impl Reply {
+    /// Returns the reply for a response with this status of the record.
+    pub fn from_status(status: Status) -> Self {
+        match status {
+            Status::Success | Status::Failed => Self::Done,
+            Status::Error => Self::DoneWithoutVerdict,
+            // The components do not answer 200 about a pending record.
+            Status::Pending => Self::None,
+        }
+    }
 }
 
 /// What the bridge does with a message.
@@ -66,7 +80,7 @@ const IN_PROGRESS: Duration = Duration::from_secs(1);
 /// this message that failed with [`RetryReason::ComponentsUnavailable`] before.
 ///
 /// ```
-/// use connectivity_domain::document::settlement::{Reply, RetryReason, Settlement, settle};
+/// use connectivity_domain::job::settlement::{Reply, RetryReason, Settlement, settle};
 /// use std::time::Duration;
 ///
 /// let reply = Reply::Problem {
@@ -80,8 +94,8 @@ const IN_PROGRESS: Duration = Duration::from_secs(1);
 /// ```
 pub fn settle(reply: &Reply, component_failures: u32) -> Settlement {
     match reply {
-        Reply::Finished(DocumentStatus::Success | DocumentStatus::Failed) => Settlement::Done,
-        Reply::Finished(DocumentStatus::Error) => Settlement::DoneWithoutVerdict,
+        Reply::Done => Settlement::Done,
+        Reply::DoneWithoutVerdict => Settlement::DoneWithoutVerdict,
         Reply::Problem { status: 409, retry_after, .. } => {
             Settlement::Retry { after: retry_after.unwrap_or(IN_PROGRESS), reason: RetryReason::InProgress }
         }
@@ -89,28 +103,27 @@ pub fn settle(reply: &Reply, component_failures: u32) -> Settlement {
         Reply::Problem { status: 503, slug, retry_after, .. } if slug.starts_with("registry-") => {
             Settlement::Retry { after: retry_after.unwrap_or_default(), reason: RetryReason::NoVerdict }
         }
-        Reply::Problem { .. } | Reply::Finished(DocumentStatus::Pending) | Reply::None => {
-            if component_failures >= MAX_COMPONENT_FAILURES {
-                return Settlement::DeadLetter(format!(
-                    "the components failed {component_failures} times on this message: {}",
-                    describe(reply)
-                ));
-            }
-            let after = match reply {
-                Reply::Problem { retry_after, .. } => retry_after.unwrap_or_default(),
-                Reply::Finished(_) | Reply::None => Duration::ZERO,
-            };
-            Settlement::Retry { after, reason: RetryReason::ComponentsUnavailable }
-        }
+        Reply::Problem { retry_after, .. } => retry(reply, retry_after.unwrap_or_default(), component_failures),
+        Reply::None => retry(reply, Duration::ZERO, component_failures),
     }
+}
+
+/// Settles a message on which the components failed.
+fn retry(reply: &Reply, after: Duration, component_failures: u32) -> Settlement {
+    if component_failures < MAX_COMPONENT_FAILURES {
+        return Settlement::Retry { after, reason: RetryReason::ComponentsUnavailable };
+    }
+    let cause = describe(reply);
+    Settlement::DeadLetter(format!("the components failed {component_failures} times on this message: {cause}"))
 }
 
 /// Describes a reply, for logs and message headers.
 pub fn describe(reply: &Reply) -> String {
     match reply {
-        Reply::Finished(status) => format!("the request is {}", status.as_str()),
+        Reply::Done => "the request is finished".to_owned(),
+        Reply::DoneWithoutVerdict => "the request ended without a verdict".to_owned(),
         Reply::Problem { status, slug, .. } => format!("the components answered {status} {slug}"),
-        Reply::None => "the components did not answer".to_owned(),
+        Reply::None => "the components gave no valid answer".to_owned(),
     }
 }
 
@@ -130,10 +143,8 @@ mod tests {
     #[test]
     fn every_reply_has_its_settlement() {
         for (reply, expected) in [
-            (Reply::Finished(DocumentStatus::Success), Settlement::Done),
-            (Reply::Finished(DocumentStatus::Failed), Settlement::Done),
-            (Reply::Finished(DocumentStatus::Error), Settlement::DoneWithoutVerdict),
-            (Reply::Finished(DocumentStatus::Pending), retry(0, RetryReason::ComponentsUnavailable)),
+            (Reply::Done, Settlement::Done),
+            (Reply::DoneWithoutVerdict, Settlement::DoneWithoutVerdict),
             (problem(409, "in-progress", Some(7)), retry(7, RetryReason::InProgress)),
             (problem(409, "in-progress", None), retry(1, RetryReason::InProgress)),
             (problem(400, "invalid-request", None), Settlement::DeadLetter("why".into())),
@@ -159,5 +170,24 @@ mod tests {
         assert!(matches!(settle(&Reply::None, MAX_COMPONENT_FAILURES), Settlement::DeadLetter(_)));
         let busy = problem(409, "in-progress", None);
         assert!(matches!(settle(&busy, MAX_COMPONENT_FAILURES), Settlement::Retry { .. }));
+    }
+
+    #[test]
+    fn delay_of_component_failures_is_the_requested_one() {
+        let reply = problem(503, "storage-unavailable", Some(5));
+        assert_eq!(settle(&reply, 1), retry(5, RetryReason::ComponentsUnavailable));
+    }
+
+    #[test]
+    fn replies_follow_the_status_and_are_described() {
+        for (status, reply, description) in [
+            (Status::Success, Reply::Done, "the request is finished"),
+            (Status::Failed, Reply::Done, "the request is finished"),
+            (Status::Error, Reply::DoneWithoutVerdict, "the request ended without a verdict"),
+            (Status::Pending, Reply::None, "the components gave no valid answer"),
+        ] {
+            assert_eq!((Reply::from_status(status), describe(&reply).as_str()), (reply.clone(), description));
+        }
+        assert_eq!(describe(&problem(503, "not-ready", None)), "the components answered 503 not-ready");
     }
 }

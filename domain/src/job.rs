@@ -1,0 +1,101 @@
+//! Jobs: questions that are answered exactly once and whose results are published.
+//!
+//! A job claims the request, asks the registry and writes the outcome; the outbox then publishes
+//! the result. [`Question`] is what distinguishes one job from another.
+
+mod claim;
+#[cfg(any(test, feature = "fakes"))]
+pub mod contract;
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;
+mod message_id;
+mod outcome;
+mod ports;
+mod record;
+pub mod settlement;
+
+pub use claim::{Claim, Origin};
+pub use message_id::MessageId;
+pub use outcome::{Outcome, Status, Verdict};
+pub use ports::{Claimed, JobArchive, JobRegistry, JobStore, Outbox};
+pub use record::{Question, Record};
+
+use crate::registry::{RegistryError, StoreError};
+use crate::time::Timestamp;
+use crate::verdict::Cause;
+use std::time::Duration;
+
+/// The pause before a request is asked for again that another instance has taken over.
+const TAKEN_OVER: Duration = Duration::from_secs(1);
+
+/// The pause before the registry is asked again after a response outside its contract.
+const AFTER_UNEXPECTED_RESPONSE: Duration = Duration::from_mins(1);
+
+/// Why a job is not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// Another claim on the request is valid for this long.
+    InProgress(Duration),
+    /// The message id belongs to a request with other content.
+    MessageIdReused,
+    /// The registry gave no verdict. The request is pending and can be claimed again.
+    NoVerdict {
+        /// Why there is no verdict; `None` if the registry gave an unexpected response.
+        cause: Option<Cause>,
+        /// How long to wait before asking again.
+        retry_after: Duration,
+    },
+    /// The database is unavailable. If the registry gave a verdict, it is lost.
+    NotRecorded,
+}
+
+/// Performs a job: claims the request, asks the registry, and returns the record after the outcome
+/// has been written.
+///
+/// Without a verdict the request stays pending. On the last attempt (`last`) it is finished with
+/// the status `ERROR` instead. `now` is called after the registry has answered.
+pub async fn perform<Q: Question, R: JobRegistry<Q>, S: JobStore<Q>>(
+    registry: &R,
+    store: &S,
+    claim: &Claim<Q>,
+    last: bool,
+    now: impl Fn() -> Timestamp + Send,
+) -> Result<Record<Q>, Unfinished> {
+    let not_recorded = |StoreError| Unfinished::NotRecorded;
+    let is_first_attempt = match store.claim(claim).await.map_err(not_recorded)? {
+        Claimed::Acquired { is_new, .. } => is_new && !claim.message_id.may_be_replay(),
+        Claimed::Finished(record) => return Ok(*record),
+        Claimed::InProgress(left) => return Err(Unfinished::InProgress(left)),
+        Claimed::MessageIdReused => return Err(Unfinished::MessageIdReused),
+    };
+    let answer = ask(registry, &claim.request, is_first_attempt).await;
+    let no_verdict = match &answer {
+        Ok(_) => None,
+        Err(RegistryError::Unavailable(none)) => Some((Some(none.cause), none.retry_after)),
+        Err(RegistryError::Refused(_) | RegistryError::UnexpectedResponse(_)) => {
+            Some((None, AFTER_UNEXPECTED_RESPONSE))
+        }
+    };
+    if let Some((cause, retry_after)) = no_verdict.filter(|_| !last) {
+        // If the release fails, the claim expires by itself.
+        let _ = store.release(claim, now()).await;
+        return Err(Unfinished::NoVerdict { cause, retry_after });
+    }
+    let record = store.finish(claim, &Outcome::from_answer(&answer), now()).await.map_err(not_recorded)?;
+    if record.status.is_final() { Ok(record) } else { Err(Unfinished::InProgress(TAKEN_OVER)) }
+}
+
+/// Asks the question, unless an earlier attempt has taken effect.
+async fn ask<Q: Question, R: JobRegistry<Q>>(
+    registry: &R,
+    question: &Q,
+    is_first_attempt: bool,
+) -> Result<Q::Verdict, RegistryError> {
+    if !is_first_attempt && let Some(verdict) = registry.look(question).await? {
+        return Ok(verdict);
+    }
+    registry.ask(question).await
+}
+
+#[cfg(test)]
+mod tests;
