@@ -1,6 +1,7 @@
-//! The API's document: OpenAPI 3.1, made of what the components say of their routes.
+//! Assembles the OpenAPI 3.1 document from the descriptions of the components' routes.
 //!
-//! It is written into `components/ops`, which serves it: no component that runs carries the code that describes it.
+//! The document is written into `components/ops`, which serves it, so that no wasm component contains the code that
+//! describes the API.
 
 mod share;
 
@@ -9,23 +10,23 @@ use serde_json::Value;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder, Tag};
 use utoipa::{Modify, openapi};
 
-/// Where it is kept, from the root of the workspace.
+/// The path of the document, relative to the root of the workspace.
 pub const PATH: &str = "components/ops/openapi.json";
 
-/// The document as it is served.
+/// Returns the document.
 pub fn document() -> Value {
     let mut document = described();
     for component in [affiliation::openapi(), documents::openapi(), auth::openapi(), ops::openapi()] {
         document.merge(component);
     }
     CommonParts.modify(&mut document);
-    // What was made of structs is always JSON.
+    // Serializing these structs cannot fail.
     let mut document = serde_json::to_value(document).unwrap_or_default();
     share::share(&mut document);
     document
 }
 
-/// The document as it is kept: one line for each thing, so that a change can be read.
+/// Returns the document as it is committed: indented, so that changes are readable.
 pub fn text() -> String {
     format!("{:#}\n", document())
 }
@@ -39,19 +40,19 @@ fn described() -> OpenApi {
         .license(Some(license.build()));
     OpenApiBuilder::new()
         .info(info)
-        .servers(Some([ServerBuilder::new().url("/").description(Some("Where this document came from")).build()]))
+        .servers(Some([ServerBuilder::new().url("/").description(Some("The server of this document")).build()]))
         .tags(Some(TAGS.map(tag)))
         .build()
 }
 
 const TAGS: [(&str, &str); 7] = [
-    ("affiliation", "May this citizen be affiliated with us?"),
-    ("documents", "Is this document authentic?"),
-    ("tokens", "Tokens for a name and a secret, as clients of the older service know them"),
-    ("OAuth", "The same under its standard names"),
-    ("discovery", "What a client has to know to find the rest"),
-    ("service accounts", "Who may call, for an administrator"),
-    ("operations", "For those who run the service, and who write a client"),
+    ("affiliation", "Checks whether a citizen can be affiliated with this operator"),
+    ("documents", "Authenticates documents"),
+    ("tokens", "Tokens for a name and a secret, with the routes of the older service"),
+    ("OAuth", "Tokens with the standard names of OAuth 2.0"),
+    ("discovery", "The server metadata and the public keys"),
+    ("service accounts", "Management of the accounts that can call the API"),
+    ("operations", "Health probes, metrics and the documentation of the API"),
 ];
 
 fn tag((name, description): (&str, &str)) -> Tag {

@@ -1,4 +1,4 @@
-//! Prints the API's document. `cargo xtask schema` writes it to where it is served from.
+//! Prints the OpenAPI document. `cargo xtask schema` writes it into `components/ops`.
 
 fn main() {
     print!("{}", connectivity_api::text());

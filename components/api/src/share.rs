@@ -1,8 +1,9 @@
-//! What answers have in common is said once: there are two hundred of them, of few kinds.
+//! Moves what many responses have in common into the components of the document: two hundred responses share a few
+//! headers and problems.
 
 use serde_json::{Map, Value, json};
 
-/// Moves headers, and the answers that tell of problems, to the document's components.
+/// Moves headers, and responses with problems, to the components of the document.
 pub(crate) fn share(document: &mut Value) {
     let (mut headers, mut problems) = (Map::new(), Map::new());
     for (status, answer) in answers(document) {
@@ -17,24 +18,24 @@ pub(crate) fn share(document: &mut Value) {
     document["components"]["responses"] = Value::Object(problems);
 }
 
-/// All answers of all operations, with their status.
+/// Returns all responses of all operations, with their statuses.
 fn answers(document: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     let paths = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
     let operations = paths.flat_map(|path| path.as_object_mut().into_iter().flat_map(Map::values_mut));
     operations.flat_map(|operation| operation["responses"].as_object_mut().into_iter().flatten())
 }
 
-/// What an answer that tells of problems, and of nothing else, is called: its status and the slugs of their types.
+/// Returns the name of a response that contains only problems: its status and the slugs of the problems.
 fn name(status: &str, answer: &Value) -> Option<String> {
     let content = answer["content"].as_object().filter(|content| content.len() == 1)?;
     let problem = content.get("application/problem+json")?;
     let types = problem.pointer("/schema/allOf/1/properties/type/enum")?.as_array()?;
     let slugs = types.iter().filter_map(|urn| urn.as_str()?.rsplit(':').next());
-    let throttled = if answer["headers"]["RateLimit"].is_object() { "" } else { ".uncounted" };
-    Some(format!("{status}.{}{throttled}", slugs.collect::<Vec<_>>().join(".")))
+    let suffix = if answer["headers"]["RateLimit"].is_object() { "" } else { ".uncounted" };
+    Some(format!("{status}.{}{suffix}", slugs.collect::<Vec<_>>().join(".")))
 }
 
-/// Replaces a value by a reference to the same value among the shared ones.
+/// Replaces a value by a reference to the equal value among the shared ones.
 fn move_into(shared: &mut Map<String, Value>, kind: &str, name: &str, value: &mut Value) {
     let known = shared.entry(name).or_insert_with(|| value.clone());
     if known == value {

@@ -1,13 +1,13 @@
-//! The document that is served is what the code says, and leaves nothing out.
+//! The committed document matches the code, and contains all routes.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Parts of the page at `/api/docs/`: of no use to anybody else.
+/// The style and the script of the page at `/api/docs/`.
 const PARTS_OF_A_PAGE: [&str; 2] = ["/api/docs/page.css", "/api/docs/page.js"];
 
-/// What the bridge calls.
+/// The routes for the bridge.
 const OF_THE_BRIDGE: &str = "/internal/v1/";
 
 fn root() -> PathBuf {
@@ -15,20 +15,20 @@ fn root() -> PathBuf {
 }
 
 #[test]
-fn what_is_served_is_what_the_code_says() {
-    let kept = std::fs::read_to_string(root().join(connectivity_api::PATH)).expect("the document");
+fn the_committed_document_is_up_to_date() {
+    let committed = std::fs::read_to_string(root().join(connectivity_api::PATH)).expect("the document");
     let path = connectivity_api::PATH;
-    assert!(kept == connectivity_api::text(), "{path} is not what the code says: run `cargo xtask schema`");
+    assert!(committed == connectivity_api::text(), "{path} is out of date: run `cargo xtask schema`");
 }
 
-/// The sources in a folder and those below it.
+/// Returns the contents of all files in a folder and below it.
 fn sources(folder: &Path) -> Vec<String> {
     let paths = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let read = |path: PathBuf| std::fs::read_to_string(path).expect("text");
     paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![read(path)] }).collect()
 }
 
-/// The paths and methods that the routers of the components serve: `.route("/path", get(…).post(…))`.
+/// Returns the paths and methods of the components' routers, as written in `.route("/path", get(…).post(…))`.
 fn served() -> BTreeSet<(String, String)> {
     let mut served = BTreeSet::new();
     for component in ["affiliation", "auth", "documents", "ops"] {
@@ -64,14 +64,14 @@ fn documented() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn every_route_for_callers_is_in_it_and_nothing_else() {
+fn exactly_the_routes_for_callers_are_documented() {
     let mut served = served();
     served.retain(|(path, _)| !path.starts_with(OF_THE_BRIDGE) && !PARTS_OF_A_PAGE.contains(&path.as_str()));
     assert!(served.len() > 20, "{served:?}");
     assert_eq!(served, documented());
 }
 
-/// Every value in a document, with the key it is under.
+/// Visits every value in a document, with its key.
 fn walk<'a>(value: &'a Value, visit: &mut impl FnMut(&'a str, &'a Value)) {
     let children: Vec<(&str, &Value)> = match value {
         Value::Object(object) => object.iter().map(|(key, child)| (key.as_str(), child)).collect(),
@@ -85,7 +85,7 @@ fn walk<'a>(value: &'a Value, visit: &mut impl FnMut(&'a str, &'a Value)) {
 }
 
 #[test]
-fn it_refers_to_what_is_in_it_and_uses_all_of_it() {
+fn all_references_resolve_and_all_components_are_used() {
     let document = connectivity_api::document();
     let mut referred = BTreeSet::new();
     walk(&document, &mut |key, value| {
@@ -101,7 +101,7 @@ fn it_refers_to_what_is_in_it_and_uses_all_of_it() {
 }
 
 #[test]
-fn every_operation_says_what_a_reader_needs() {
+fn every_operation_has_a_summary_a_tag_an_id_and_responses() {
     let document = connectivity_api::document();
     let tags: BTreeSet<_> =
         document["tags"].as_array().expect("tags").iter().map(|tag| &tag["name"]).map(Value::as_str).collect();
@@ -116,7 +116,7 @@ fn every_operation_says_what_a_reader_needs() {
             );
             assert!(
                 ids.insert(operation["operationId"].as_str().expect("an id").to_owned()),
-                "{what}: its id is taken"
+                "{what}: another operation has the same id"
             );
             let answers = operation["responses"].as_object().map(Map::len);
             assert!(answers.is_some_and(|answers| answers > 0), "{what}");

@@ -65,6 +65,17 @@ impl Given {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> Response<Bytes> {
+        self.send_text(method, path, scope, headers, body.to_string()).await
+    }
+
+    async fn send_text(
+        &self,
+        method: &str,
+        path: &str,
+        scope: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Response<Bytes> {
         let tokens = TokenSettings {
             secret: SECRET.into(),
             issuer: "connectivity".into(),
@@ -91,7 +102,7 @@ impl Given {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Bytes::from(body.to_string())).expect("a request");
+        let request = request.body(Bytes::from(body)).expect("a request");
         respond(request, None, |request| route(router(services), request)).await
     }
 
@@ -232,6 +243,22 @@ async fn an_invalid_request_is_rejected_and_its_field_is_named() {
         let delivery = json!({"message_id": "m-1", "message": wrong, "last": false});
         expect_problem(&given.bridge(DELIVER, &delivery).await, 400, "invalid-document");
     }
-    expect_problem(&given.submit(&[], &json!([])).await, 400, "invalid-request");
+    assert_eq!((given.registry.calls(), given.store.records().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_malformed_body_is_rejected_and_the_problem_says_why() {
+    let given = authentic();
+    for (text, expected) in [
+        ("", "the body is empty: send a JSON object"),
+        ("\u{FEFF}{}", "the body begins with a byte order mark: send UTF-8 without one"),
+        ("[]", "the body is a JSON array: send a JSON object"),
+        ("{\"idCitizen\":1,}", "the body is not valid JSON: trailing comma at line 1 column 16"),
+        ("{\"idCitizen\":1,\"idCitizen\":2}", "the field \"idCitizen\" occurs more than once"),
+    ] {
+        let response = given.send_text("POST", AUTHENTICATE, "documents", &[], text.to_owned()).await;
+        expect_problem(&response, 400, "invalid-request");
+        assert_eq!(body(&response)["detail"], expected, "{text}");
+    }
     assert_eq!((given.registry.calls(), given.store.records().len()), (0, 0));
 }

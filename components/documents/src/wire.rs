@@ -8,8 +8,7 @@ use connectivity_domain::job::{MessageId, Status};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_edge::history::{HistoryPage, HistoryQuery};
-use connectivity_edge::json_body::expect_json;
-use connectivity_edge::json_body::{parse_object, read_json};
+use connectivity_edge::json_body::{check_object, expect_json, read_json};
 use connectivity_edge::problem::Problem;
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -108,12 +107,11 @@ pub(crate) fn read_delivery(headers: &HeaderMap, body: &[u8]) -> Result<Delivery
 pub(crate) fn read_request(headers: &HeaderMap, body: &[u8]) -> Result<Submission, Problem> {
     expect_json(headers)?;
     Submission::parse(body).map_err(|error| match error {
-        // The domain only says that the body is not an object. This says what it is instead.
-        RequestError::NotUtf8 | RequestError::NotAnObject => match parse_object::<Map<String, Value>>(body) {
-            Err(error) => error.into(),
-            Ok(_) => invalid(&error),
-        },
-        RequestError::TooLong | RequestError::Repeated | RequestError::Field { .. } => invalid(&error),
+        // The domain only says that the body is not what it should be. `check_object` says what it is instead.
+        RequestError::NotUtf8 | RequestError::NotAnObject | RequestError::Repeated => {
+            check_object(body).map_or_else(Problem::from, |()| invalid(&error))
+        }
+        RequestError::TooLong | RequestError::Field { .. } => invalid(&error),
     })
 }
 

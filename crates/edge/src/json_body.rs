@@ -71,6 +71,11 @@ pub fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, JsonBodyError
     fields.deserialize()
 }
 
+/// Checks that a body is a JSON object in which no field occurs twice, whatever its fields are.
+pub fn check_object(body: &[u8]) -> Result<(), JsonBodyError> {
+    parse_fields(body)?.check_names()
+}
+
 /// Parses the fields of a JSON object, whatever their names and types are.
 fn parse_fields(body: &[u8]) -> Result<Fields, JsonBodyError> {
     if body.starts_with(BYTE_ORDER_MARK) {

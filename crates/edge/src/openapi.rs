@@ -52,9 +52,12 @@ fn response(status: u16, kinds: &[ProblemKind]) -> Response {
     let titles = kinds.iter().map(|kind| format!("`{}`: {}", kind.slug(), kind.title())).collect::<Vec<_>>();
     let answer = ResponseBuilder::new().description(titles.join(". ")).content(PROBLEM_JSON, content(kinds));
     let answer = match status {
-        401 | 403 => answer.header("WWW-Authenticate", text_header("What would be needed (RFC 6750 section 3)")),
+        401 | 403 => answer.header(
+            "WWW-Authenticate",
+            text_header("Which authentication is needed, and what was wrong (RFC 6750 section 3)"),
+        ),
         409 | 429 | 503 => {
-            let description = "In how many seconds asking again makes sense (RFC 9110 section 10.2.3)";
+            let description = "After how many seconds to try again (RFC 9110 section 10.2.3)";
             answer.header("Retry-After", seconds_header(description))
         }
         _ => answer,

@@ -95,23 +95,23 @@ pub(crate) fn urn(kind: ProblemKind) -> String {
     format!("urn:connectivity:problem:{}", kind.slug())
 }
 
-/// The body of every error answer (RFC 9457): `type` says to a program what is wrong, `detail` to a person.
-// In the order in which they have always been written.
+/// The body of every error response (RFC 9457). Programs decide by `type`; `detail` is for people.
+// The order of the fields is part of the API: clients have only ever seen this one.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Problem))]
 pub(crate) struct ProblemBody {
-    /// What to do about it
+    /// What is wrong with this request, and what to do next
     detail: String,
     /// The field of the request that is wrong
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     field: Option<Cow<'static, str>>,
-    /// What the log calls the request; the answer's `X-Request-Id` says it too
+    /// The request's id in the log, which is also in the response header `X-Request-Id`
     request_id: String,
     /// The HTTP status
     #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     status: u16,
-    /// The kind of problem in words, the same for every occurrence
+    /// The kind of problem in words, the same for all problems of this type
     title: &'static str,
     #[cfg_attr(feature = "openapi", schema(schema_with = types))]
     r#type: String,
@@ -120,7 +120,7 @@ pub(crate) struct ProblemBody {
 /// Returns the schema of a problem's `type`.
 #[cfg(feature = "openapi")]
 fn types() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-    let description = "Which kind of problem it is. Stable: programs may go by it";
+    let description = "The kind of problem. It never changes, so programs can rely on it";
     crate::schema::one_of(&ProblemKind::ALL.map(urn), description)
 }
 

@@ -1,11 +1,11 @@
-// Shows the API's document and tries its calls. Asks this service alone; what comes from it becomes text, never markup.
+// Shows the OpenAPI document and sends requests. It only talks to this service, and inserts all content as text, never as HTML.
 "use strict";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const place = (id) => document.getElementById(id);
 let api;
 
-/** An element: its name and classes as in `p.says`, its properties, its children. */
+/** An element: its name and classes as in `p.note`, its properties, its children. */
 function make(name, properties = {}, ...children) {
   const [tag, ...classes] = name.split(".");
   const element = Object.assign(document.createElement(tag), properties);
@@ -24,7 +24,7 @@ function prose(text) {
 
 const paragraphs = (text = "") => text.split(/\n\s*\n/).filter(Boolean).map((part) => make("p", {}, prose(part)));
 
-/** What a reference refers to. */
+/** The value that a reference points to. */
 function resolve(value) {
   if (!value || !value.$ref) return value || {};
   const path = value.$ref.slice(2).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
@@ -32,7 +32,7 @@ function resolve(value) {
   return { title: path.at(-1), ...path.reduce((at, name) => at[name], api), ...own };
 }
 
-/** A schema with what it is made of taken together. */
+/** A schema merged with the schemas in its `allOf`. */
 function whole(schema) {
   const { allOf = [], ...own } = resolve(schema);
   return allOf.map(whole).reduce((all, part) => ({
@@ -53,10 +53,10 @@ function kind(schema) {
 function bounds(schema) {
   const words = { minLength: "at least % characters", maxLength: "at most % characters", minimum: "at least %", maximum: "at most %",
     minItems: "at least %", pattern: "like %", default: "% by default" };
-  const said = Object.entries(words).filter(([key]) => schema[key] !== undefined).map(([key, text]) => text.replace("%", () => schema[key]));
+  const result = Object.entries(words).filter(([key]) => schema[key] !== undefined).map(([key, text]) => text.replace("%", () => schema[key]));
   const values = schema.enum || (schema.items && whole(schema.items).enum);
-  if (values) said.unshift(values.join(" | "));
-  return said.join("; ");
+  if (values) result.unshift(values.join(" | "));
+  return result.join("; ");
 }
 
 function field(name, given, must, depth) {
@@ -64,7 +64,7 @@ function field(name, given, must, depth) {
   const about = [make("span.name", {}, name), " ", make("span.type", {}, kind(schema))];
   if (must) about.push(" ", make("span.must", {}, "required"));
   const text = [given.description || schema.description, bounds(schema)].filter(Boolean);
-  text.forEach((part, index) => about.push(make(index || !schema.description && !given.description ? "span.says.type" : "span.says", {}, prose(part))));
+  text.forEach((part, index) => about.push(make(index || !schema.description && !given.description ? "span.note.type" : "span.note", {}, prose(part))));
   return make("li", {}, about, fields(schema, depth + 1));
 }
 
@@ -82,7 +82,7 @@ function fields(given, depth = 0) {
   return make("ul.fields", {}, names.map((name) => field(name, schema.properties[name], must(name), depth)));
 }
 
-/** A value that a schema allows, to begin with. */
+/** An example value for a schema. */
 function sample(given) {
   const schema = whole(given);
   const [example] = [schema.example, ...(schema.examples || []), schema.default, ...(schema.enum || [])].filter((it) => it !== undefined);
@@ -117,7 +117,7 @@ function answer([status, given]) {
       about.length ? [make("p", {}, "Headers"), make("ul.fields", {}, about)] : []));
 }
 
-/** A form that makes the call. */
+/** A form that sends the request. */
 function attempt(method, path, operation) {
   const inputs = (operation.parameters || []).map((it) => {
     const input = make("input", { name: it.name, required: it.in === "path", placeholder: it.example ?? it.schema.example ?? "" });
@@ -125,10 +125,10 @@ function attempt(method, path, operation) {
   });
   const [type, body] = content(operation.requestBody) || [];
   const text = type && make("textarea", { spellcheck: false, value: encode(type, body.example ?? sample(body.schema)) });
-  const said = make("div.said", { ariaLive: "polite" });
+  const result = make("div.result", { ariaLive: "polite" });
   const form = make("form.try", {}, make("h3", {}, "Try it"),
     inputs.map(({ it, input }) => make("label", {}, make("code", {}, it.name), input)),
-    text ? make("label", {}, `Body, ${type}`, text) : [], make("button", {}, `Send ${method.toUpperCase()}`), said);
+    text ? make("label", {}, `Body, ${type}`, text) : [], make("button", {}, `Send ${method.toUpperCase()}`), result);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const headers = {}, query = new URLSearchParams();
@@ -141,15 +141,15 @@ function attempt(method, path, operation) {
     const takes = (operation.security || []).some((way) => "bearer" in way);
     if (takes && place("token").value) headers.authorization = `Bearer ${place("token").value.trim()}`;
     const options = { method: method.toUpperCase(), headers, body: text && text.value };
-    said.replaceChildren(make("p", {}, "…"));
-    said.replaceChildren(...await call(query.size ? `${url}?${query}` : url, options));
+    result.replaceChildren(make("p", {}, "…"));
+    result.replaceChildren(...await call(query.size ? `${url}?${query}` : url, options));
   });
   return form;
 }
 
 const encode = (type, value) => type.includes("json") ? JSON.stringify(value, null, 2) : String(new URLSearchParams(value));
 
-/** The answer to a call, as it came. */
+/** Sends a request and returns elements that show the response. */
 async function call(url, options) {
   try {
     const started = performance.now();
@@ -160,7 +160,7 @@ async function call(url, options) {
     const shown = (got.headers.get("content-type") || "").includes("json") && text ? JSON.stringify(JSON.parse(text), null, 2) : text;
     return [make("p", {}, make(`span.status.s${String(got.status)[0]}`, {}, String(got.status)), ` in ${took} ms`), make("pre", {}, heads), shown ? make("pre", {}, shown) : make("p", {}, "No body.")];
   } catch (error) {
-    return [make("p", {}, `There is no answer: ${error.message}`)];
+    return [make("p", {}, `The request failed: ${error.message}`)];
   }
 }
 
@@ -170,12 +170,12 @@ function card(path, method, operation) {
   const inside = make("div.inside");
   const element = make("details.operation", { id: operation.operationId },
     make("summary", {}, make(`span.method.${method}`, {}, method), make("span.path", {}, path), make("span.what", {}, prose(operation.summary || ""))), inside);
-  // Most of them are never opened.
+  // The content is created when the operation is opened.
   element.addEventListener("toggle", () => inside.childNodes.length || inside.append(...[
     ...paragraphs(operation.description), make("span.needs", {}, needs(operation)),
     parameters.length ? [make("h3", {}, "Parameters"), make("ul.fields", {}, parameters)] : [],
     type ? [make("h3", {}, "Body"), make("p", {}, make("code", {}, type)), fields(body.schema)] : [],
-    make("h3", {}, "Answers"), Object.entries(operation.responses).map(answer),
+    make("h3", {}, "Responses"), Object.entries(operation.responses).map(answer),
     attempt(method, path, operation),
   ].flat(Infinity)));
   element.words = `${method} ${path} ${operation.summary} ${operation.description} ${Object.keys(operation.responses).join(" ")}`.toLowerCase();
@@ -202,7 +202,7 @@ function show() {
   }
 }
 
-/** Opens what the address names. */
+/** Opens the operation that the fragment of the URL names. */
 function open() {
   const element = place(location.hash.slice(1));
   if (element instanceof HTMLDetailsElement) {
@@ -213,15 +213,15 @@ function open() {
 
 place("login").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const form = event.target, said = place("login-said");
+  const form = event.target, result = place("login-result");
   const body = new URLSearchParams({ grant_type: "client_credentials", client_id: form.elements.id.value, client_secret: form.elements.secret.value });
   try {
     const got = await fetch("/oauth/token", { method: "POST", body, credentials: "omit" });
     const granted = await got.json();
     place("token").value = granted.access_token || "";
-    said.textContent = got.ok ? `A token for ${granted.expires_in / 60} minutes: ${granted.scope}` : granted.error_description || granted.detail;
+    result.textContent = got.ok ? `A token for ${granted.expires_in / 60} minutes: ${granted.scope}` : granted.error_description || granted.detail;
   } catch (error) {
-    said.textContent = `There is no answer: ${error.message}`;
+    result.textContent = `The request failed: ${error.message}`;
   }
 });
 

@@ -23,7 +23,7 @@ pub enum JsonBodyError {
     Missing(&'static str),
     /// A field occurs twice.
     #[error("the field \"{0}\" occurs more than once")]
-    Duplicate(&'static str),
+    Duplicate(String),
     /// A field is not one of those that are allowed.
     #[error("the field \"{name}\" is not known: the fields are {}", known.join(", "))]
     Unknown {
@@ -49,8 +49,8 @@ impl JsonBodyError {
     /// Returns the name of the field that is wrong, if it is one field.
     pub fn field(&self) -> Option<&str> {
         match self {
-            Self::Missing(name) | Self::Duplicate(name) => Some(name),
-            Self::Unknown { name, .. } | Self::WrongType { name, .. } => Some(name),
+            Self::Missing(name) => Some(name),
+            Self::Duplicate(name) | Self::Unknown { name, .. } | Self::WrongType { name, .. } => Some(name),
             Self::Empty
             | Self::ByteOrderMark
             | Self::NotUtf8

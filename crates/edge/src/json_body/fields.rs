@@ -5,6 +5,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, Expected, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::fmt;
 
 /// Longest part of an unknown field's name that an error repeats, in characters.
@@ -39,6 +40,15 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 impl Fields {
+    /// Checks that no field occurs twice.
+    pub(super) fn check_names(&self) -> Result<(), JsonBodyError> {
+        let mut names = HashSet::new();
+        match self.0.iter().find(|(name, _)| !names.insert(name)) {
+            Some((name, _)) => Err(JsonBodyError::Duplicate(name.chars().take(LONGEST_NAME).collect())),
+            None => Ok(()),
+        }
+    }
+
     /// Deserializes a struct that has these fields.
     pub(super) fn deserialize<T: DeserializeOwned>(self) -> Result<T, JsonBodyError> {
         T::deserialize(Object { fields: self.0.into_iter(), value: None })
@@ -114,6 +124,6 @@ impl Error for JsonBodyError {
     }
 
     fn duplicate_field(name: &'static str) -> Self {
-        Self::Duplicate(name)
+        Self::Duplicate(name.to_owned())
     }
 }

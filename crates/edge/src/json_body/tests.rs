@@ -78,6 +78,18 @@ fn unknown_fields_are_named_where_none_may_be() {
 }
 
 #[test]
+fn objects_are_checked_without_knowing_their_fields() {
+    let check = |body: &str, expected: Result<(), &str>| {
+        let checked = check_object(body.as_bytes()).map_err(|error| error.to_string());
+        assert_eq!(checked, expected.map_err(str::to_owned), "{body}");
+    };
+    check("{}", Ok(()));
+    check("{\"a\":1,\"b\":{\"a\":1}}", Ok(()));
+    check("{\"a\":1,\"b\":2,\"a\":1}", Err("the field \"a\" occurs more than once"));
+    check("[]", Err("the body is a JSON array: send a JSON object"));
+}
+
+#[test]
 fn problems_name_the_field() {
     let problem = Problem::from(parse_object::<Lenient>(b"{\"name\":1}").expect_err("a wrong type"));
     assert_eq!(problem.kind(), ProblemKind::InvalidRequest);

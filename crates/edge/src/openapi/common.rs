@@ -46,27 +46,29 @@ impl Modify for CommonParts {
 
 fn add_headers(answer: &mut Response, rate_limited: bool) {
     let mut add = |name: &str, description: &str| answer.headers.insert(name.to_owned(), text_header(description));
-    add("X-Request-Id", "What the log calls the request: its own `X-Request-Id`, if it had a sane one");
+    add(
+        "X-Request-Id",
+        "The request's id in the log: the `X-Request-Id` of the request if it is well-formed, otherwise a new id",
+    );
     if rate_limited {
-        add(
-            "RateLimit-Policy",
-            "How often one may call, where calls were counted: a quota `q` in a window of `w` seconds",
-        );
-        add("RateLimit", "What is left of it: `r` calls, and all of them again in `t` seconds");
+        add("RateLimit-Policy", "The rate limit, if the request was counted: `q` requests in a window of `w` seconds");
+        add("RateLimit", "What remains of the rate limit: `r` requests until the window ends in `t` seconds");
     }
 }
 
 fn schemes() -> [(&'static str, SecurityScheme); 3] {
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .description(Some("An access token of `POST /oauth/token` or `POST /api/v1/token/`, with the scope named"));
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
+        "An access token from `POST /oauth/token` or `POST /api/v1/token/` that has the required scope",
+    ));
     let scopes = Scope::ALL.map(|scope| (scope.as_str(), purpose(scope)));
     let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", Scopes::from_iter(scopes)));
     let client = Http::builder()
         .scheme(HttpAuthScheme::Basic)
         .description(Some("The name and the secret of a service account (RFC 6749 section 2.3.1)"));
-    let oauth2 = OAuth2::with_description([flow], "The same token, and how a client gets it (RFC 6749 section 4.4)");
+    let oauth2 = OAuth2::with_description(
+        [flow],
+        "The same token, with the flow by which a client gets it (RFC 6749 section 4.4)",
+    );
     [
         (BEARER, SecurityScheme::Http(bearer.build())),
         (OAUTH2, SecurityScheme::OAuth2(oauth2)),
@@ -76,9 +78,9 @@ fn schemes() -> [(&'static str, SecurityScheme); 3] {
 
 fn purpose(scope: Scope) -> &'static str {
     match scope {
-        Scope::Admin => "the service accounts",
-        Scope::Affiliation => "checks of affiliation, and their history",
-        Scope::Bridge => "what the bridge does, which is not in this document",
-        Scope::Documents => "authentications of documents, and their history",
+        Scope::Admin => "manage service accounts",
+        Scope::Affiliation => "check citizens and list past checks",
+        Scope::Bridge => "deliver messages and publish events; only for the bridge",
+        Scope::Documents => "authenticate documents and list past authentications",
     }
 }
