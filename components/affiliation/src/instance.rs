@@ -2,13 +2,11 @@
 
 use crate::routes::{self, Services};
 use crate::settings::Settings;
-use crate::store::{Memory, Store};
+use crate::store::{CachedAffiliations, Store};
 use connectivity_edge::guard::Guard;
-use connectivity_edge::instance;
-use connectivity_edge::instance::{Component, Dependencies};
+use connectivity_edge::instance::{self, Component, Dependencies};
 use connectivity_edge::token::Verifier;
-use connectivity_registry as registry;
-use connectivity_registry::Plugin;
+use connectivity_registry::{self as registry, Plugin};
 use connectivity_runtime as runtime;
 use connectivity_runtime::settings::Invalid;
 use std::sync::{Arc, OnceLock};
@@ -20,9 +18,10 @@ pub(crate) async fn get() -> Option<&'static Component> {
     instance::get(&INSTANCE, settings(), make).await
 }
 
-/// Reads the settings, and checks those of the plugin, so that wrong settings show before the first question is asked.
+/// Reads the settings, and checks those of the plugin, so that wrong settings show before the first
+/// question is asked.
 async fn settings() -> Result<Settings, Invalid> {
-    let settings = Settings::of_host().await?;
+    let settings = Settings::from_host().await?;
     registry::expect_citizens().await?;
     Ok(settings)
 }
@@ -35,7 +34,7 @@ fn make(settings: Settings) -> Component {
     let services = Services {
         registry: Arc::new(Plugin::new),
         store: Store::new(database),
-        memory: Memory::new(Arc::clone(&cache), settings.remember_affiliated),
+        affiliated: CachedAffiliations::new(Arc::clone(&cache), settings.affiliated_ttl),
         guard,
         affiliated_without_body: settings.affiliated_without_body,
         now: runtime::now,

@@ -1,4 +1,5 @@
-//! The component `affiliation`: `POST /api/v1/affiliation/check/` and `GET /api/v1/affiliation/history/`.
+//! The component `affiliation`: `POST /api/v1/affiliation/check/` and `GET
+//! /api/v1/affiliation/history/`.
 
 #![cfg_attr(
     not(target_family = "wasm"),

@@ -29,34 +29,35 @@ const HISTORY: Route = Route::new("history", "affiliation");
 const RETRY_AFTER_A_FAULT: Duration = Duration::from_mins(1);
 
 /// The services that the routes need.
-pub(crate) struct Services<R, S, M> {
+pub(crate) struct Services<R, S, A> {
     pub(crate) registry: RegistryFactory<R>,
     pub(crate) store: S,
-    pub(crate) memory: M,
+    pub(crate) affiliated: A,
     pub(crate) guard: Arc<Guard>,
     pub(crate) affiliated_without_body: bool,
     pub(crate) now: fn() -> Timestamp,
     pub(crate) new_id: fn() -> String,
 }
 
-/// Returns the routes. Their paths are without trailing slashes: the server strips those from requests.
-pub(crate) fn router<R, S, M>(services: Services<R, S, M>) -> Router
+/// Returns the routes. Their paths are without trailing slashes: the server strips those from
+/// requests.
+pub(crate) fn router<R, S, A>(services: Services<R, S, A>) -> Router
 where
     R: Registry + 'static,
     S: CheckStore + 'static,
-    M: AffiliatedCache + 'static,
+    A: AffiliatedCache + 'static,
 {
     Router::new()
-        .route("/api/v1/affiliation/check", post(check::<R, S, M>))
-        .route("/api/v1/affiliation/history", get(history::<R, S, M>))
+        .route("/api/v1/affiliation/check", post(check::<R, S, A>))
+        .route("/api/v1/affiliation/history", get(history::<R, S, A>))
         .with_state(Arc::new(services))
 }
 
 /// Can this citizen be affiliated?
 ///
-/// Asks the registry. A citizen is eligible only if the registry answers that no operator has affiliated the citizen. If
-/// the registry gives no verdict, the response is a 503 and says nothing about the citizen. Every check is recorded
-/// before the response is sent.
+/// Asks the registry. A citizen is eligible only if the registry answers that no operator has
+/// affiliated the citizen. If the registry gives no verdict, the response is a 503 and says nothing
+/// about the citizen. Every check is recorded before the response is sent.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/affiliation/check/",
@@ -71,8 +72,8 @@ where
         ProblemResponses<schema::CheckProblems>,
     ),
 ))]
-pub(crate) async fn check<R: Registry, S: CheckStore, M: AffiliatedCache>(
-    State(services): State<Arc<Services<R, S, M>>>,
+pub(crate) async fn check<R: Registry, S: CheckStore, A: AffiliatedCache>(
+    State(services): State<Arc<Services<R, S, A>>>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
     body: Bytes,
@@ -94,8 +95,8 @@ pub(crate) async fn check<R: Registry, S: CheckStore, M: AffiliatedCache>(
         ProblemResponses<schema::HistoryProblems>,
     ),
 ))]
-pub(crate) async fn history<R: Registry, S: CheckStore, M: AffiliatedCache>(
-    State(services): State<Arc<Services<R, S, M>>>,
+pub(crate) async fn history<R: Registry, S: CheckStore, A: AffiliatedCache>(
+    State(services): State<Arc<Services<R, S, A>>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -103,12 +104,12 @@ pub(crate) async fn history<R: Registry, S: CheckStore, M: AffiliatedCache>(
     services.guard.guarded(HISTORY, &headers, (services.now)(), history).await
 }
 
-impl<R: Registry, S: CheckStore, M: AffiliatedCache> Services<R, S, M> {
+impl<R: Registry, S: CheckStore, A: AffiliatedCache> Services<R, S, A> {
     async fn check(&self, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
         let citizen = wire::read_check(headers, body)?;
         let id = (self.new_id)();
         let registry = (self.registry)(context);
-        let checked = check_affiliation(&registry, &self.store, &self.memory, &citizen, id, self.now).await;
+        let checked = check_affiliation(&registry, &self.store, &self.affiliated, &citizen, id, self.now).await;
         let record = checked.map_err(|error| problem(&error))?;
         Ok(wire::checked(&record, self.affiliated_without_body))
     }
@@ -120,11 +121,12 @@ impl<R: Registry, S: CheckStore, M: AffiliatedCache> Services<R, S, M> {
     }
 }
 
-/// Returns the problem that the caller sees. It does not say which server failed or how: the log does.
+/// Returns the problem that the caller sees. It does not say which server failed or how: the log
+/// does.
 fn problem(error: &CheckError) -> Problem {
     match error {
         CheckError::NoVerdict { retry_after, .. } => {
-            let detail = "the registry cannot be reached: nothing is known about the citizen; try again later";
+            let detail = "the registry is not available: nothing is known about the citizen; try again later";
             Problem::new(ProblemKind::RegistryUnavailable, detail).retry_after(*retry_after)
         }
         CheckError::Refused => {

@@ -7,19 +7,21 @@ use std::time::Duration;
 /// The settings. Without `Debug`, because they hold secrets.
 pub(crate) struct Settings {
     pub(crate) service: ServiceSettings,
-    /// `affiliation_cache_seconds`. `None` if verdicts are not cached.
-    pub(crate) remember_affiliated: Option<Duration>,
+    /// `affiliation_cache_seconds`: for how long "already affiliated" is answered from the cache.
+    /// `None` if verdicts are not cached.
+    pub(crate) affiliated_ttl: Option<Duration>,
     /// Whether `affiliated_status` is 204: then "already affiliated" is answered without a body.
     pub(crate) affiliated_without_body: bool,
 }
 
 const NAMES: [&str; 2] = ["affiliation_cache_seconds", "affiliated_status"];
 
-/// The longest time for which a verdict is cached, in seconds. An affiliation that ends meanwhile is still reported.
+/// The longest time for which a verdict is cached, in seconds. An affiliation that ends meanwhile
+/// is still reported.
 const MAX_CACHE_SECONDS: u64 = 86_400;
 
 impl Settings {
-    pub(crate) async fn of_host() -> Result<Self, Invalid> {
+    pub(crate) async fn from_host() -> Result<Self, Invalid> {
         Self::read(ServiceSettings::reader(&NAMES).await)
     }
 
@@ -31,7 +33,7 @@ impl Settings {
         }
         let settings = Self {
             service: ServiceSettings::read(&mut reader),
-            remember_affiliated: (seconds > 0).then(|| Duration::from_secs(seconds)),
+            affiliated_ttl: (seconds > 0).then(|| Duration::from_secs(seconds)),
             affiliated_without_body: affiliated_status == "204",
         };
         reader.finish(settings)

@@ -72,20 +72,20 @@ fn stored(row: Row) -> Option<StoredCheck> {
 }
 
 /// The affiliated citizens in the cache, kept for `affiliation_cache_seconds`.
-pub(crate) struct Memory {
+pub(crate) struct CachedAffiliations {
     cache: Arc<Cache>,
-    keep: Option<Duration>,
+    ttl: Option<Duration>,
 }
 
-impl Memory {
-    pub(crate) fn new(cache: Arc<Cache>, keep: Option<Duration>) -> Self {
-        Self { cache, keep }
+impl CachedAffiliations {
+    pub(crate) fn new(cache: Arc<Cache>, ttl: Option<Duration>) -> Self {
+        Self { cache, ttl }
     }
 }
 
-impl AffiliatedCache for Memory {
+impl AffiliatedCache for CachedAffiliations {
     async fn get(&self, citizen: &CitizenId) -> Option<Evidence> {
-        self.keep?;
+        self.ttl?;
         let held = self.cache.get(&key(citizen), runtime::now()).await.ok()??;
         let (status, body) = held.split_once(' ')?;
         let body = (!body.is_empty()).then(|| body.to_owned());
@@ -93,10 +93,10 @@ impl AffiliatedCache for Memory {
     }
 
     async fn put(&self, citizen: &CitizenId, evidence: &Evidence) {
-        if let Some(keep) = self.keep {
+        if let Some(ttl) = self.ttl {
             let value = format!("{} {}", evidence.status, evidence.body.as_deref().unwrap_or_default());
             // If it fails, the registry is asked again. The cache has logged the error.
-            let _ = self.cache.put(&key(citizen), &value, keep, runtime::now()).await;
+            let _ = self.cache.put(&key(citizen), &value, ttl, runtime::now()).await;
         }
     }
 }

@@ -59,7 +59,7 @@ impl Given {
                 Arc::new(move |_| registry.clone())
             },
             store: self.store.clone(),
-            memory: FakeAffiliatedCache::default(),
+            affiliated: FakeAffiliatedCache::default(),
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens))),
             affiliated_without_body: self.affiliated_without_body,
             now: || NOW,

@@ -30,8 +30,8 @@ pub(crate) struct CheckRequest {
 pub(crate) struct CheckAnswer<'a> {
     #[cfg_attr(feature = "openapi", schema(pattern = r"^[0-9]{6,12}$", example = "1128456232"))]
     citizen_id: &'a str,
-    /// Whether the citizen can be affiliated: true only if the registry answered with the status 204, which says that
-    /// no operator has affiliated the citizen
+    /// Whether the citizen can be affiliated: true only if the registry answered with the status
+    /// 204, which says that no operator has affiliated the citizen
     is_eligible: bool,
     /// The status of the registry's response
     #[cfg_attr(feature = "openapi", schema(required, minimum = 100, maximum = 599))]

@@ -1,7 +1,7 @@
 //! Assembles the OpenAPI 3.1 document from the descriptions of the components' routes.
 //!
-//! The document is written into `components/ops`, which serves it, so that no wasm component contains the code that
-//! describes the API.
+//! The document is written into `components/ops`, which serves it, so that no wasm component
+//! contains the code that describes the API.
 
 mod share;
 

@@ -1,5 +1,5 @@
-//! Moves what many responses have in common into the components of the document: two hundred responses share a few
-//! headers and problems.
+//! Moves what many responses have in common into the components of the document: two hundred
+//! responses share a few headers and problems.
 
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,8 @@ fn answers(document: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> 
     operations.flat_map(|operation| operation["responses"].as_object_mut().into_iter().flatten())
 }
 
-/// Returns the name of a response that contains only problems: its status and the slugs of the problems.
+/// Returns the name of a response that contains only problems: its status and the slugs of the
+/// problems.
 fn name(status: &str, answer: &Value) -> Option<String> {
     let content = answer["content"].as_object().filter(|content| content.len() == 1)?;
     let problem = content.get("application/problem+json")?;

@@ -28,7 +28,8 @@ fn sources(folder: &Path) -> Vec<String> {
     paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![read(path)] }).collect()
 }
 
-/// Returns the paths and methods of the components' routers, as written in `.route("/path", get(…).post(…))`.
+/// Returns the paths and methods of the components' routers, as written in `.route("/path",
+/// get(…).post(…))`.
 fn served() -> BTreeSet<(String, String)> {
     let mut served = BTreeSet::new();
     for component in ["affiliation", "auth", "documents", "ops"] {

@@ -261,7 +261,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
     async fn end_all(&self, name: &AccountName) -> Result<(), Problem> {
         let now = (self.now)();
         let ended = self.store.end_all(name.as_str(), now).await?;
-        self.forget(&ended, now).await;
+        self.publish_revocations(&ended, now).await;
         Ok(())
     }
 }

@@ -23,7 +23,8 @@ impl Form {
         Ok(Self(pairs))
     }
 
-    /// Returns a parameter's value. A parameter without a value counts as missing (RFC 6749 section 3.2).
+    /// Returns a parameter's value. A parameter without a value counts as missing (RFC 6749 section
+    /// 3.2).
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
@@ -37,8 +38,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Reads the credentials from HTTP Basic or from the form. Giving both is an error (RFC 6749 section 2.3.1); `None`
-    /// means that neither is given.
+    /// Reads the credentials from HTTP Basic or from the form. Giving both is an error (RFC 6749
+    /// section 2.3.1); `None` means that neither is given.
     pub(crate) fn read(headers: &HeaderMap, form: &Form) -> Result<Option<Self>, OAuthError> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let basic = match (values.next(), values.next()) {
@@ -69,7 +70,8 @@ impl Client {
     }
 }
 
-/// Decodes the name or the secret of HTTP Basic, which RFC 6749 section 2.3.1 encodes as a form's value.
+/// Decodes the name or the secret of HTTP Basic, which RFC 6749 section 2.3.1 encodes as a form's
+/// value.
 fn decoded(text: &str) -> String {
     let pair = format!("v={}", text.replace('&', "%26"));
     form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()

@@ -16,7 +16,7 @@ const RETRY_AFTER_CONFLICTS: Duration = Duration::from_secs(1);
 pub(crate) struct Counters(pub(crate) Arc<Cache>);
 
 impl Counters {
-    async fn one_more(&self, key: &str, throttle: LoginThrottle, now: Timestamp) -> Option<Duration> {
+    async fn count_attempt(&self, key: &str, throttle: LoginThrottle, now: Timestamp) -> Option<Duration> {
         let key = format!("connectivity:login:{key}");
         for _ in 0..MAX_TRIES {
             let Ok(held) = self.0.get(&key, now).await else { return None };
@@ -37,7 +37,7 @@ impl Counters {
 impl FailedLogins for Counters {
     async fn attempt(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> Option<Duration> {
         for (key, throttle) in keys {
-            if let Some(wait) = self.one_more(key, *throttle, now).await {
+            if let Some(wait) = self.count_attempt(key, *throttle, now).await {
                 return Some(wait);
             }
         }

@@ -6,8 +6,7 @@ use crate::secrets::Argon;
 use crate::services::{AuthState, Services};
 use crate::settings::Settings;
 use crate::store::Store;
-use connectivity_edge::instance;
-use connectivity_edge::instance::{Component, Dependencies};
+use connectivity_edge::instance::{self, Component, Dependencies};
 use connectivity_runtime as runtime;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -16,7 +15,7 @@ static INSTANCE: OnceLock<Component> = OnceLock::new();
 
 /// Returns the instance, created at its first request, or `None` while its settings are invalid.
 pub(crate) async fn get() -> Option<&'static Component> {
-    instance::get(&INSTANCE, Settings::of_host(), make).await
+    instance::get(&INSTANCE, Settings::from_host(), make).await
 }
 
 fn make(settings: Settings) -> Component {

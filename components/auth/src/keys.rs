@@ -58,7 +58,8 @@ impl Signer {
         Ok(Self { key, header, issuer: tokens.issuer.clone(), audience: tokens.audience.clone(), lifetimes })
     }
 
-    /// Signs a token. Returns `None` if signing fails, which it does not with a key that `new` accepts.
+    /// Signs a token. Returns `None` if signing fails, which it does not with a key that `new`
+    /// accepts.
     pub(crate) fn sign(&self, token: &Token<'_>, now: Timestamp) -> Option<String> {
         let issued = now.as_micros().div_euclid(1_000_000);
         let lifetime = i64::try_from(token.lifetime.as_secs()).unwrap_or(i64::MAX);

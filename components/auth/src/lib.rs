@@ -1,7 +1,7 @@
 //! The component `auth`: tokens, sessions and service accounts.
 //!
-//! It serves `/api/v1/token/…` and `/api/v1/auth/…` for existing clients, `/oauth/…` and `/.well-known/…` with the
-//! standard names, and `/api/v1/service-accounts/…` for administrators.
+//! It serves `/api/v1/token/…` and `/api/v1/auth/…` for existing clients, `/oauth/…` and
+//! `/.well-known/…` with the standard names, and `/api/v1/service-accounts/…` for administrators.
 
 #![cfg_attr(
     not(target_family = "wasm"),

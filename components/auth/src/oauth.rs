@@ -1,4 +1,5 @@
-//! `/oauth/…`: client credentials (RFC 6749 section 4.4), introspection (RFC 7662), revocation (RFC 7009).
+//! `/oauth/…`: client credentials (RFC 6749 section 4.4), introspection (RFC 7662), revocation (RFC
+//! 7009).
 
 use crate::client::{Client, Form};
 use crate::oauth_error::OAuthError;
@@ -58,7 +59,8 @@ pub(crate) async fn token<S: Records, F: FailedLogins + 'static>(
 
 /// Introspects a token (RFC 7662).
 ///
-/// The client authenticates by an access token of any scope, by HTTP Basic, or with the parameters of the form.
+/// The client authenticates by an access token of any scope, by HTTP Basic, or with the parameters
+/// of the form.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/oauth/introspect",
@@ -129,20 +131,20 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
     async fn introspect(&self, form: &Form) -> Result<Response, OAuthError> {
         let token = form.get("token").ok_or(OAuthError::request("token is missing"))?;
         let verified = self.guard.verifier().verify_any(token, (self.now)()).await.ok();
-        let alive = match &verified {
-            Some(token) => self.is_alive(token).await?,
+        let is_active = match &verified {
+            Some(token) => self.is_active(token).await?,
             None => false,
         };
         // Nothing else is returned of a token that is not active (RFC 7662 section 2.2).
-        let answer = verified.as_ref().filter(|_| alive).map_or(Introspection::Inactive { active: false }, active);
+        let answer = verified.as_ref().filter(|_| is_active).map_or(Introspection::Inactive { active: false }, active);
         Ok(Json(answer).into_response())
     }
 
     async fn revoke(&self, form: &Form, requester: &Requester) -> Result<Response, OAuthError> {
         let token = form.get("token").ok_or(OAuthError::request("token is missing"))?;
         let now = (self.now)();
-        // The request succeeds for a token that is not valid: it cannot be used, which is its purpose (RFC 7009
-        // section 2.2).
+        // The request succeeds for a token that is not valid: it cannot be used, which is its
+        // purpose (RFC 7009 section 2.2).
         if let Ok(token) = self.guard.verifier().verify_any(token, now).await {
             if token.caller.subject != requester.subject && !requester.is_admin {
                 return Err(OAuthError::because("unauthorized_client", "the token was issued to another client"));

@@ -1,4 +1,5 @@
-//! The routes of this component. Their paths are without trailing slashes: the server strips those from requests.
+//! The routes of this component. Their paths are without trailing slashes: the server strips those
+//! from requests.
 
 use crate::services::{Records, Services};
 use crate::{accounts, discovery, oauth, tokens};

@@ -7,15 +7,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connectivity_domain::access::Secrets;
 use uuid::Uuid;
 
-/// Of the parameters that OWASP's password storage cheat sheet lists as equally strong, those with the least memory:
-/// WebAssembly memory never shrinks.
+/// Of the parameters that OWASP's password storage cheat sheet lists as equally strong, those with
+/// the least memory: WebAssembly memory never shrinks.
 const MEMORY_KIB: u32 = 7 * 1024;
 const PASSES: u32 = 5;
 const LANES: u32 = 1;
 
-/// The hash that a secret is compared with if the account does not exist, so that the response takes as long as for one
-/// that does. No secret has this hash. It is a constant because computing it would cost every instance the memory of a
-/// hash.
+/// The hash that a secret is compared with if the account does not exist, so that the response
+/// takes as long as for one that does. No secret has this hash. It is a constant because computing
+/// it would cost every instance the memory of a hash.
 const DUMMY_HASH: &str =
     "$argon2id$v=19$m=7168,t=5,p=1$bm9ib2R5IGF0IGFsbCA6KQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -44,7 +44,8 @@ impl Secrets for Argon {
 
 fn hash(argon: &Argon2<'_>, secret: &str) -> String {
     let hashed: Result<PasswordHash, _> = argon.hash_password_with_salt(secret.as_bytes(), &random::<1>()[0]);
-    // Hashing cannot fail with constant parameters and a salt of 16 bytes. An empty hash would match no secret.
+    // Hashing cannot fail with constant parameters and a salt of 16 bytes. An empty hash would
+    // match no secret.
     hashed.map(|hash| hash.to_string()).unwrap_or_default()
 }
 

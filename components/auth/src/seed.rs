@@ -1,7 +1,9 @@
-//! The accounts of the variable `service_accounts`: created or changed at the first login of an instance.
+//! The accounts of the variable `service_accounts`: created or changed at the first login of an
+//! instance.
 //!
-//! Several instances may do so at the same time: every write is conditional, and each row holds a digest of the entry
-//! that it was written from. What an administrator changes later stays until the entry changes.
+//! Several instances may do so at the same time: every write is conditional, and each row holds a
+//! digest of the entry that it was written from. What an administrator changes later stays until
+//! the entry changes.
 
 use crate::secrets::Argon;
 use connectivity_domain::access::{
@@ -21,8 +23,8 @@ pub(crate) struct Seed {
     name: AccountName,
     secret: String,
     scopes: Scopes,
-    /// A keyed digest of the entry. It shows whether the entry has changed, and reveals nothing about the secret to those
-    /// who can only read the database.
+    /// A keyed digest of the entry. It shows whether the entry has changed, and reveals nothing
+    /// about the secret to those who can only read the database.
     digest: String,
 }
 
@@ -69,8 +71,8 @@ impl Seed {
         Ok(Self { name, secret: raw.secret, scopes, digest: digest.map_err(|error| error.to_string())? })
     }
 
-    /// Creates the account, or changes it if the entry has changed since, and returns the sessions that ended with its old
-    /// secret.
+    /// Creates the account, or changes it if the entry has changed since, and returns the sessions
+    /// that ended with its old secret.
     pub(crate) async fn apply<S: Accounts + Sessions + Audit>(
         &self,
         store: &S,

@@ -78,14 +78,14 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let now = (self.now)();
         for seed in &self.state.seeds {
             let ended = seed.apply(&self.store, &self.state.argon, origin, now).await?;
-            self.forget(&ended, now).await;
+            self.publish_revocations(&ended, now).await;
         }
         self.state.seeded.store(true, Ordering::Release);
         Ok(())
     }
 
     /// Tells the guards of all components that sessions have ended.
-    pub(crate) async fn forget(&self, ended: &[Session], now: Timestamp) {
+    pub(crate) async fn publish_revocations(&self, ended: &[Session], now: Timestamp) {
         let ended: Vec<_> = (ended.iter())
             .map(|session| Revocation { session: session.id.clone(), until: session.expires_at })
             .collect();

@@ -13,7 +13,8 @@ pub(crate) struct Settings {
     pub(crate) seeds: Vec<Seed>,
     /// The public members of `jwt_public_keys`, which are published.
     pub(crate) key_set: String,
-    /// `public_url`: the address of this service for callers. If it is empty, the address of the request is used.
+    /// `public_url`: the address of this service for callers. If it is empty, the address of the
+    /// request is used.
     pub(crate) public_url: String,
 }
 
@@ -21,7 +22,7 @@ const NAMES: [&str; 5] =
     ["jwt_signing_key", "jwt_access_minutes", "jwt_refresh_days", "service_accounts", "public_url"];
 
 impl Settings {
-    pub(crate) async fn of_host() -> Result<Self, Invalid> {
+    pub(crate) async fn from_host() -> Result<Self, Invalid> {
         Self::read(ServiceSettings::reader(&NAMES).await)
     }
 
@@ -54,7 +55,8 @@ impl Settings {
     }
 }
 
-/// Returns the key set with only the public members of each key, whatever else the variable contains.
+/// Returns the key set with only the public members of each key, whatever else the variable
+/// contains.
 fn key_set(text: &str) -> String {
     let set: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     let public = |key: &serde_json::Value| {

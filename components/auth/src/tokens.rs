@@ -1,4 +1,5 @@
-//! `/api/v1/token/…` and `/api/v1/auth/logout/`: the routes, names and lifetimes that existing clients use.
+//! `/api/v1/token/…` and `/api/v1/auth/logout/`: the routes, names and lifetimes that existing
+//! clients use.
 
 use crate::origin::Origin;
 #[cfg(feature = "openapi")]
@@ -46,7 +47,8 @@ pub(crate) async fn obtain<S: Records, F: FailedLogins + 'static>(
 
 /// Issues a new pair of tokens for a refresh token.
 ///
-/// A refresh token can be used once. If it is used again, its session ends, and with it all tokens of its login.
+/// A refresh token can be used once. If it is used again, its session ends, and with it all tokens
+/// of its login.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/token/refresh/",
@@ -133,7 +135,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
                 Ok(Json(TokenPair { access, refresh }).into_response())
             }
             Err(RefreshError::Reused(ended)) => {
-                self.forget(&[ended], now).await;
+                self.publish_revocations(&[ended], now).await;
                 Err(not_valid())
             }
             Err(RefreshError::Ended) => Err(not_valid()),
@@ -151,7 +153,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
             }
             _ => not_valid(),
         })?;
-        if self.is_alive(&verified).await? { Ok(Json(Nothing {}).into_response()) } else { Err(not_valid()) }
+        if self.is_active(&verified).await? { Ok(Json(Nothing {}).into_response()) } else { Err(not_valid()) }
     }
 
     async fn logout(&self, origin: &LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
@@ -168,8 +170,9 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         verified.ok().filter(|token| token.kind == TokenKind::Refresh && token.is_ours).ok_or_else(not_valid)
     }
 
-    /// Returns whether the session of a verified token goes on, and, for a refresh token, whether it has not been used.
-    pub(crate) async fn is_alive(&self, token: &Verified) -> Result<bool, Problem> {
+    /// Returns whether the session of a verified token goes on, and, for a refresh token, whether
+    /// it has not been used.
+    pub(crate) async fn is_active(&self, token: &Verified) -> Result<bool, Problem> {
         let found = self.store.find_session(&token.caller.session).await?;
         Ok(match (&found, token.kind) {
             (Some(session), _) if session.revoked_at.is_some() => false,
@@ -199,7 +202,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
             revoked_at: None,
         });
         end(&self.store, &session, event, origin, now).await?;
-        self.forget(&[session], now).await;
+        self.publish_revocations(&[session], now).await;
         Ok(())
     }
 }

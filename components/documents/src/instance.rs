@@ -4,10 +4,8 @@ use crate::routes;
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::store::Store;
-use connectivity_edge::instance;
-use connectivity_edge::instance::{Component, Dependencies};
-use connectivity_registry as registry;
-use connectivity_registry::Plugin;
+use connectivity_edge::instance::{self, Component, Dependencies};
+use connectivity_registry::{self as registry, Plugin};
 use connectivity_runtime as runtime;
 use connectivity_runtime::settings::Invalid;
 use std::sync::{Arc, OnceLock};
@@ -19,9 +17,10 @@ pub(crate) async fn get() -> Option<&'static Component> {
     instance::get(&INSTANCE, settings(), make).await
 }
 
-/// Reads the settings, and checks those of the plugin, so that wrong settings show before the first question is asked.
+/// Reads the settings, and checks those of the plugin, so that wrong settings show before the first
+/// question is asked.
 async fn settings() -> Result<Settings, Invalid> {
-    let settings = Settings::of_host().await?;
+    let settings = Settings::from_host().await?;
     registry::expect_documents().await?;
     Ok(settings)
 }

@@ -1,4 +1,5 @@
-//! The routes for the bridge, which delivers messages from the queue and publishes events. Scope `bridge`.
+//! The routes for the bridge, which delivers messages from the queue and publishes events. Scope
+//! `bridge`.
 
 use crate::services::{Records, Services, problem};
 use crate::wire::{self, Delivery, LeaseRequest, Published};

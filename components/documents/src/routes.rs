@@ -1,4 +1,5 @@
-//! The routes for callers, and the router of this component as a function of the services that it needs.
+//! The routes for callers, and the router of this component as a function of the services that it
+//! needs.
 
 use crate::internal;
 #[cfg(feature = "openapi")]
@@ -30,11 +31,12 @@ const SUBMIT: Route = Route::new("submit", "documents");
 const HISTORY: Route = Route::new("history", "documents");
 const FIND: Route = Route::new("find", "documents");
 
-/// How long after the end of its claim a request that came over HTTP stays pending. Then it is handed to the queue: its
-/// caller has gone, or was asked to come back and did not.
+/// How long after the end of its claim a request that came over HTTP stays pending. Then it is
+/// handed to the queue: its caller has gone, or was asked to come back and did not.
 const ENQUEUE_AFTER: Duration = Duration::from_mins(1);
 
-/// Returns the routes. Their paths are without trailing slashes: the server strips those from requests.
+/// Returns the routes. Their paths are without trailing slashes: the server strips those from
+/// requests.
 pub(crate) fn router<R, S>(services: Services<R, S>) -> Router
 where
     R: JobRegistry<DocumentRequest> + 'static,
@@ -50,9 +52,10 @@ where
 
 /// Is this document authentic?
 ///
-/// Asks the registry and returns the finished record. With `Prefer: respond-async` the request goes through the queue
-/// instead, and the response says where the record is. With an `Idempotency-Key`, or a `messageId` in the body, the
-/// request can be repeated: requests with the same key are one request. Give one of the two, not both.
+/// Asks the registry and returns the finished record. With `Prefer: respond-async` the request goes
+/// through the queue instead, and the response says where the record is. With an `Idempotency-Key`,
+/// or a `messageId` in the body, the request can be repeated: requests with the same key are one
+/// request. Give one of the two, not both.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/api/v1/documents/authenticate/",
@@ -153,7 +156,8 @@ impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
         Ok(wire::record(&record.map_err(|error| problem(&error))?))
     }
 
-    /// Accepts a request for the queue: its record is pending, its claim ends at once, and it is due to be published.
+    /// Accepts a request for the queue: its record is pending, its claim ends at once, and it is
+    /// due to be published.
     async fn enqueue(
         &self,
         context: &RequestContext,

@@ -27,8 +27,8 @@ pub(crate) struct HistoryParameters {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "`wire` reads the headers one by one")]
 pub(crate) struct RequestHeaders {
-    /// Identifies the request: a request with the same key and the same body is the same request; the same key with
-    /// another body is rejected with 422. 1 to 255 visible ASCII characters
+    /// Identifies the request: a request with the same key and the same body is the same request;
+    /// the same key with another body is rejected with 422. 1 to 255 visible ASCII characters
     #[param(rename = "Idempotency-Key", nullable = false, pattern = r"^[!-~]([ -~]{0,253}[!-~])?$")]
     idempotency_key: Option<String>,
     /// `respond-async` (RFC 7240 section 4.1): respond with 202 as soon as the request is stored
@@ -47,7 +47,8 @@ pub(crate) struct RequestHeaders {
 pub(crate) struct RequestBody {
     #[schema(rename = "idCitizen", schema_with = id_citizen)]
     id_citizen: String,
-    /// An absolute http(s) URL without user and password. Its query is passed to the registry and to nobody else
+    /// An absolute http(s) URL without user and password. Its query is passed to the registry and
+    /// to nobody else
     #[schema(
         rename = "UrlDocument",
         max_length = 4096,
@@ -58,7 +59,8 @@ pub(crate) struct RequestBody {
     document_title: String,
     #[schema(rename = "documentId", schema_with = document_id)]
     document_id: Option<String>,
-    /// Identifies the request across all callers, while an `Idempotency-Key` identifies it among those of one caller
+    /// Identifies the request across all callers, while an `Idempotency-Key` identifies it among
+    /// those of one caller
     #[schema(rename = "messageId", pattern = "^[!-~]{1,128}$")]
     message_id: Option<String>,
 }

@@ -55,7 +55,8 @@ impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
     }
 }
 
-/// Returns the problem that the caller sees. It does not say which server failed or how: the log does.
+/// Returns the problem that the caller sees. It does not say which server failed or how: the log
+/// does.
 pub(crate) fn problem(unfinished: &Unfinished) -> Problem {
     match unfinished {
         Unfinished::InProgress(left) => {
@@ -67,7 +68,7 @@ pub(crate) fn problem(unfinished: &Unfinished) -> Problem {
             Problem::new(ProblemKind::MessageIdReused, detail)
         }
         Unfinished::NoVerdict { cause: Some(_), retry_after } => {
-            let detail = "the registry cannot be reached: nothing is known about the document; try again later";
+            let detail = "the registry is not available: nothing is known about the document; try again later";
             Problem::new(ProblemKind::RegistryUnavailable, detail).retry_after(*retry_after)
         }
         Unfinished::NoVerdict { cause: None, retry_after } => {

@@ -28,7 +28,7 @@ const NAMES: [&str; 3] = ["registry_timeout_ms", "event_ready_key", "event_failu
 const STATEMENTS: Duration = Duration::from_secs(10);
 
 impl Settings {
-    pub(crate) async fn of_host() -> Result<Self, Invalid> {
+    pub(crate) async fn from_host() -> Result<Self, Invalid> {
         Self::read(ServiceSettings::reader(&NAMES).await)
     }
 

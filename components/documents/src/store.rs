@@ -63,7 +63,8 @@ const FINISH: Sql = Sql::same(
      WHERE message_id = ? AND status = 'PENDING' AND claim = ?",
 );
 
-/// Finds out whether this claim has finished the request. Reads only the id, because it runs for every document.
+/// Finds out whether this claim has finished the request. Reads only the id, because it runs for
+/// every document.
 const FINISHED_BY: Sql =
     Sql::same("SELECT id FROM document_authentications WHERE message_id = ? AND claim = ? AND status <> 'PENDING'");
 

@@ -107,7 +107,8 @@ pub(crate) fn read_delivery(headers: &HeaderMap, body: &[u8]) -> Result<Delivery
 pub(crate) fn read_request(headers: &HeaderMap, body: &[u8]) -> Result<Submission, Problem> {
     expect_json(headers)?;
     Submission::parse(body).map_err(|error| match error {
-        // The domain only says that the body is not what it should be. `check_object` says what it is instead.
+        // The domain only says that the body is not what it should be. `check_object` says what it
+        // is instead.
         RequestError::NotUtf8 | RequestError::NotAnObject | RequestError::Repeated => {
             check_object(body).map_or_else(Problem::from, |()| invalid(&error))
         }
@@ -138,8 +139,8 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Probl
     key.map(Some).ok_or_else(|| Problem::new(ProblemKind::InvalidRequest, detail))
 }
 
-/// Returns whether the headers contain `Prefer: respond-async` (RFC 7240 section 4.1). The preference has neither a value
-/// nor parameters; if there are any, they are ignored (section 2).
+/// Returns whether the headers contain `Prefer: respond-async` (RFC 7240 section 4.1). The
+/// preference has neither a value nor parameters; if there are any, they are ignored (section 2).
 pub(crate) fn prefers_async(headers: &HeaderMap) -> bool {
     let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let names = values.flat_map(|value| value.split(',')).filter_map(|preference| preference.split([';', '=']).next());

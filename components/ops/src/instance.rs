@@ -17,8 +17,8 @@ use connectivity_storage::database::DatabaseSettings;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// How long a check may take: a kubelet waits three seconds for a probe. A statement that takes longer runs to its end:
-/// see [`runtime::deadline::timeout_detached`].
+/// How long a check may take: a kubelet waits three seconds for a probe. A statement that takes
+/// longer runs to its end: see [`runtime::deadline::timeout_detached`].
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 static INSTANCE: OnceLock<Instance> = OnceLock::new();

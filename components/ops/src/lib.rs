@@ -1,5 +1,5 @@
-//! The component `ops`: `/health/live` and `/health/ready` for probes, `/metrics` for Prometheus, and the API's
-//! documentation at `/api/schema/` and `/api/docs/`.
+//! The component `ops`: `/health/live` and `/health/ready` for probes, `/metrics` for Prometheus,
+//! and the API's documentation at `/api/schema/` and `/api/docs/`.
 
 #![cfg_attr(
     not(any(target_family = "wasm", test)),

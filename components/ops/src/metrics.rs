@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// The current values. A value that could not be read is left out: a gap is better than a wrong number.
+/// The current values. A value that could not be read is left out: a gap is better than a wrong
+/// number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gauges {
     pub(crate) database_up: bool,
     pub(crate) cache_up: bool,
-    /// Whether the circuit breaker is open. It is no longer open while it probes: without calls it would stay in that
-    /// state for ever, and so would an alert.
+    /// Whether the circuit breaker is open. It is no longer open while it probes: without calls it
+    /// would stay in that state for ever, and so would an alert.
     pub(crate) breaker_open: Option<bool>,
     pub(crate) outbox: Option<OutboxDepth>,
 }

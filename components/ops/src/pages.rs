@@ -1,7 +1,7 @@
 //! The OpenAPI document, and a page that shows it.
 //!
-//! Both are static files: they need no token and have no rate limit. The page loads everything from this service, so
-//! that it works offline.
+//! Both are static files: they need no token and have no rate limit. The page loads everything from
+//! this service, so that it works offline.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};

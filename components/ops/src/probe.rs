@@ -19,8 +19,8 @@ pub(crate) trait HealthProbe: Clone + Send + Sync + 'static {
     /// Checks that records can be read from the database.
     fn database(&self) -> impl Future<Output = ProbeResult> + Send;
 
-    /// Checks that the cache responds. If it does, also returns the state of the registry's circuit breaker: `closed`,
-    /// `open` or `probing`.
+    /// Checks that the cache responds. If it does, also returns the state of the registry's circuit
+    /// breaker: `closed`, `open` or `probing`.
     fn cache(&self) -> impl Future<Output = (ProbeResult, Option<&'static str>)> + Send;
 
     /// Asks a component whether its settings are valid.

@@ -30,7 +30,8 @@ pub(crate) fn router<P: HealthProbe>(probe: Option<P>) -> Router {
 
 /// Is the service alive?
 ///
-/// The status is 200 whenever the service can respond at all, whatever else is down: a restart would not help.
+/// The status is 200 whenever the service can respond at all, whatever else is down: a restart
+/// would not help.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/health/live",
@@ -44,8 +45,8 @@ pub(crate) async fn live() -> Json<Alive> {
 
 /// Is the service ready?
 ///
-/// The service is ready if the database responds and the settings of all components are valid. It does not have to
-/// reach the cache or the registry to be ready.
+/// The service is ready if the database responds and the settings of all components are valid. It
+/// does not have to reach the cache or the registry to be ready.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/health/ready",
@@ -86,8 +87,8 @@ pub(crate) async fn ready<P: HealthProbe>(State(probe): State<Option<P>>) -> Res
 
 /// Metrics for Prometheus.
 ///
-/// Counters and histograms since they were first recorded, and the current state of the dependencies. A value that
-/// cannot be read at the moment is left out.
+/// Counters and histograms since they were first recorded, and the current state of the
+/// dependencies. A value that cannot be read at the moment is left out.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/metrics",

@@ -8,10 +8,12 @@ use std::time::Duration;
 /// Reads at most one row, and fails if the schema is missing.
 const PROBE: Sql = Sql::same("SELECT id FROM affiliation_checks LIMIT 1");
 
-/// Counts results that are not marked as published, and requests that are due to be published. A request over HTTP that
-/// is in progress is neither. `outbox_due_at` is NULL in all other rows, and indexed.
+/// Counts results that are not marked as published, and requests that are due to be published. A
+/// request over HTTP that is in progress is neither. `outbox_due_at` is NULL in all other rows, and
+/// indexed.
 ///
-/// Counts at most ten thousand rows: a larger number would cost the database more and would tell an operator nothing new.
+/// Counts at most ten thousand rows: a larger number would cost the database more and would tell an
+/// operator nothing new.
 const OUTBOX: Sql = Sql {
     mysql: "SELECT COUNT(*), DATE_FORMAT(MIN(since), '%Y-%m-%d %H:%i:%s.%f') FROM
               (SELECT COALESCE(processed_at, received_at) AS since FROM document_authentications

@@ -43,8 +43,8 @@ impl HistoryQuery {
         Ok(Self { citizen, page, citizen_parameter })
     }
 
-    /// Returns the link to another page: a relative reference (RFC 3986 section 4.2), because the service does not know
-    /// its address in front of a proxy.
+    /// Returns the link to another page: a relative reference (RFC 3986 section 4.2), because the
+    /// service does not know its address in front of a proxy.
     fn link(&self, path: &str, number: u64) -> String {
         let (name, citizen, size) = (self.citizen_parameter, self.citizen.as_str(), self.page.size());
         format!("{path}?{name}={citizen}&page={number}&page_size={size}")
@@ -61,7 +61,8 @@ pub struct HistoryPage<T> {
 }
 
 impl<T> HistoryPage<T> {
-    /// Creates the page that `query` asked for at `path`. `count` is the number of records on all pages.
+    /// Creates the page that `query` asked for at `path`. `count` is the number of records on all
+    /// pages.
     pub fn new(path: &str, query: &HistoryQuery, count: u64, results: Vec<T>) -> Self {
         let link = |number| query.link(path, number);
         Self { count, next: query.page.next(count).map(link), previous: query.page.previous().map(link), results }

@@ -1,4 +1,5 @@
-//! Reads request bodies that must be JSON objects, and says exactly what is wrong with one that is not.
+//! Reads request bodies that must be JSON objects, and says exactly what is wrong with one that is
+//! not.
 
 mod error;
 mod fields;
@@ -59,6 +60,21 @@ pub fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Resul
 /// Parses a JSON object.
 ///
 /// Unlike `serde_json` it does not read a struct from an array of its fields.
+///
+/// ```
+/// use connectivity_edge::json_body::parse_object;
+///
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Refresh {
+///     refresh: String,
+/// }
+///
+/// let parsed: Refresh = parse_object(br#"{"refresh": "token"}"#).unwrap();
+/// assert_eq!(parsed.refresh, "token");
+///
+/// let error = parse_object::<Refresh>(b"[\"token\"]").unwrap_err();
+/// assert_eq!(error.to_string(), "the body is a JSON array: send a JSON object");
+/// ```
 pub fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, JsonBodyError> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first == Some(&b'{')

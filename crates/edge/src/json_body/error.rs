@@ -1,6 +1,7 @@
 //! What can be wrong with a body that must be a JSON object.
 
-/// Why a body is not the JSON object that is needed. The messages repeat nothing of the body but names of fields.
+/// Why a body is not the JSON object that is needed. The messages repeat nothing of the body but
+/// names of fields.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonBodyError {
     /// There are no bytes but white space.

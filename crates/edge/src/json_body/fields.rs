@@ -88,7 +88,8 @@ impl<'de> MapAccess<'de> for Object {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, JsonBodyError> {
         let Some((name, value)) = self.value.take() else { return Err(JsonBodyError::Other) };
         seed.deserialize(value).map_err(|error| {
-            // serde's message is "invalid type: string \"…\", expected u64": only its end repeats nothing of the body.
+            // serde's message is "invalid type: string \"…\", expected u64": only its end repeats
+            // nothing of the body.
             let message = error.to_string();
             let expected = message.rsplit_once(", expected ").map_or("another type", |(_, expected)| in_json(expected));
             JsonBodyError::WrongType { name, expected: expected.to_owned() }
