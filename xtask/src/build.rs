@@ -44,7 +44,9 @@ pub(crate) fn components() -> Result<(), Failure> {
 fn at_once(guests: &[&str], native: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     let manifest = Manifest::read()?;
     add_target()?;
-    announce("the first build takes several minutes; later ones build only what has changed");
+    if !target().join(WASM).is_dir() {
+        announce("the first build takes several minutes, because it compiles a WebAssembly runtime");
+    }
     let mut builds = Vec::new();
     for (name, component) in &manifest.components {
         builds.push((name.as_str(), component.build()?));
