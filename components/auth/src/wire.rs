@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Credentials {
     /// The account's name
     pub(crate) username: String,
-    /// Its secret
+    /// The secret of the account
     pub(crate) password: String,
 }
 
@@ -91,9 +91,9 @@ pub(crate) enum Introspection<'a> {
     Active {
         active: bool,
         client_id: &'a str,
-        /// In seconds since the epoch
+        /// When the token expires, in seconds since the epoch
         exp: i64,
-        /// In seconds since the epoch
+        /// When the token was issued, in seconds since the epoch
         #[cfg_attr(feature = "openapi", schema(required))]
         iat: Option<i64>,
         iss: &'a str,
