@@ -7,9 +7,8 @@ mod record;
 
 pub use crate::registry::{NoVerdict, RegistryError, StoreError};
 pub use ports::{AffiliatedCache, CheckStore, Registry};
-pub use record::{Affiliation, CheckRecord, CheckStatus, StoredCheck};
+pub use record::{Affiliation, CheckRecord, CheckRequest, CheckStatus, StoredCheck};
 
-use crate::citizen::CitizenId;
 use crate::time::Timestamp;
 use crate::verdict::Cause;
 use std::time::Duration;
@@ -42,23 +41,22 @@ pub async fn check_affiliation<R: Registry, S: CheckStore, C: AffiliatedCache>(
     registry: &R,
     store: &S,
     cache: &C,
-    citizen: &CitizenId,
-    id: String,
+    request: CheckRequest,
     now: impl Fn() -> Timestamp + Send,
 ) -> Result<CheckRecord, CheckError> {
-    let cached = cache.get(citizen).await;
+    let cached = cache.get(&request.citizen).await;
     let is_new = cached.is_none();
     let answer = match cached {
         Some(evidence) => Ok(Affiliation::Affiliated(evidence)),
-        None => registry.check(citizen).await,
+        None => registry.check(&request.citizen).await,
     };
-    let record = CheckRecord::from_answer(id, now(), citizen.clone(), &answer);
+    let record = CheckRecord::from_answer(request, now(), &answer);
     store.record(&record).await.map_err(|StoreError| CheckError::NotRecorded)?;
     match answer {
         Ok(Affiliation::None(_)) => Ok(record),
         Ok(Affiliation::Affiliated(evidence)) => {
             if is_new {
-                cache.put(citizen, &evidence).await;
+                cache.put(record.citizen(), &evidence).await;
             }
             Ok(record)
         }

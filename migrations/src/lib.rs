@@ -21,16 +21,13 @@ pub use steps::{NEEDED, STEPS, Step};
 use std::fmt;
 use std::future::Future;
 
-/// The files for SQLite that `--sqlite @…` runs, from the root of the workspace.
-pub const SQLITE: [&str; 4] = [
-    "migrations/sqlite/0001_affiliation_checks.sql",
-    "migrations/sqlite/0002_document_authentications.sql",
-    "migrations/sqlite/0003_access.sql",
-    "migrations/sqlite/0004_cache.sql",
-];
-
 /// Reads the version of the schema: the highest step that has been applied.
 pub const VERSION: &str = "SELECT MAX(version) FROM schema_migrations";
+
+/// Counts the tables that [`VERSION`] reads, on MySQL and MariaDB: 0 in a database that was never
+/// migrated.
+pub const MYSQL_VERSION_TABLES: &str = "SELECT COUNT(*) FROM information_schema.tables
+  WHERE table_schema = DATABASE() AND table_name = 'schema_migrations'";
 
 /// A connection to the database that is migrated.
 pub trait Connection: Send {

@@ -40,12 +40,9 @@ impl Drop for Host {
 impl Host {
     /// Starts the application of spin.toml with these variables, with SQLite databases of its own.
     pub fn start<V: AsRef<str>>(variables: &[(&str, V)], arguments: &[&str]) -> Self {
-        let scripts = connectivity_migrations::SQLITE.map(|script| format!("@{script}"));
-        let scripts = scripts.iter().flat_map(|script| ["--sqlite", script]);
-        let arguments: Vec<&str> = scripts.chain(arguments.iter().copied()).collect();
         let variables = variables.iter().map(|(name, value)| (*name, value.as_ref()));
         let variables: Vec<_> = [("jwt_secret", SECRET)].into_iter().chain(variables).collect();
-        Self::start_application(&variables, &arguments)
+        Self::start_application(&variables, arguments)
     }
 
     /// Starts the application that `--from` names, with SQLite databases of its own.

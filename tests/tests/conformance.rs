@@ -13,10 +13,7 @@ const GUARD: usize = 24;
 async fn conform(variables: &[(&'static str, String)]) {
     let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
     let variables: Vec<_> = variables.chain([("upstream", "http://127.0.0.1:9")]).collect();
-    let arguments = ["--from", "tests/guest/spin.toml"];
-    let scripts = connectivity_migrations::SQLITE.map(|script| format!("@{script}"));
-    let scripts = scripts.iter().flat_map(|script| ["--sqlite", script]);
-    let host = Host::start_application(&variables, &arguments.into_iter().chain(scripts).collect::<Vec<_>>());
+    let host = Host::start_application(&variables, &["--from", "tests/guest/spin.toml"]);
     for (suite, checks) in [("database", DATABASE), ("cache", CACHE), ("guard", GUARD)] {
         let answer = Client::default().get(&host.url(&format!("/probe/conformance/{suite}"))).await;
         let report = String::from_utf8_lossy(&answer.body).into_owned();

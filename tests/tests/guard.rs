@@ -116,7 +116,9 @@ async fn a_burst_over_many_instances_is_limited_exactly_on_servers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_session_is_rejected_embedded() {
-    let scene = start(On::Embedded, &[("throttle_user", "3/day")], &["--sqlite", &revoked("s-ended")]).await;
+    // The application migrates its database when it first opens it, so the table is created here.
+    let arguments = ["--sqlite", "@migrations/sqlite/0003_access.sql", "--sqlite", &revoked("s-ended")];
+    let scene = start(On::Embedded, &[("throttle_user", "3/day")], &arguments).await;
     for _ in 0..5 {
         expect_rejected(&scene.check_as(&token_of("leaver", "s-ended")).await);
     }

@@ -25,19 +25,8 @@ const INSTANCES: [&str; 6] = [
 pub(crate) fn serve(on_spin: bool, listen: &str) -> Command {
     let mut command = if on_spin { program("spin", &["up"]) } else { program(&built(HOST), &[]) };
     command.args(["--from", "spin.toml", "--listen", listen]).args(INSTANCES);
-    for script in SQLITE {
-        command.args(["--sqlite", &format!("@{script}")]);
-    }
     command
 }
-
-/// The scripts that create the tables of SQLite. They may be repeated.
-const SQLITE: [&str; 4] = [
-    "migrations/sqlite/0001_affiliation_checks.sql",
-    "migrations/sqlite/0002_document_authentications.sql",
-    "migrations/sqlite/0003_access.sql",
-    "migrations/sqlite/0004_cache.sql",
-];
 
 /// Sets a variable of the application.
 pub(crate) fn set(command: &mut Command, variable: &str, value: impl AsRef<std::ffi::OsStr>) {

@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use connectivity_domain::check::{AffiliatedCache, CheckError, CheckStore, Registry, check_affiliation};
+use connectivity_domain::check::{AffiliatedCache, CheckError, CheckRequest, CheckStore, Registry, check_affiliation};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_edge::guard::{Guard, Route};
@@ -16,6 +16,7 @@ use connectivity_edge::history::HistoryQuery;
 #[cfg(feature = "openapi")]
 use connectivity_edge::openapi::ProblemResponses;
 use connectivity_edge::problem::Problem;
+use connectivity_edge::token::Caller;
 use connectivity_registry::RegistryFactory;
 use connectivity_runtime::request_context::RequestContext;
 use http::HeaderMap;
@@ -78,7 +79,7 @@ pub(crate) async fn check<R: Registry, S: CheckStore, A: AffiliatedCache>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let check = |_| services.check(&context, &headers, &body);
+    let check = |caller: Caller| services.check(caller, &context, &headers, &body);
     services.guard.guarded(CHECK, &headers, (services.now)(), check).await
 }
 
@@ -105,11 +106,17 @@ pub(crate) async fn history<R: Registry, S: CheckStore, A: AffiliatedCache>(
 }
 
 impl<R: Registry, S: CheckStore, A: AffiliatedCache> Services<R, S, A> {
-    async fn check(&self, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+    async fn check(
+        &self,
+        caller: Caller,
+        context: &RequestContext,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Response, Problem> {
         let citizen = wire::read_check(headers, body)?;
-        let id = (self.new_id)();
+        let request = CheckRequest { id: (self.new_id)(), citizen, requested_by: caller.subject };
         let registry = (self.registry)(context);
-        let checked = check_affiliation(&registry, &self.store, &self.affiliated, &citizen, id, self.now).await;
+        let checked = check_affiliation(&registry, &self.store, &self.affiliated, request, self.now).await;
         let record = checked.map_err(|error| problem(&error))?;
         Ok(wire::checked(&record, self.affiliated_without_body))
     }

@@ -15,16 +15,18 @@ use std::time::Duration;
 
 const INSERT: Sql = Sql::same(
     "INSERT INTO affiliation_checks
-       (id, citizen_id, status, exists_in_system, citizen_data, message, checked_at, external_api_status_code)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+       (id, citizen_id, status, exists_in_system, citizen_data, message, checked_at, external_api_status_code,
+        requested_by)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 );
 
 const COUNT: Sql = Sql::same("SELECT COUNT(*) FROM affiliation_checks WHERE citizen_id = ?");
 
 const PAGE: Sql = Sql {
-    mysql: "SELECT id, status, message, DATE_FORMAT(checked_at, '%Y-%m-%d %H:%i:%s.%f') FROM affiliation_checks
+    mysql: "SELECT id, status, message, DATE_FORMAT(checked_at, '%Y-%m-%d %H:%i:%s.%f'), requested_by
+            FROM affiliation_checks
             WHERE citizen_id = ? ORDER BY checked_at DESC, id DESC LIMIT ? OFFSET ?",
-    sqlite: "SELECT id, status, message, checked_at FROM affiliation_checks
+    sqlite: "SELECT id, status, message, checked_at, requested_by FROM affiliation_checks
              WHERE citizen_id = ? ORDER BY checked_at DESC, id DESC LIMIT ? OFFSET ?",
 };
 
@@ -50,6 +52,7 @@ impl CheckStore for Store {
             Value::text(record.message()),
             Value::text(&record.checked_at().to_sql()),
             record.status_code().map_or(Value::Null, |status| Value::Integer(i64::from(status))),
+            Value::text(record.requested_by()),
         ];
         self.table.run(INSERT, parameters).await?;
         metrics::count(&metrics::CHECKS, &[record.status().as_str()]);
@@ -62,13 +65,13 @@ impl CheckStore for Store {
 }
 
 fn stored(row: Row) -> Option<StoredCheck> {
-    let [Value::Text(id), Value::Text(status), Value::Text(message), Value::Text(checked_at)] =
-        <[Value; 4]>::try_from(row).ok()?
+    let [Value::Text(id), Value::Text(status), Value::Text(message), Value::Text(checked_at), requested_by] =
+        <[Value; 5]>::try_from(row).ok()?
     else {
         return None;
     };
     let (status, checked_at) = (CheckStatus::parse(&status)?, Timestamp::parse_sql(&checked_at)?);
-    Some(StoredCheck { id, status, message, checked_at })
+    Some(StoredCheck { id, status, message, checked_at, requested_by: requested_by.into_text() })
 }
 
 /// The affiliated citizens in the cache, kept for `affiliation_cache_seconds`.

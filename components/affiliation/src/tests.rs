@@ -233,7 +233,8 @@ async fn the_history_is_paged_newest_first() {
     assert_eq!(page["next"], "/api/v1/affiliation/history/?citizen_id=1128456232&page=3&page_size=1");
     assert_eq!(page["previous"], "/api/v1/affiliation/history/?citizen_id=1128456232&page=1&page_size=1");
     let expected = json!([{"id": "id-1", "citizen_id": "1128456232", "status": "ALREADY_AFFILIATED", "exists_in_system": true,
-        "is_eligible": false, "message": "an operator has affiliated this citizen", "checked_at": "2027-01-15T08:00:00.000000Z"}]);
+        "is_eligible": false, "message": "an operator has affiliated this citizen", "checked_at": "2027-01-15T08:00:00.000000Z",
+        "requested_by": "operator"}]);
     assert_eq!(page["results"], expected);
     for bad in [
         "",

@@ -60,6 +60,9 @@ pub(crate) struct HistoryEntry<'a> {
     message: &'a str,
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     checked_at: String,
+    /// The subject of the token with which the check was requested. Null for checks from before this was recorded
+    #[cfg_attr(feature = "openapi", schema(required, max_length = 128))]
+    requested_by: Option<&'a str>,
 }
 
 pub(crate) fn read_check(headers: &HeaderMap, body: &[u8]) -> Result<CitizenId, Problem> {
@@ -104,5 +107,6 @@ fn entry<'a>(citizen: &'a CitizenId, check: &'a StoredCheck) -> HistoryEntry<'a>
         is_eligible: check.status.is_eligible(),
         message: &check.message,
         checked_at: check.checked_at.to_rfc3339_micros(),
+        requested_by: check.requested_by.as_deref(),
     }
 }

@@ -12,8 +12,7 @@ use connectivity_runtime::log;
 use connectivity_runtime::settings::{Invalid, Reader, log_level};
 use connectivity_storage::cache::Cache;
 use connectivity_storage::cache::CacheSettings;
-use connectivity_storage::database::Database;
-use connectivity_storage::database::DatabaseSettings;
+use connectivity_storage::database::{Database, DatabaseError, DatabaseSettings};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -55,10 +54,15 @@ impl HealthProbe for &'static Instance {
     async fn database(&self) -> ProbeResult {
         let started = Instant::now();
         let database = Arc::clone(&self.database);
-        let responds =
-            runtime::deadline::timeout_detached(PROBE_TIMEOUT, async move { store::responds(&database).await });
-        let responds = responds.await.unwrap_or(false);
-        ProbeResult { status: if responds { "up" } else { "down" }, latency: started.elapsed() }
+        let probe = runtime::deadline::timeout_detached(PROBE_TIMEOUT, async move { store::probe(&database).await });
+        let (status, reason) = match probe.await {
+            Some(Ok(())) => ("up", None),
+            Some(Err(error @ DatabaseError::OutdatedSchema { .. })) => ("outdated", Some(error.to_string())),
+            Some(Err(DatabaseError::Unavailable(_) | DatabaseError::Duplicate | DatabaseError::Refused(_))) | None => {
+                ("down", None)
+            }
+        };
+        ProbeResult { status, reason, latency: started.elapsed() }
     }
 
     async fn cache(&self) -> (ProbeResult, Option<&'static str>) {
@@ -71,7 +75,7 @@ impl HealthProbe for &'static Instance {
             Admission::Refuse { .. } => "open",
             Admission::Probe(_) => "probing",
         });
-        (ProbeResult { status, latency: started.elapsed() }, breaker)
+        (ProbeResult { status, reason: None, latency: started.elapsed() }, breaker)
     }
 
     async fn settings(&self, component: &'static str) -> ConfigState {

@@ -8,8 +8,10 @@ use std::time::Duration;
 /// The result of one health check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProbeResult {
-    /// `up` or `down`.
+    /// `up` or `down`, for the database also `outdated`.
     pub(crate) status: &'static str,
+    /// What an operator has to do, if the check found it out.
+    pub(crate) reason: Option<String>,
     /// How long the check took.
     pub(crate) latency: Duration,
 }

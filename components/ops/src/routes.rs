@@ -45,8 +45,8 @@ pub(crate) async fn live() -> Json<Alive> {
 
 /// Is the service ready?
 ///
-/// The service is ready if the database responds and the settings of all components are valid. It
-/// does not have to reach the cache or the registry to be ready.
+/// The service is ready if the database responds, its schema is new enough, and the settings of all
+/// components are valid. It does not have to reach the cache or the registry to be ready.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/health/ready",
@@ -59,7 +59,7 @@ pub(crate) async fn live() -> Json<Alive> {
 ))]
 pub(crate) async fn ready<P: HealthProbe>(State(probe): State<Option<P>>) -> Response {
     let Some(probe) = probe else {
-        let reason = Some("the settings of the component ops are invalid: its log names them");
+        let reason = Some("the settings of the component ops are invalid: its log names them".to_owned());
         let body = Readiness { components: None, dependencies: None, reason, status: "not ready" };
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     };
@@ -79,7 +79,9 @@ pub(crate) async fn ready<P: HealthProbe>(State(probe): State<Option<P>>) -> Res
     let body = Readiness {
         components: Some(components),
         dependencies: Some(dependencies),
-        reason: misconfigured.then_some("the settings of a component are invalid: its log names them"),
+        reason: misconfigured
+            .then(|| "the settings of a component are invalid: its log names them".to_owned())
+            .or(database.reason),
         status: if is_ready { "ready" } else { "not ready" },
     };
     (status, Json(body)).into_response()

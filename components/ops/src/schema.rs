@@ -18,7 +18,9 @@ pub(crate) fn component() -> RefOr<Schema> {
 }
 
 pub(crate) fn server() -> RefOr<Schema> {
-    one_of(&["up", "down"], "`up`: the server responded in time")
+    let description = "`up`: the server responded in time. `outdated`, only of the database: its schema is older than this \
+         release needs, and `reason` names the command that updates it";
+    one_of(&["up", "down", "outdated"], description)
 }
 
 pub(crate) fn breaker() -> RefOr<Schema> {

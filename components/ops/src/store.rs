@@ -2,7 +2,7 @@
 
 use crate::metrics::OutboxDepth;
 use connectivity_domain::time::Timestamp;
-use connectivity_storage::database::{Database, Sql, Value};
+use connectivity_storage::database::{Database, DatabaseError, Sql, Value};
 use std::time::Duration;
 
 /// Reads at most one row, and fails if the schema is missing.
@@ -25,9 +25,9 @@ const OUTBOX: Sql = Sql {
                 ORDER BY outbox_due_at LIMIT 10000) AS waiting",
 };
 
-/// Returns whether records can be read.
-pub(crate) async fn responds(database: &Database) -> bool {
-    database.run(PROBE, Vec::new()).await.is_ok()
+/// Fails if records cannot be read.
+pub(crate) async fn probe(database: &Database) -> Result<(), DatabaseError> {
+    database.run(PROBE, Vec::new()).await.map(|_| ())
 }
 
 /// Returns the events that wait to be published, or `None` if the database does not respond.

@@ -21,11 +21,15 @@ struct FakeProbe {
 
 impl HealthProbe for FakeProbe {
     async fn database(&self) -> ProbeResult {
-        ProbeResult { status: self.database, latency: Duration::from_micros(1500) }
+        let reason = (self.database == "outdated").then(|| "run the command".to_owned());
+        ProbeResult { status: self.database, reason, latency: Duration::from_micros(1500) }
     }
 
     async fn cache(&self) -> (ProbeResult, Option<&'static str>) {
-        (ProbeResult { status: self.cache, latency: Duration::ZERO }, (self.cache == "up").then_some("closed"))
+        (
+            ProbeResult { status: self.cache, reason: None, latency: Duration::ZERO },
+            (self.cache == "up").then_some("closed"),
+        )
     }
 
     async fn settings(&self, component: &'static str) -> ConfigState {
@@ -98,6 +102,14 @@ async fn invalid_settings_of_a_component_make_the_service_unready() {
         });
         assert_eq!(body["components"], expected);
     }
+}
+
+#[tokio::test]
+async fn outdated_schema_makes_the_service_unready_and_names_the_command() {
+    let probe = FakeProbe { database: "outdated", cache: "up", auth: ConfigState::Valid };
+    let (answered, body) = get("/health/ready", Some(probe)).await;
+    assert_eq!((answered, &body["reason"]), (503, &json!("run the command")), "{body}");
+    assert_eq!(body["dependencies"]["database"]["status"], "outdated");
 }
 
 #[tokio::test]

@@ -26,10 +26,10 @@ pub(crate) struct Readiness {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub(crate) dependencies: Option<Dependencies>,
-    /// Why the service is not ready, if the cause is a setting and not a server that is down
+    /// What an operator has to do, if the cause is not a server that is down
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
-    pub(crate) reason: Option<&'static str>,
+    pub(crate) reason: Option<String>,
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::readiness))]
     pub(crate) status: &'static str,
 }

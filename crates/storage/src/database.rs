@@ -35,9 +35,9 @@ impl Database {
     pub fn new(settings: &DatabaseSettings) -> Self {
         match settings {
             DatabaseSettings::MySql { address } => {
-                Self::MySql(Pool::new(mysql::Server { address: address.clone() }, CONNECTIONS))
+                Self::MySql(Pool::new(mysql::Server::new(address.clone()), CONNECTIONS))
             }
-            DatabaseSettings::Embedded => Self::Sqlite(Pool::new(sqlite::Embedded, 1)),
+            DatabaseSettings::Embedded => Self::Sqlite(Pool::new(sqlite::Embedded::default(), 1)),
         }
     }
 
@@ -52,8 +52,12 @@ impl Database {
     /// more on a new one. So statements must be safe to repeat: reads, updates with a condition, or
     /// inserts under a key made by the caller.
     ///
+    /// The first statement of an instance is preceded by a look at the version of the schema. SQLite is
+    /// brought up to date; on MySQL and MariaDB an operator does this.
+    ///
     /// # Errors
     ///
+    /// [`DatabaseError::OutdatedSchema`] is returned until the schema of MySQL or MariaDB is new enough.
     /// [`DatabaseError::Duplicate`] is an expected result of inserts; a repeated insert whose first
     /// attempt worked is a success.
     pub async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, DatabaseError> {
@@ -69,8 +73,9 @@ impl Database {
             }
         };
         let result = work.unwrap_or_else(|| Err(DatabaseError::Unavailable("no answer in time".into())));
-        if let Err(error @ (DatabaseError::Unavailable(_) | DatabaseError::Refused(_))) = &result {
-            log::line(Level::Error, "database", &[("cause", error.to_string().into())]);
+        match &result {
+            Ok(_) | Err(DatabaseError::Duplicate) => {}
+            Err(error) => log::line(Level::Error, "database", &[("cause", error.to_string().into())]),
         }
         result
     }

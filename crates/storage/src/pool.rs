@@ -64,6 +64,11 @@ impl<C: Connect> Pool<C> {
         Ok(Lease { pool: Arc::clone(self), connection: Some(connection), was_idle, _permit: permit })
     }
 
+    /// Returns what opens the connections.
+    pub fn connector(&self) -> &C {
+        &self.connect
+    }
+
     #[cfg(test)]
     fn leaked(&self) -> usize {
         self.leaked.load(Ordering::Relaxed)

@@ -1,6 +1,7 @@
 //! Statements, values, rows and errors: what the two databases have in common.
 
 use connectivity_domain::time::Timestamp;
+use connectivity_migrations::NEEDED;
 
 /// A statement for both databases, with `?` for its parameters.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +90,15 @@ pub enum DatabaseError {
     /// A row with this key exists already.
     #[error("the key exists already")]
     Duplicate,
+    /// The schema is older than the one that this program needs.
+    #[error(
+        "the database schema is at version {found}, and this program needs version {NEEDED}: \
+         run `connectivity-bridge migrate` (in a checkout, `cargo xtask migrate`)"
+    )]
+    OutdatedSchema {
+        /// The version that the database records, 0 if it records none.
+        found: u32,
+    },
     /// The database refused the statement, which is a bug in this program or its schema.
     #[error("the database refused the statement: {0}")]
     Refused(String),

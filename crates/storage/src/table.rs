@@ -22,7 +22,10 @@ impl Table {
     /// Runs a statement and returns its rows. See [`Database::run`].
     pub async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         self.database.run(sql, parameters).await.map_err(|error| match error {
-            DatabaseError::Unavailable(_) | DatabaseError::Duplicate | DatabaseError::Refused(_) => StoreError,
+            DatabaseError::Unavailable(_)
+            | DatabaseError::Duplicate
+            | DatabaseError::OutdatedSchema { .. }
+            | DatabaseError::Refused(_) => StoreError,
         })
     }
 
@@ -31,7 +34,9 @@ impl Table {
         match self.database.run(sql, parameters).await {
             Ok(_) => Ok(true),
             Err(DatabaseError::Duplicate) => Ok(false),
-            Err(DatabaseError::Unavailable(_) | DatabaseError::Refused(_)) => Err(StoreError),
+            Err(DatabaseError::Unavailable(_) | DatabaseError::OutdatedSchema { .. } | DatabaseError::Refused(_)) => {
+                Err(StoreError)
+            }
         }
     }
 

@@ -74,12 +74,7 @@ impl CheckStore for FakeStore {
         let own: Vec<_> = self.records().into_iter().rev().filter(|record| record.citizen() == citizen).collect();
         let skipped = usize::try_from(page.offset()).unwrap_or(usize::MAX);
         let taken = usize::try_from(page.size()).unwrap_or(usize::MAX);
-        let shown = own.iter().skip(skipped).take(taken).map(|record| StoredCheck {
-            id: record.id().to_owned(),
-            status: record.status(),
-            message: record.message().to_owned(),
-            checked_at: record.checked_at(),
-        });
+        let shown = own.iter().skip(skipped).take(taken).map(StoredCheck::from);
         Ok((own.len() as u64, shown.collect()))
     }
 }

@@ -55,12 +55,22 @@ impl CheckStatus {
     }
 }
 
+/// A check that a caller asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckRequest {
+    /// The id that the record of the check gets.
+    pub id: String,
+    /// The citizen to ask about.
+    pub citizen: CitizenId,
+    /// The subject of the caller's token.
+    pub requested_by: String,
+}
+
 /// The record of a check. It can only be constructed from the registry's answer, by
 /// [`CheckRecord::from_answer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRecord {
-    id: String,
-    citizen: CitizenId,
+    request: CheckRequest,
     verdict: Option<Verdict>,
     status_code: Option<u16>,
     citizen_data: Option<String>,
@@ -71,9 +81,8 @@ pub struct CheckRecord {
 impl CheckRecord {
     /// Constructs the record of an answer. Only [`Affiliation::None`] makes the citizen eligible.
     pub fn from_answer(
-        id: String,
+        request: CheckRequest,
         checked_at: Timestamp,
-        citizen: CitizenId,
         answer: &Result<Affiliation, RegistryError>,
     ) -> Self {
         let (verdict, status_code, citizen_data, message) = match answer {
@@ -98,17 +107,22 @@ impl CheckRecord {
                 (None, Some(evidence.status), evidence.body.clone(), message)
             }
         };
-        Self { id, citizen, verdict, status_code, citizen_data, message, checked_at }
+        Self { request, verdict, status_code, citizen_data, message, checked_at }
     }
 
     /// Returns the id of the record.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.request.id
     }
 
     /// Returns the id of the citizen.
     pub fn citizen(&self) -> &CitizenId {
-        &self.citizen
+        &self.request.citizen
+    }
+
+    /// Returns the subject of the caller's token.
+    pub fn requested_by(&self) -> &str {
+        &self.request.requested_by
     }
 
     /// Returns the result of the check.
@@ -152,4 +166,18 @@ pub struct StoredCheck {
     pub message: String,
     /// When the registry had answered.
     pub checked_at: Timestamp,
+    /// The subject of the caller's token; `None` in records from before version 5 of the schema.
+    pub requested_by: Option<String>,
+}
+
+impl From<&CheckRecord> for StoredCheck {
+    fn from(record: &CheckRecord) -> Self {
+        Self {
+            id: record.id().to_owned(),
+            status: record.status(),
+            message: record.message().to_owned(),
+            checked_at: record.checked_at(),
+            requested_by: Some(record.requested_by().to_owned()),
+        }
+    }
 }

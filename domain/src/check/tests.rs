@@ -1,5 +1,6 @@
 use super::fakes::{FakeAffiliatedCache, FakeRegistry, FakeStore};
 use super::*;
+use crate::citizen::CitizenId;
 use crate::page::Page;
 use crate::verdict::Evidence;
 use proptest::prelude::*;
@@ -14,6 +15,10 @@ fn citizen() -> CitizenId {
     CitizenId::parse("1128456232").expect("an id")
 }
 
+fn request(id: &str, citizen: CitizenId) -> CheckRequest {
+    CheckRequest { id: id.into(), citizen, requested_by: "operator".into() }
+}
+
 fn evidence(status: u16) -> Evidence {
     Evidence { status, body: None }
 }
@@ -24,7 +29,7 @@ fn unavailable(cause: Cause) -> RegistryError {
 
 fn run(registry: &FakeRegistry, store: &FakeStore, cache: &FakeAffiliatedCache) -> Result<CheckRecord, CheckError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(check_affiliation(registry, store, cache, &citizen(), "id-1".into(), || NOW))
+    runtime.block_on(check_affiliation(registry, store, cache, request("id-1", citizen()), || NOW))
 }
 
 /// Runs a check and compares its result and the status of its only record.
@@ -70,7 +75,7 @@ proptest! {
             (Err(RegistryError::Refused(evidence.clone())), CheckStatus::Error),
             (Err(RegistryError::UnexpectedResponse(evidence)), CheckStatus::Error),
         ] {
-            prop_assert_eq!(CheckRecord::from_answer("id-1".into(), NOW, citizen(), &answer).status(), expected);
+            prop_assert_eq!(CheckRecord::from_answer(request("id-1", citizen()), NOW, &answer).status(), expected);
         }
     }
 }
@@ -96,9 +101,10 @@ fn record_holds_the_evidence_and_a_message() {
             (Some(302), body, "the registry's response was not understood"),
         ),
     ] {
-        let record = CheckRecord::from_answer("id-1".into(), NOW, citizen(), &answer);
+        let record = CheckRecord::from_answer(request("id-1", citizen()), NOW, &answer);
         assert_eq!((record.status_code(), record.citizen_data(), record.message()), expected, "{answer:?}");
         assert_eq!((record.id(), record.citizen(), record.checked_at()), ("id-1", &citizen(), NOW));
+        assert_eq!(record.requested_by(), "operator");
     }
 }
 
@@ -148,10 +154,11 @@ async fn history_shows_a_page_of_the_citizens_checks_newest_first() {
     let other = CitizenId::parse("1128456233").expect("an id");
     for (id, citizen) in [("1", citizen()), ("2", other), ("3", citizen()), ("4", citizen())] {
         let answer = Ok(Affiliation::None(evidence(204)));
-        store.record(&CheckRecord::from_answer(id.into(), NOW, citizen, &answer)).await.expect("recorded");
+        store.record(&CheckRecord::from_answer(request(id, citizen), NOW, &answer)).await.expect("recorded");
     }
     let page = Page::parse(Some("2"), Some("2")).expect("a page");
     let (count, checks) = store.history(&citizen(), page).await.expect("a page");
     assert_eq!((count, checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>()), (3, vec!["1"]));
+    assert_eq!(checks[0].requested_by.as_deref(), Some("operator"));
     assert_eq!(FakeStore::down().history(&citizen(), page).await, Err(StoreError));
 }

@@ -1,6 +1,6 @@
 use super::*;
 use connectivity_domain::check::fakes::{FakeAffiliatedCache, FakeRegistry, FakeStore};
-use connectivity_domain::check::{CheckStatus, check_affiliation};
+use connectivity_domain::check::{CheckRequest, CheckStatus, check_affiliation};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::registry::NoVerdict;
 use connectivity_domain::time::Timestamp;
@@ -93,8 +93,9 @@ fn check(status: u16) -> (Option<CheckStatus>, CheckStatus) {
     let (registry, store, cache) =
         (FakeRegistry::answering(answer), FakeStore::default(), FakeAffiliatedCache::default());
     let citizen = CitizenId::parse("1128456232").expect("an id");
+    let request = CheckRequest { id: "id-1".into(), citizen, requested_by: "operator".into() };
     let now = || Timestamp::from_micros(0);
-    let checked = check_affiliation(&registry, &store, &cache, &citizen, "id-1".into(), now).now_or_never();
+    let checked = check_affiliation(&registry, &store, &cache, request, now).now_or_never();
     let status = checked.expect("fakes answer at once").ok().map(|record| record.status());
     (status, store.records()[0].status())
 }

@@ -2,12 +2,22 @@
 
 use crate::pool::{Connect, Lease, Pool};
 use crate::sql::{DatabaseError, Row, Value};
+use connectivity_migrations::{MYSQL_VERSION_TABLES, NEEDED, VERSION};
 use spin_sdk::mysql::{Connection, DbValue, Error, MysqlError, ParameterValue};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Opens connections to one server. It holds a secret, and so has no `Debug`.
 pub struct Server {
-    pub(super) address: String,
+    address: String,
+    /// Set once the schema was found to be new enough. It stays so, because its steps only add.
+    has_schema: AtomicBool,
+}
+
+impl Server {
+    pub(super) fn new(address: String) -> Self {
+        Self { address, has_schema: AtomicBool::new(false) }
+    }
 }
 
 impl Connect for Server {
@@ -35,6 +45,40 @@ enum Failure {
 }
 
 pub(super) async fn run(
+    pool: &Arc<Pool<Server>>,
+    sql: &'static str,
+    parameters: Vec<Value>,
+) -> Result<Vec<Row>, DatabaseError> {
+    let has_schema = &pool.connector().has_schema;
+    if !has_schema.load(Ordering::Relaxed) {
+        expect_schema(pool).await?;
+        has_schema.store(true, Ordering::Relaxed);
+    }
+    run_statement(pool, sql, parameters).await
+}
+
+/// Fails if the schema is older than the one that this program needs.
+async fn expect_schema(pool: &Arc<Pool<Server>>) -> Result<(), DatabaseError> {
+    // Spin hides why a query failed, and the connection of such a query is not used again. So whether
+    // the table exists is asked before it is read.
+    let tables = run_statement(pool, MYSQL_VERSION_TABLES, Vec::new()).await?;
+    let versions = match integer(&tables) {
+        Some(0) | None => Vec::new(),
+        Some(_) => run_statement(pool, VERSION, Vec::new()).await?,
+    };
+    let found = integer(&versions).and_then(|version| u32::try_from(version).ok()).unwrap_or_default();
+    if found < NEEDED { Err(DatabaseError::OutdatedSchema { found }) } else { Ok(()) }
+}
+
+/// Returns the first column of the first row if it is an integer.
+fn integer(rows: &[Row]) -> Option<i64> {
+    match rows.first()?.first()? {
+        Value::Integer(integer) => Some(*integer),
+        Value::Null | Value::Text(_) => None,
+    }
+}
+
+async fn run_statement(
     pool: &Arc<Pool<Server>>,
     sql: &'static str,
     parameters: Vec<Value>,

@@ -2,11 +2,18 @@
 
 use crate::pool::{Connect, Pool};
 use crate::sql::{DatabaseError, Row, Value};
+use connectivity_migrations::STEPS;
+use connectivity_runtime::log::{self, Level};
 use spin_sdk::sqlite::{Connection, Error, Value as SqliteValue};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Opens connections to the database `default`.
-pub struct Embedded;
+#[derive(Default)]
+pub struct Embedded {
+    /// Set once the schema is up to date. It stays so, because its steps only add.
+    has_schema: AtomicBool,
+}
 
 impl Connect for Embedded {
     type Connection = Connection;
@@ -26,15 +33,46 @@ pub(super) async fn run(
     let Some(connection) = lease.connection() else {
         return Err(DatabaseError::Unavailable("no connection".into()));
     };
-    let parameters: Vec<SqliteValue> = parameters.into_iter().map(parameter).collect();
-    let result = match connection.execute(sql, parameters).await {
-        Ok(rows) => rows.collect().await,
+    let result = match migrate(&pool.connector().has_schema, connection).await {
+        Ok(()) => execute(connection, sql, parameters).await,
         Err(error) => Err(error),
     };
     // There is no network to break, so the connection works after an error too.
     lease.give_back();
-    let rows = result.map_err(|error| translate(&error))?;
+    result.map_err(|error| translate(&error))
+}
+
+async fn execute(connection: &Connection, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
+    let parameters: Vec<SqliteValue> = parameters.into_iter().map(parameter).collect();
+    let rows = connection.execute(sql, parameters).await?.collect().await?;
     Ok(rows.into_iter().map(|row| row.values.into_iter().map(value).collect()).collect())
+}
+
+/// Brings the schema up to date before the instance runs its first statement.
+async fn migrate(has_schema: &AtomicBool, connection: &Connection) -> Result<(), Error> {
+    if has_schema.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let migrated = connectivity_migrations::sqlite::migrate(&mut Session(connection), &STEPS).await?;
+    has_schema.store(true, Ordering::Relaxed);
+    if !migrated.applied.is_empty() {
+        log::line(Level::Info, "schema migrated", &[("result", migrated.to_string().into())]);
+    }
+    Ok(())
+}
+
+struct Session<'a>(&'a Connection);
+
+impl connectivity_migrations::Connection for Session<'_> {
+    type Error = Error;
+
+    async fn run(&mut self, sql: &str) -> Result<Option<i64>, Error> {
+        let rows = execute(self.0, sql, Vec::new()).await?;
+        Ok(match rows.first().and_then(|row| row.first()) {
+            Some(Value::Integer(integer)) => Some(*integer),
+            Some(Value::Null | Value::Text(_)) | None => None,
+        })
+    }
 }
 
 fn translate(error: &Error) -> DatabaseError {
