@@ -1,9 +1,11 @@
 //! The client of RabbitMQ: the only file that uses the AMQP library.
 //!
-//! All work is done on a [`Session`]. Any error ends the session, and its user opens a new one. A channel that the
-//! broker closed (404, 406) is therefore never used again, and nothing is repaired in place.
+//! All work is done on a [`Session`]. Any error ends the session, and its user opens a new one. A
+//! channel that the broker closed (404, 406) is therefore never used again, and nothing is repaired
+//! in place.
 
-use crate::message::{Headers, Message};
+use crate::job::Job;
+use crate::message::{Headers, Message, Properties};
 use crate::settings::AmqpSettings;
 use crate::topology::{Argument, Queue, Topology};
 use futures_util::{Stream, StreamExt};
@@ -64,13 +66,13 @@ async fn in_time<T>(work: impl Future<Output = lapin::Result<T>>) -> Result<T, A
 }
 
 impl Session {
-    /// Connects to RabbitMQ.
-    pub(crate) async fn open(settings: &AmqpSettings) -> Result<Self, AmqpError> {
+    /// Connects to RabbitMQ, to work with the queues of a job.
+    pub(crate) async fn open(settings: &AmqpSettings, job: &Job) -> Result<Self, AmqpError> {
         let properties = ConnectionProperties::default().with_connection_name("connectivity-bridge".into());
         let connection = in_time(Connection::connect(&settings.url, properties)).await?;
         let channel = in_time(connection.create_channel()).await?;
         in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        Ok(Self { connection, channel, topology: settings.topology.clone() })
+        Ok(Self { connection, channel, topology: Topology::new(settings, job) })
     }
 
     /// The names and delays of the queues.
@@ -121,8 +123,8 @@ impl Session {
         Ok(QueueState { name: name.to_owned(), messages, consumers, foreign })
     }
 
-    /// Consumes requests, at most `prefetch` of them unacknowledged at the same time. The stream ends with the session
-    /// and after [`Session::stop_consuming`].
+    /// Consumes requests, at most `prefetch` of them unacknowledged at the same time. The stream
+    /// ends with the session and after [`Session::stop_consuming`].
     pub(crate) async fn consume(
         &self,
         prefetch: u16,
@@ -181,7 +183,8 @@ impl Session {
         self.send("", &self.topology.queue, message).await
     }
 
-    /// Puts a message into a delay queue: the broker returns it to the queue of requests after about that time.
+    /// Puts a message into a delay queue: the broker returns it to the queue of requests after
+    /// about that time.
     pub(crate) async fn delay(&self, message: &Message, after: Duration) -> Result<(), AmqpError> {
         self.send("", &self.topology.delay_queue(after), message).await
     }
@@ -200,8 +203,11 @@ impl Session {
             .with_content_type("application/json".into())
             .with_delivery_mode(2)
             .with_headers(headers);
-        if let Some(id) = &message.id {
+        if let Some(id) = &message.properties.message_id {
             properties = properties.with_message_id(id.as_str().into());
+        }
+        if let Some(id) = &message.properties.correlation_id {
+            properties = properties.with_correlation_id(id.as_str().into());
         }
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (body, key) = (&message.body, routing_key.into());
@@ -215,7 +221,8 @@ impl Session {
         }
     }
 
-    /// Returns the first message of the dead-letter queue. It stays there unless it is acknowledged.
+    /// Returns the first message of the dead-letter queue. It stays there unless it is
+    /// acknowledged.
     pub(crate) async fn next_dead_letter(&self) -> Result<Option<Delivery>, AmqpError> {
         let got = self.channel.basic_get(self.topology.dead_letters().as_str().into(), BasicGetOptions::default());
         Ok(in_time(got).await?.map(|BasicGetMessage { delivery, .. }| Delivery::from_lapin(delivery)))
@@ -239,12 +246,15 @@ impl Delivery {
         let properties = &delivery.properties;
         let headers = properties.headers().iter().flat_map(|table| table.inner().iter());
         let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), header(value)?)));
-        let id = properties.message_id().as_ref().map(|id| id.as_str().to_owned());
-        let message = Message::received(delivery.data, id, headers.collect::<Headers>());
+        let text = |value: &Option<ShortString>| value.as_ref().map(|value| value.as_str().to_owned());
+        let (message_id, correlation_id) = (text(properties.message_id()), text(properties.correlation_id()));
+        let properties = Properties { message_id, correlation_id };
+        let message = Message::received(delivery.data, properties, headers.collect::<Headers>());
         Self { message, acker: delivery.acker }
     }
 
-    /// Acknowledges the message. Returns false if the broker was not reached and delivers the message again.
+    /// Acknowledges the message. Returns false if the broker was not reached and delivers the
+    /// message again.
     pub(crate) async fn acknowledge(&self) -> bool {
         matches!(in_time(self.acker.ack(BasicAckOptions::default())).await, Ok(true))
     }

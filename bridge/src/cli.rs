@@ -1,7 +1,8 @@
 //! The command line.
 
+use crate::job;
 use crate::settings::table::{self, help};
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use connectivity_domain::access::AccountName;
 use std::path::PathBuf;
 
@@ -20,45 +21,62 @@ pub(crate) enum Command {
     /// Runs until SIGTERM or SIGINT, then finishes the messages in progress.
     #[command(after_long_help = run_help())]
     Run,
-    /// Applies the schema migrations that a MySQL or MariaDB database is missing. Running it again changes nothing.
+    /// Applies the schema migrations that a MySQL or MariaDB database is missing. Running it again
+    /// changes nothing.
     Migrate {
-        /// mysql://user:password@host:port/database. Prefer the variable: other users can read arguments.
+        /// mysql://user:password@host:port/database. Prefer the variable: other users can read
+        /// arguments.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database_url: String,
     },
     /// Publishes requests, one JSON object per line, from a file or from standard input.
     ///
-    /// Example: {"idCitizen": 1128456232, "UrlDocument": "https://…/file.pdf", "documentTitle": "Diploma"}
+    /// Example: {"idCitizen": 1128456232, "UrlDocument": "https://…/file.pdf", "documentTitle":
+    /// "Diploma"}
     #[command(after_long_help = rabbitmq_help())]
     Publish {
+        #[command(flatten)]
+        job: JobName,
         /// The file. Default: standard input.
         file: Option<PathBuf>,
     },
-    /// Consumes results and prints message id, status and success of each.
+    /// Consumes results of a job and prints message id, status and success of each.
     #[command(after_long_help = rabbitmq_help())]
     Results {
+        #[command(flatten)]
+        job: JobName,
         /// The queue. It is declared and bound if it does not exist.
         #[arg(long, default_value = "connectivity.results")]
         queue: String,
-        /// The routing key of successes.
-        #[arg(long, default_value = "document.authentication.ready")]
-        ready_key: String,
-        /// The routing key of all other results.
-        #[arg(long, default_value = "document.authentication.failure")]
-        failure_key: String,
+        /// The routing key of successes. Default: that of the job, such as
+        /// document.authentication.ready.
+        #[arg(long)]
+        ready_key: Option<String>,
+        /// The routing key of all other results. Default: that of the job, such as
+        /// document.authentication.failure.
+        #[arg(long)]
+        failure_key: Option<String>,
     },
-    /// Lists, replays or removes the messages of the dead-letter queue.
+    /// Lists, replays or removes the messages of a job's dead-letter queue.
     #[command(subcommand)]
     Dlq(Dlq),
-    /// Declares the exchange and the queues, and prints their state.
+    /// Declares the exchange and the queues of all jobs, and prints their state.
     #[command(after_long_help = rabbitmq_help())]
     Topology,
     /// Creates and changes service accounts through the components' API.
     #[command(subcommand)]
     ServiceAccount(ServiceAccount),
-    /// Generates a key pair that signs access tokens: prints the value of `jwt_signing_key` to standard output, and the
-    /// key set to add to `jwt_public_keys` to standard error.
+    /// Generates a key pair that signs access tokens: prints the value of `jwt_signing_key` to
+    /// standard output, and the key set to add to `jwt_public_keys` to standard error.
     SigningKey,
+}
+
+/// The job whose queues a command works with.
+#[derive(Args)]
+pub(crate) struct JobName {
+    /// The name of the job.
+    #[arg(long = "job", default_value = job::DOCUMENTS)]
+    pub(crate) name: String,
 }
 
 #[derive(Subcommand)]
@@ -76,7 +94,8 @@ pub(crate) enum ServiceAccount {
     /// Lists all accounts: scopes, state, and when their secrets were made and last used.
     #[command(after_long_help = admin_help())]
     List,
-    /// Replaces the secret of an account and prints the new one. The old secret and all tokens are revoked.
+    /// Replaces the secret of an account and prints the new one. The old secret and all tokens are
+    /// revoked.
     #[command(after_long_help = admin_help())]
     Rotate {
         /// The name of the account.
@@ -104,13 +123,18 @@ pub(crate) enum Dlq {
     /// Lists dead letters: ids and reasons.
     #[command(after_long_help = rabbitmq_help())]
     List {
+        #[command(flatten)]
+        job: JobName,
         /// The largest number of messages to list.
         #[arg(long, default_value_t = 100)]
         limit: u32,
     },
-    /// Returns dead letters to the queue. A request that ended as ERROR becomes a new request (id~1, id~2 …).
+    /// Returns dead letters to the queue. A request that ended as ERROR becomes a new request
+    /// (id~1, id~2 …).
     #[command(after_long_help = rabbitmq_help())]
     Replay {
+        #[command(flatten)]
+        job: JobName,
         /// The largest number of messages to replay.
         #[arg(long, default_value_t = u32::MAX)]
         limit: u32,
@@ -118,6 +142,8 @@ pub(crate) enum Dlq {
     /// Removes all dead letters permanently.
     #[command(after_long_help = rabbitmq_help())]
     Purge {
+        #[command(flatten)]
+        job: JobName,
         /// Confirms the removal. Without it the command only reports the number of messages.
         #[arg(long)]
         yes: bool,

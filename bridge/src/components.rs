@@ -1,31 +1,24 @@
 //! The HTTP client of the components.
 
+use crate::delivery::{self, Attempt, Delivered};
 use crate::event::Event;
-use crate::message::{Message, Request, trace_headers};
+use crate::job::Job;
+use crate::message::Message;
 use crate::token::Tokens;
 use crate::trace::{Fault, Span};
-use connectivity_domain::job::Status;
 use connectivity_domain::job::settlement::Reply;
-use connectivity_domain::trace::TraceContext;
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
-/// How long the components may take to answer: longer than all attempts at the registry and the database.
+/// How long the components may take to answer: longer than all attempts at the registry and the
+/// database.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The path to which requests are delivered.
-const DELIVERIES: &str = "/internal/v1/document-authentications";
-
-#[derive(Deserialize)]
-struct Delivered {
-    status: String,
-    event: Event,
-}
 
 #[derive(Deserialize)]
 struct Leased {
@@ -54,91 +47,71 @@ impl Components {
         Ok(Self { url: url.to_owned(), tokens: tokens(http.clone()), http })
     }
 
-    /// Delivers a request. Returns the reply, and the event of a finished request.
-    pub(crate) async fn deliver(
-        &self,
-        message: &Message,
-        request: &Request,
-        last: bool,
-        span: &Span,
-    ) -> (Reply, Option<Event>) {
-        let body = json!({"message_id": request.id.as_str(), "message": request.object, "last": last});
-        let span = span.call(DELIVERIES);
-        let call = Call { trace: span.trace().or_else(|| message.trace.clone()), span };
-        match self.post::<Delivered>(DELIVERIES, &body, &call).await {
-            Ok(delivered) => match Status::parse(&delivered.status) {
-                Some(status) => (Reply::from_status(status), Some(delivered.event)),
-                None => (call.failed(Reply::None), None),
-            },
-            Err(reply) => (call.failed(reply), None),
-        }
+    /// Delivers a message. Its body is sent as it is.
+    pub(crate) async fn deliver(&self, job: &Job, message: &Message, attempt: Attempt, span: &Span) -> Delivered {
+        let span = span.call(&job.delivery_path);
+        let trace = span.trace().or_else(|| message.trace.clone());
+        let headers = delivery::headers(message, attempt, trace.as_ref());
+        let request = self.post(&job.delivery_path).headers(headers).body(message.body.clone());
+        let delivered = match self.send(request).await {
+            Ok(response) => {
+                span.set_http_status(response.status().as_u16());
+                let request_id = delivery::request_id(response.headers());
+                Delivered::new(read(response).await, request_id)
+            }
+            Err(reply) => Delivered::new(Err(reply), None),
+        };
+        span.set_fault(Fault::from_reply(&delivered.reply));
+        delivered
     }
 
-    /// Leases events of the outbox.
-    pub(crate) async fn lease(&self, limit: usize) -> Result<Vec<Event>, Reply> {
-        let leased = self.post::<Leased>("/internal/v1/outbox", &json!({"limit": limit}), &Call::untraced()).await?;
-        Ok(leased.events)
+    /// Leases events of a job's outbox.
+    pub(crate) async fn lease(&self, job: &Job, limit: usize) -> Result<Vec<Event>, Reply> {
+        let request = self.post(&job.outbox_path).json(&json!({"limit": limit}));
+        Ok(read::<Leased>(self.send(request).await?).await?.events)
     }
 
     /// Marks the events of these records as published.
-    pub(crate) async fn mark_published(&self, results: &[String], requests: &[String]) -> Result<(), Reply> {
-        let body = json!({"results": results, "requests": requests});
-        self.send("/internal/v1/outbox/published", &body, &Call::untraced()).await.map(|_| ())
+    pub(crate) async fn mark_published(&self, job: &Job, results: &[String], requests: &[String]) -> Result<(), Reply> {
+        let path = format!("{}/published", job.outbox_path);
+        let request = self.post(&path).json(&json!({"results": results, "requests": requests}));
+        successful(self.send(request).await?).await.map(|_| ())
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value, call: &Call) -> Result<T, Reply> {
-        let response = self.send(path, body, call).await?;
-        response.json().await.map_err(|error| no_reply(&error))
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.url))
     }
 
-    async fn send(&self, path: &str, body: &Value, call: &Call) -> Result<reqwest::Response, Reply> {
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Reply> {
         let token = self.tokens.get().await.map_err(|error| {
             tracing::warn!(cause = %error, "no access token for the components");
             Reply::None
         })?;
-        let mut request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token).json(body);
-        for (name, value) in trace_headers(call.trace.as_ref()) {
-            request = request.header(name, value);
-        }
-        let response = request.send().await.map_err(|error| no_reply(&error))?;
-        call.span.set_http_status(response.status().as_u16());
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        if response.status() == reqwest::StatusCode::UNAUTHORIZED {
+        let response = request.bearer_auth(token).send().await.map_err(|error| no_reply(&error))?;
+        if response.status() == StatusCode::UNAUTHORIZED {
             self.tokens.forget();
         }
-        Err(problem(response).await)
+        Ok(response)
     }
 }
 
-/// The span and the trace context of a call.
-struct Call {
-    span: Span,
-    trace: Option<TraceContext>,
+async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Reply> {
+    successful(response).await?.json().await.map_err(|error| no_reply(&error))
 }
 
-impl Call {
-    /// A call that belongs to no message.
-    fn untraced() -> Self {
-        Self { span: Span::none(), trace: None }
+/// Returns a successful response, or the problem in any other one.
+async fn successful(response: Response) -> Result<Response, Reply> {
+    if response.status().is_success() {
+        return Ok(response);
     }
-
-    fn failed(&self, reply: Reply) -> Reply {
-        self.span.set_fault(Fault::from_reply(&reply));
-        reply
-    }
+    let status = response.status().as_u16();
+    let seconds = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    let Problem { kind, detail } = response.json().await.unwrap_or_default();
+    let slug = kind.rsplit(':').next().unwrap_or_default().to_owned();
+    Err(Reply::Problem { status, slug, detail, retry_after: seconds.map(Duration::from_secs) })
 }
 
 fn no_reply(error: &reqwest::Error) -> Reply {
     tracing::debug!(cause = %error, "the components did not answer");
     Reply::None
-}
-
-async fn problem(response: reqwest::Response) -> Reply {
-    let status = response.status().as_u16();
-    let seconds = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-    let Problem { kind, detail } = response.json().await.unwrap_or_default();
-    let slug = kind.rsplit(':').next().unwrap_or_default().to_owned();
-    Reply::Problem { status, slug, detail, retry_after: seconds.map(Duration::from_secs) }
 }

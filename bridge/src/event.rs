@@ -1,6 +1,6 @@
 //! What the components ask to be published.
 
-use crate::message::{Headers, Message};
+use crate::message::{Headers, Message, Properties};
 use connectivity_domain::trace::TraceContext;
 use serde::Deserialize;
 use serde_json::Value;
@@ -29,12 +29,14 @@ pub(crate) enum EventKind {
 }
 
 impl Event {
-    /// The message to publish.
-    pub(crate) fn message(&self) -> Message {
+    /// The message to publish. `correlation_id` is that of the request, where it came with a
+    /// message.
+    pub(crate) fn message(&self, correlation_id: Option<&str>) -> Message {
         let trace = self.traceparent.as_deref();
+        let (message_id, correlation_id) = (Some(self.message_id.clone()), correlation_id.map(str::to_owned));
         Message {
             body: self.body.to_string().into(),
-            id: Some(self.message_id.clone()),
+            properties: Properties { message_id, correlation_id },
             trace: trace.and_then(|traceparent| TraceContext::parse(traceparent, self.tracestate.as_deref())),
             headers: Headers::new(),
         }

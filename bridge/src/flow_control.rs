@@ -1,4 +1,5 @@
-//! Pauses the delivery of all messages while the components fail, instead of sending every message through a delay queue.
+//! Pauses the delivery of all messages while the components fail, instead of sending every message
+//! through a delay queue.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +19,8 @@ enum State {
     Paused { next: Instant, pause: Duration },
 }
 
-/// Stops delivering messages to the components after consecutive failures, and probes until one succeeds.
+/// Stops delivering messages to the components after consecutive failures, and probes until one
+/// succeeds.
 pub(crate) struct FlowControl(Mutex<State>);
 
 impl FlowControl {

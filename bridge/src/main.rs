@@ -4,13 +4,16 @@ mod amqp;
 mod cli;
 mod commands;
 mod components;
+mod delivery;
 mod event;
 mod flow_control;
+mod job;
 mod marks;
 mod message;
 mod metrics;
 mod relay;
 mod run;
+mod sessions;
 mod settings;
 mod status;
 mod token;
@@ -53,7 +56,8 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let command = Arguments::parse().command;
     if !matches!(command, Command::Run) {
-        // `dlq list | head` ends quietly. `run` must not end because nothing reads its output any more.
+        // `dlq list | head` ends quietly. `run` must not end because nothing reads its output any
+        // more.
         sigpipe::reset();
     }
     match perform(command).await {
@@ -72,17 +76,30 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::Migrate { database_url } => {
             println!("{}", connectivity_migrations::mysql::migrate(&database_url).await?);
         }
-        Command::Publish { file: Some(path) } => commands::publish(&amqp()?, commands::open(&path)?).await?,
-        Command::Publish { file: None } => commands::publish(&amqp()?, std::io::stdin().lock()).await?,
-        Command::Results { queue, ready_key, failure_key } => {
-            commands::results(&amqp()?, &queue, &[&ready_key, &failure_key]).await?;
+        Command::Publish { job, file } => {
+            let settings = amqp()?;
+            commands::publish(&settings, settings.job(&job.name)?, commands::lines(file.as_deref())?).await?;
         }
-        Command::Dlq(Dlq::List { limit }) => commands::list(&amqp()?, limit).await?,
-        Command::Dlq(Dlq::Replay { limit }) => commands::replay(&amqp()?, limit).await?,
-        Command::Dlq(Dlq::Purge { yes }) => commands::purge(&amqp()?, yes).await?,
+        Command::Results { job, queue, ready_key, failure_key } => {
+            let settings = amqp()?;
+            let job = settings.job(&job.name)?;
+            let [ready, failure] = &job.result_keys;
+            let keys = [ready_key.as_ref().unwrap_or(ready), failure_key.as_ref().unwrap_or(failure)];
+            commands::results(&settings, job, &queue, &keys.map(String::as_str)).await?;
+        }
+        Command::Dlq(command) => handle_dead_letters(command, &amqp()?).await?,
         Command::Topology => commands::topology(&amqp()?).await?,
         Command::ServiceAccount(command) => manage_accounts(command).await?,
         Command::SigningKey => commands::signing_key()?,
+    }
+    Ok(())
+}
+
+async fn handle_dead_letters(command: Dlq, settings: &AmqpSettings) -> Result<(), Failure> {
+    match command {
+        Dlq::List { job, limit } => commands::list(settings, settings.job(&job.name)?, limit).await?,
+        Dlq::Replay { job, limit } => commands::replay(settings, settings.job(&job.name)?, limit).await?,
+        Dlq::Purge { job, yes } => commands::purge(settings, settings.job(&job.name)?, yes).await?,
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::components::Components;
 use crate::event::EventKind;
+use crate::job::Job;
 use connectivity_domain::job::settlement::describe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +14,12 @@ const BATCH: usize = 200;
 /// How long marks are collected before they are sent.
 const COLLECT: Duration = Duration::from_millis(100);
 
-/// How often a call is tried, and the pause between two tries. Together less than the 15 s after which the relay would
-/// publish the events again.
+/// How often a call is tried, and the pause between two tries. Together less than the 15 s after
+/// which the relay would publish the events again.
 const TRIES: u32 = 6;
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// Collects the events that have been published.
+/// Collects the events of a job that have been published.
 #[derive(Clone)]
 pub(crate) struct Marks(mpsc::UnboundedSender<(EventKind, String)>);
 
@@ -39,9 +40,9 @@ impl Marks {
 }
 
 impl Unmarked {
-    /// Marks events until all senders are gone. An event that cannot be marked is published again by the relay, with the
-    /// same message id.
-    pub(crate) async fn mark(mut self, components: Arc<Components>) {
+    /// Marks events until all senders are gone. An event that cannot be marked is published again
+    /// by the relay, with the same message id.
+    pub(crate) async fn mark(mut self, components: Arc<Components>, job: Job) {
         let mut marks = Vec::new();
         while self.0.recv_many(&mut marks, BATCH).await > 0 {
             if marks.len() < BATCH {
@@ -54,17 +55,23 @@ impl Unmarked {
             let ids = |wanted: EventKind| -> Vec<String> {
                 marks.iter().filter(|(kind, _)| *kind == wanted).map(|(_, id)| id.clone()).collect()
             };
-            send(&components, &ids(EventKind::Result), &ids(EventKind::Request)).await;
+            send(&components, &job, &ids(EventKind::Result), &ids(EventKind::Request)).await;
             marks.clear();
         }
     }
 }
 
-async fn send(components: &Components, results: &[String], requests: &[String]) {
+async fn send(components: &Components, job: &Job, results: &[String], requests: &[String]) {
     for attempt in 1..=TRIES {
-        let Err(reply) = components.mark_published(results, requests).await else { return };
+        let Err(reply) = components.mark_published(job, results, requests).await else { return };
         let events = results.len() + requests.len();
-        tracing::warn!(cause = describe(&reply), events, attempt, "published events could not be marked as published");
+        tracing::warn!(
+            job = job.name,
+            cause = describe(&reply),
+            events,
+            attempt,
+            "published events could not be marked as published"
+        );
         if attempt < TRIES {
             tokio::time::sleep(RETRY_PAUSE).await;
         }

@@ -1,9 +1,6 @@
-//! A message: its body, id, headers and trace context.
+//! A message: its body, properties, headers and trace context. The bridge does not read the body.
 
-use connectivity_domain::document::{MAX_MESSAGE, RequestError, Submission};
-use connectivity_domain::job::MessageId;
 use connectivity_domain::trace::TraceContext;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// How often the registry has been asked about the message.
@@ -14,10 +11,12 @@ pub(crate) const COMPONENT_FAILURES: &str = "x-troubles";
 pub(crate) const FIRST_ERROR: &str = "x-first-error";
 /// Why the message is in the dead-letter queue.
 pub(crate) const REASON: &str = "x-reason";
+/// The id of the request in a dead letter, as far as the components could tell it.
+pub(crate) const REQUEST_ID: &str = "x-message-id";
+/// The number of the replay, where the message is one.
+pub(crate) const REPLAY: &str = "x-replay";
 /// Set in the dead-letter queue if the request ended as an error: a replay of it is a new request.
 const ENDED: &str = "x-ended";
-/// The number of the replay, where the message is one.
-const REPLAY: &str = "x-replay";
 /// The headers of W3C Trace Context.
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -28,26 +27,25 @@ pub(crate) type Headers = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) body: Vec<u8>,
-    /// The AMQP property `message_id`.
-    pub(crate) id: Option<String>,
+    pub(crate) properties: Properties,
     pub(crate) trace: Option<TraceContext>,
     /// The headers but those of the trace.
     pub(crate) headers: Headers,
 }
 
-/// A request that can be delivered to the components.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) id: MessageId,
-    pub(crate) object: Map<String, Value>,
+/// The AMQP properties that are passed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Properties {
+    pub(crate) message_id: Option<String>,
+    pub(crate) correlation_id: Option<String>,
 }
 
 impl Message {
     /// A message as it came from the broker.
-    pub(crate) fn received(body: Vec<u8>, id: Option<String>, mut headers: Headers) -> Self {
+    pub(crate) fn received(body: Vec<u8>, properties: Properties, mut headers: Headers) -> Self {
         let (traceparent, tracestate) = (headers.remove(TRACEPARENT), headers.remove(TRACESTATE));
         let trace = traceparent.and_then(|traceparent| TraceContext::parse(&traceparent, tracestate.as_deref()));
-        Self { body, id, trace, headers }
+        Self { body, properties, trace, headers }
     }
 
     /// All headers, those of the trace included.
@@ -61,22 +59,6 @@ impl Message {
         self.headers.get(header).and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
-    /// Parses the request in the body.
-    pub(crate) fn request(&self) -> Result<Request, RequestError> {
-        let Submission { message_id, .. } = Submission::parse(&self.body)?;
-        // What has been parsed above is an object.
-        let object: Map<String, Value> =
-            serde_json::from_slice(self.body.get(..self.body.len().min(MAX_MESSAGE)).unwrap_or_default())
-                .map_err(|_| RequestError::NotAnObject)?;
-        let given = self.id.as_deref().and_then(|id| MessageId::parse(id).ok());
-        let id = message_id.or(given).unwrap_or_else(|| MessageId::digest(&self.body));
-        let id = match self.number(REPLAY) {
-            0 => id,
-            number => id.replay(number),
-        };
-        Ok(Request { id, object })
-    }
-
     /// The message with a counter incremented. Keeps the first error.
     pub(crate) fn after(&self, counter: &str, error: &str) -> Self {
         let mut message = self.clone();
@@ -86,11 +68,14 @@ impl Message {
     }
 
     /// The message for the dead-letter queue. `ended` says that its request ended as an error.
-    pub(crate) fn dead(&self, reason: &str, ended: bool) -> Self {
+    pub(crate) fn dead(&self, reason: &str, request_id: Option<&str>, ended: bool) -> Self {
         let mut message = self.clone();
         message.headers.insert(REASON.to_owned(), reason.to_owned());
         message.headers.insert(ATTEMPTS.to_owned(), self.number(ATTEMPTS).to_string());
         message.headers.entry(FIRST_ERROR.to_owned()).or_insert_with(|| reason.to_owned());
+        if let Some(id) = request_id {
+            message.headers.insert(REQUEST_ID.to_owned(), id.to_owned());
+        }
         if ended {
             message.headers.insert(ENDED.to_owned(), "ERROR".to_owned());
         }
@@ -121,41 +106,23 @@ pub(crate) fn trace_headers(trace: Option<&TraceContext>) -> impl Iterator<Item 
 mod tests {
     use super::*;
 
-    fn message(id: Option<&str>, body: &str) -> Message {
-        Message { body: body.into(), id: id.map(str::to_owned), ..Message::default() }
-    }
-
-    const BODY: &str = r#"{"idCitizen": 1128456232, "UrlDocument": "https://h/f", "documentTitle": "t"}"#;
-    const NAMED: &str =
-        r#"{"messageId": "m", "idCitizen": 1128456232, "UrlDocument": "https://h/f", "documentTitle": "t"}"#;
-
-    fn id(message: &Message) -> String {
-        message.request().expect("a request").id.as_str().to_owned()
-    }
-
-    #[test]
-    fn request_id_is_that_of_the_body_else_that_of_the_message_else_a_digest() {
-        assert_eq!(id(&message(Some("amqp"), NAMED)), "m");
-        assert_eq!(id(&message(Some("amqp"), BODY)), "amqp");
-        assert_eq!(id(&message(None, BODY)), id(&message(Some("not an id"), BODY)));
-        assert_ne!(id(&message(None, BODY)), id(&message(None, &BODY.replace("\"t\"", "\"u\""))));
-    }
-
     #[test]
     fn counters_and_the_first_error_are_kept() {
-        let twice = message(None, BODY).after(ATTEMPTS, "first").after(ATTEMPTS, "second");
+        let twice = Message::default().after(ATTEMPTS, "first").after(ATTEMPTS, "second");
         assert_eq!((twice.number(ATTEMPTS), twice.headers[FIRST_ERROR].as_str()), (2, "first"));
-        let dead = twice.dead("why", true);
-        assert_eq!((dead.headers[REASON].as_str(), dead.headers[FIRST_ERROR].as_str()), ("why", "first"));
+        let dead = twice.dead("why", Some("m"), true);
+        let headers = [REASON, FIRST_ERROR, ATTEMPTS, REQUEST_ID].map(|name| dead.headers[name].as_str());
+        assert_eq!(headers, ["why", "first", "2", "m"]);
     }
 
     #[test]
     fn replay_is_a_new_request_only_if_the_first_one_ended() {
-        let ended = message(None, NAMED).dead("no verdict", true).replayed();
-        assert_eq!((id(&ended), ended.number(ATTEMPTS)), ("m~1".to_owned(), 0));
-        assert_eq!(id(&ended.dead("no verdict", true).replayed()), "m~2");
-        assert_eq!(id(&ended.dead("failures", false).replayed()), "m~1");
-        assert_eq!(id(&message(None, NAMED).dead("failures", false).replayed()), "m");
+        let message = Message { body: b"{}".to_vec(), ..Message::default() };
+        let ended = message.after(ATTEMPTS, "error").dead("no verdict", Some("m"), true).replayed();
+        assert_eq!((ended.number(REPLAY), ended.number(ATTEMPTS), &ended.body), (1, 0, &message.body));
+        assert_eq!(ended.dead("no verdict", None, true).replayed().number(REPLAY), 2);
+        assert_eq!(ended.dead("failures", None, false).replayed().number(REPLAY), 1);
+        assert_eq!(message.dead("failures", Some("m"), false).replayed(), message);
     }
 
     #[test]
@@ -165,7 +132,7 @@ mod tests {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
         let sent = |headers: Headers| {
-            let message = Message::received(Vec::new(), None, headers);
+            let message = Message::received(Vec::new(), Properties::default(), headers);
             message.all_headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Headers>()
         };
         let valid = pairs(&[("other", "1"), (TRACEPARENT, parent), (TRACESTATE, "a=1")]);

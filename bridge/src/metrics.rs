@@ -2,18 +2,33 @@
 
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
+use std::time::Instant;
 
 pub(crate) use prometheus_text::CONTENT_TYPE;
 
-/// Upper bounds of the buckets, in seconds: from a cached answer to the longest call of the components.
+/// Upper bounds of the buckets, in seconds: from a cached answer to the longest call of the
+/// components.
 const BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
-/// What happened since the bridge started, and its state at the last scrape.
+/// Histograms by job.
+type Histograms = Family<[(&'static str, String); 1], Histogram, fn() -> Histogram>;
+
+/// All metrics.
 pub(crate) struct Metrics {
     registry: Registry,
+    counters: [Counter; 8],
+    histograms: [Histograms; 3],
+    consuming: Gauge,
+    components_up: Gauge,
+}
+
+/// What happened since the bridge started. The counters are those of all jobs, the histograms those
+/// of one.
+pub(crate) struct JobMetrics {
     pub(crate) received: Counter,
     pub(crate) acknowledged: Counter,
     pub(crate) published: Counter,
@@ -25,14 +40,13 @@ pub(crate) struct Metrics {
     pub(crate) processing: Histogram,
     pub(crate) delivery: Histogram,
     pub(crate) publish: Histogram,
-    consuming: Gauge,
-    components_up: Gauge,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::default();
-        // In the order in which they are shown. A help text ends without a full stop: the library adds one.
+        // In the order in which they are shown. A help text ends without a full stop: the library
+        // adds one.
         let counters = [
             ("connectivity_bridge_received_total", "Messages received from the queue"),
             ("connectivity_bridge_acknowledged_total", "Messages acknowledged after processing"),
@@ -43,24 +57,30 @@ impl Metrics {
             ("connectivity_bridge_component_troubles_total", "Deliveries that the components could not process"),
             ("connectivity_bridge_sessions_total", "Sessions with RabbitMQ"),
         ]
-        .map(|(name, help)| counter(&mut registry, name, help));
+        // The encoder appends the suffix.
+        .map(|(name, help)| register(&mut registry, name.trim_end_matches("_total"), help, Counter::default()));
         let histograms = [
             ("connectivity_bridge_processing_seconds", "Time from receiving a message to settling it"),
             ("connectivity_bridge_delivery_seconds", "Time that the components took to answer a delivery"),
             ("connectivity_bridge_publish_seconds", "Time until RabbitMQ confirmed a published event"),
         ]
-        .map(|(name, help)| histogram(&mut registry, name, help));
-        let gauges = [
+        .map(|(name, help)| register(&mut registry, name, help, Histograms::new_with_constructor(histogram)));
+        let [consuming, components_up] = [
             ("connectivity_bridge_consuming", "1 while messages are consumed from RabbitMQ"),
             ("connectivity_bridge_components_up", "1 unless deliveries are paused because the components fail"),
         ]
-        .map(|(name, help)| gauge(&mut registry, name, help));
+        .map(|(name, help)| register(&mut registry, name, help, Gauge::default()));
+        Self { registry, counters, histograms, consuming, components_up }
+    }
+
+    /// The metrics of a job.
+    pub(crate) fn for_job(&self, job: &str) -> JobMetrics {
         let [received, acknowledged, published, relayed, delayed, dead_lettered, component_failures, sessions] =
-            counters;
-        let [processing, delivery, publish] = histograms;
-        let [consuming, components_up] = gauges;
-        Self {
-            registry,
+            self.counters.clone();
+        let label = [("job", job.to_owned())];
+        let [processing, delivery, publish] =
+            self.histograms.each_ref().map(|histograms| histograms.get_or_create_owned(&label));
+        JobMetrics {
             received,
             acknowledged,
             published,
@@ -72,12 +92,10 @@ impl Metrics {
             processing,
             delivery,
             publish,
-            consuming,
-            components_up,
         }
     }
 
-    /// Renders all metrics, with the state as it is now.
+    /// Renders all metrics, with the present state of the bridge.
     pub(crate) fn render(&self, consuming: bool, components_up: bool) -> String {
         self.consuming.set(consuming.into());
         self.components_up.set(components_up.into());
@@ -90,29 +108,19 @@ impl Metrics {
 
 /// Awaits some work and observes how long it took.
 pub(crate) async fn timed<T>(histogram: &Histogram, work: impl Future<Output = T>) -> T {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let output = work.await;
     histogram.observe(started.elapsed().as_secs_f64());
     output
 }
 
-fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
-    let counter = Counter::default();
-    // The encoder appends the suffix.
-    registry.register(name.trim_end_matches("_total"), help, counter.clone());
-    counter
+fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
-fn histogram(registry: &mut Registry, name: &str, help: &str) -> Histogram {
-    let histogram = Histogram::new(BUCKETS);
-    registry.register(name, help, histogram.clone());
-    histogram
-}
-
-fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
-    let gauge = Gauge::default();
-    registry.register(name, help, gauge.clone());
-    gauge
+fn histogram() -> Histogram {
+    Histogram::new(BUCKETS)
 }
 
 #[cfg(test)]
@@ -122,17 +130,20 @@ mod tests {
     #[test]
     fn names_and_values_are_rendered_as_prometheus_expects_them() {
         let metrics = Metrics::new();
-        metrics.received.inc();
-        metrics.processing.observe(0.02);
+        let (documents, other) = (metrics.for_job("documents"), metrics.for_job("other"));
+        documents.received.inc();
+        other.received.inc();
+        documents.processing.observe(0.02);
         let text = metrics.render(true, false);
         for line in [
             "# HELP connectivity_bridge_received_total Messages received from the queue.",
             "# TYPE connectivity_bridge_received_total counter",
-            "connectivity_bridge_received_total 1",
+            "connectivity_bridge_received_total 2",
             "connectivity_bridge_parked_total 0",
             "# TYPE connectivity_bridge_processing_seconds histogram",
-            "connectivity_bridge_processing_seconds_count 1",
-            "connectivity_bridge_processing_seconds_bucket{le=\"0.025\"} 1",
+            "connectivity_bridge_processing_seconds_count{job=\"documents\"} 1",
+            "connectivity_bridge_processing_seconds_count{job=\"other\"} 0",
+            "connectivity_bridge_processing_seconds_bucket{job=\"documents\",le=\"0.025\"} 1",
             "# TYPE connectivity_bridge_consuming gauge",
             "connectivity_bridge_consuming 1",
             "connectivity_bridge_components_up 0",

@@ -1,11 +1,13 @@
-//! Publishes the events of the outbox: those that were committed and not published by the worker of their message.
+//! Publishes the events of a job's outbox: those that were committed and not published by the
+//! worker of their message.
 
 use crate::amqp::Session;
 use crate::components::Components;
 use crate::event::{Event, EventKind};
+use crate::job::Job;
 use crate::marks::Marks;
 use crate::metrics::timed;
-use crate::status::Status;
+use crate::status::JobStatus;
 use crate::trace::{Fault, Tracer};
 use connectivity_domain::job::settlement::describe;
 use futures_util::StreamExt;
@@ -23,9 +25,10 @@ const CONCURRENCY: usize = 32;
 
 /// What publishing the events needs.
 pub(crate) struct Relay {
+    pub(crate) job: Arc<Job>,
     pub(crate) session: Arc<Session>,
     pub(crate) components: Arc<Components>,
-    pub(crate) status: Arc<Status>,
+    pub(crate) status: Arc<JobStatus>,
     pub(crate) marks: Marks,
     pub(crate) tracer: Tracer,
 }
@@ -41,10 +44,10 @@ impl Relay {
 
     /// Publishes one batch of events. Returns whether there may be more that can be published now.
     async fn publish_batch(&self) -> bool {
-        let events = match self.components.lease(BATCH).await {
+        let events = match self.components.lease(&self.job, BATCH).await {
             Ok(events) => events,
             Err(reply) => {
-                tracing::debug!(cause = describe(&reply), "the outbox could not be read");
+                tracing::debug!(job = self.job.name, cause = describe(&reply), "the outbox could not be read");
                 return false;
             }
         };
@@ -57,17 +60,17 @@ impl Relay {
 
     /// Publishes an event. One that cannot be published is leased again later.
     async fn publish(&self, event: Event) -> bool {
-        let mut message = event.message();
+        let mut message = event.message(None);
         let routing_key = match (event.kind, &event.routing_key) {
             (EventKind::Result, Some(routing_key)) => routing_key,
-            (EventKind::Result, None) | (EventKind::Request, _) => &self.session.topology().routing_key,
+            (EventKind::Result, None) | (EventKind::Request, _) => &self.job.routing_key,
         };
         let metrics = &self.status.metrics;
         let span = self.tracer.send(routing_key, message.trace.as_ref());
         message.trace = span.trace().or(message.trace);
         if let Err(error) = timed(&metrics.publish, self.session.publish(routing_key, &message)).await {
             span.set_fault(Some(Fault::NotPublished));
-            tracing::warn!(cause = %error, "an event of the outbox was not published");
+            tracing::warn!(job = self.job.name, cause = %error, "an event of the outbox was not published");
             return false;
         }
         metrics.relayed.inc();

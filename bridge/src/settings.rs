@@ -1,4 +1,5 @@
-//! The settings, read from environment variables. All problems are reported together, by name and never by value.
+//! The settings, read from environment variables. All problems are reported together, by name and
+//! never by value.
 
 mod admin;
 mod amqp;

@@ -1,7 +1,8 @@
 //! The state of the bridge, and its HTTP endpoints: health and metrics.
 
 use crate::flow_control::FlowControl;
-use crate::metrics::{CONTENT_TYPE, Metrics};
+use crate::job::Job;
+use crate::metrics::{CONTENT_TYPE, JobMetrics, Metrics};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -10,26 +11,49 @@ use axum::routing::get;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The state that all tasks of the bridge share.
+/// The state of all jobs.
 pub(crate) struct Status {
-    pub(crate) metrics: Metrics,
+    metrics: Metrics,
+    jobs: Vec<Arc<JobStatus>>,
+}
+
+/// The state of a job, which all of its tasks share.
+pub(crate) struct JobStatus {
+    pub(crate) metrics: JobMetrics,
     pub(crate) flow_control: FlowControl,
     consuming: AtomicBool,
 }
 
 impl Status {
-    pub(crate) fn new() -> Arc<Self> {
-        let (metrics, flow_control) = (Metrics::new(), FlowControl::new());
-        Arc::new(Self { metrics, flow_control, consuming: AtomicBool::new(false) })
+    pub(crate) fn new(jobs: &[Job]) -> Arc<Self> {
+        let metrics = Metrics::new();
+        let status = |job: &Job| JobStatus {
+            metrics: metrics.for_job(&job.name),
+            flow_control: FlowControl::new(),
+            consuming: AtomicBool::new(false),
+        };
+        let jobs = jobs.iter().map(|job| Arc::new(status(job))).collect();
+        Arc::new(Self { metrics, jobs })
     }
 
-    /// Records whether there is a session with RabbitMQ that consumes.
-    pub(crate) fn set_consuming(&self, consuming: bool) {
-        self.consuming.store(consuming, Ordering::Relaxed);
+    /// The states in the order of the jobs.
+    pub(crate) fn jobs(&self) -> &[Arc<JobStatus>] {
+        &self.jobs
     }
 
     fn is_consuming(&self) -> bool {
-        self.consuming.load(Ordering::Relaxed)
+        self.jobs.iter().all(|job| job.consuming.load(Ordering::Relaxed))
+    }
+
+    fn are_components_up(&self) -> bool {
+        self.jobs.iter().all(|job| job.flow_control.is_open())
+    }
+}
+
+impl JobStatus {
+    /// Records whether there is a session with RabbitMQ that consumes.
+    pub(crate) fn set_consuming(&self, consuming: bool) {
+        self.consuming.store(consuming, Ordering::Relaxed);
     }
 }
 
@@ -43,7 +67,7 @@ pub(crate) fn router(status: Arc<Status>) -> Router {
 }
 
 async fn ready(State(status): State<Arc<Status>>) -> impl IntoResponse {
-    let (rabbitmq, components) = (status.is_consuming(), status.flow_control.is_open());
+    let (rabbitmq, components) = (status.is_consuming(), status.are_components_up());
     let word = |up| if up { "up" } else { "down" };
     let body = serde_json::json!({"rabbitmq": word(rabbitmq), "components": word(components)});
     let code = if rabbitmq && components { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -51,6 +75,6 @@ async fn ready(State(status): State<Arc<Status>>) -> impl IntoResponse {
 }
 
 async fn metrics(State(status): State<Arc<Status>>) -> impl IntoResponse {
-    let text = status.metrics.render(status.is_consuming(), status.flow_control.is_open());
+    let text = status.metrics.render(status.is_consuming(), status.are_components_up());
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text)
 }

@@ -1,5 +1,5 @@
-//! Access tokens for the components: signed by the bridge, or obtained by client credentials. They are renewed before
-//! they expire.
+//! Access tokens for the components: signed by the bridge, or obtained by client credentials. They
+//! are renewed before they expire.
 
 use crate::settings::Credentials;
 use serde::Deserialize;

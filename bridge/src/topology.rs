@@ -1,12 +1,14 @@
-//! The exchange and the queues: their names and arguments.
+//! The queues of a job: their names and arguments.
 
+use crate::job::Job;
+use crate::settings::AmqpSettings;
 use std::time::Duration;
 
-/// How often the broker delivers a message that is never settled before it dead-letters it. Each crash of the bridge or
-/// of the broker costs every message in progress one delivery.
+/// How often the broker delivers a message that is never settled before it dead-letters it. Each
+/// crash of the bridge or of the broker costs every message in progress one delivery.
 const DELIVERY_LIMIT: i64 = 100;
 
-/// The exchange, and the queues around the queue of requests.
+/// The exchange, and the queues of a job.
 #[derive(Clone)]
 pub(crate) struct Topology {
     pub(crate) exchange: String,
@@ -14,10 +16,8 @@ pub(crate) struct Topology {
     pub(crate) queue: String,
     /// The routing key that binds the queue of requests to the exchange.
     pub(crate) routing_key: String,
-    /// `quorum` or `classic`.
-    pub(crate) queue_type: &'static str,
-    /// How long a message is delayed before its second, third … attempt.
-    pub(crate) delays: Vec<Duration>,
+    queue_type: &'static str,
+    delays: Vec<Duration>,
 }
 
 /// A queue to declare.
@@ -35,6 +35,16 @@ pub(crate) enum Argument {
 }
 
 impl Topology {
+    pub(crate) fn new(settings: &AmqpSettings, job: &Job) -> Self {
+        Self {
+            exchange: settings.exchange.clone(),
+            queue: job.queue.clone(),
+            routing_key: job.routing_key.clone(),
+            queue_type: settings.queue_type,
+            delays: settings.delays.clone(),
+        }
+    }
+
     /// Returns the name of the dead-letter queue.
     pub(crate) fn dead_letters(&self) -> String {
         format!("{}.dead", self.queue)

@@ -2,8 +2,9 @@
 //!
 //! Without a collector there are no spans, and messages keep their trace context.
 //!
-//! A span holds names of queues, statuses and a [`Fault`], and nothing that others can choose: no message ids, citizen
-//! ids, URLs, tokens or bodies. The `tracestate` of a message is passed on: it belongs to the trace.
+//! A span holds names of queues, statuses and a [`Fault`], and nothing that others can choose: no
+//! message ids, citizen ids, URLs, tokens or bodies. The `tracestate` of a message is passed on: it
+//! belongs to the trace.
 
 mod attributes;
 mod export;
@@ -12,8 +13,9 @@ mod fault;
 pub(crate) use export::ExportError;
 pub(crate) use fault::Fault;
 
+use crate::job::Job;
 use crate::message::{Message, trace_headers};
-use crate::settings::RunSettings;
+use crate::settings::{RunSettings, TraceSettings};
 use attributes::{destination, messaging, server};
 use connectivity_domain::trace::TraceContext;
 use opentelemetry::propagation::TextMapPropagator;
@@ -25,12 +27,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Makes spans if a collector is configured.
+/// Exports the spans of all jobs, if a collector is configured.
+pub(crate) struct Exporter(Option<SdkTracerProvider>);
+
+/// Makes the spans of a job, if a collector is configured.
 #[derive(Clone)]
 pub(crate) struct Tracer(Option<Arc<Recorder>>);
 
 struct Recorder {
-    provider: SdkTracerProvider,
     tracer: SdkTracer,
     exchange: String,
     queue: String,
@@ -40,23 +44,38 @@ struct Recorder {
     calls: Vec<KeyValue>,
 }
 
-impl Tracer {
-    pub(crate) fn new(settings: &RunSettings) -> Result<Self, ExportError> {
-        let Some(export) = &settings.traces else { return Ok(Self(None)) };
-        let provider = export::provider(export)?;
-        let topology = &settings.amqp.topology;
-        let (exchange, queue) = (topology.exchange.clone(), topology.queue.clone());
-        let routing_key = topology.routing_key.clone();
-        let mut deliveries = messaging("process", destination(&[&exchange, &routing_key, &queue]), routing_key);
+impl Exporter {
+    pub(crate) fn new(settings: Option<&TraceSettings>) -> Result<Self, ExportError> {
+        settings.map(export::provider).transpose().map(Self)
+    }
+
+    /// Returns what makes the spans of a job.
+    pub(crate) fn tracer(&self, settings: &RunSettings, job: &Job) -> Tracer {
+        let Some(provider) = &self.0 else { return Tracer(None) };
+        let (exchange, queue, routing_key) = (settings.amqp.exchange.clone(), job.queue.clone(), &job.routing_key);
+        let mut deliveries =
+            messaging("process", destination(&[&exchange, routing_key, &queue]), routing_key.to_owned());
         deliveries.extend(server(&settings.amqp.url));
         let mut calls = vec![KeyValue::new("http.request.method", "POST")];
         calls.extend(server(&settings.components_url));
         let tracer = provider.tracer("connectivity-bridge");
-        Ok(Self(Some(Arc::new(Recorder { provider, tracer, exchange, queue, deliveries, calls }))))
+        Tracer(Some(Arc::new(Recorder { tracer, exchange, queue, deliveries, calls })))
     }
 
-    /// Starts the span of processing a message. A message without a trace gets a new one, and keeps it when it is sent
-    /// to another queue.
+    /// Exports the remaining spans.
+    pub(crate) async fn flush(self, timeout: Duration) {
+        let Some(provider) = self.0 else { return };
+        // This blocks until the exporter's thread is done, which needs the runtime.
+        let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(timeout)).await;
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::warn!("the last spans were not exported");
+        }
+    }
+}
+
+impl Tracer {
+    /// Starts the span of processing a message. A message without a trace gets a new one, and keeps
+    /// it when it is sent to another queue.
     pub(crate) fn process(&self, message: &mut Message) -> Span {
         let Some(recorder) = &self.0 else { return Span(None) };
         let builder = SpanBuilder::from_name(format!("process {}", recorder.queue))
@@ -74,31 +93,17 @@ impl Tracer {
         let Some(recorder) = &self.0 else { return Span(None) };
         Span::sending(recorder, routing_key, &context(trace))
     }
-
-    /// Exports the remaining spans.
-    pub(crate) async fn flush(&self, timeout: Duration) {
-        let Some(recorder) = self.0.clone() else { return };
-        // This blocks until the exporter's thread is done, which needs the runtime.
-        let flushed = tokio::task::spawn_blocking(move || recorder.provider.shutdown_with_timeout(timeout)).await;
-        if !matches!(flushed, Ok(Ok(()))) {
-            tracing::warn!("the last spans were not exported");
-        }
-    }
 }
 
 /// A span, or nothing if no collector is configured. It ends when it is dropped.
 pub(crate) struct Span(Option<(Arc<Recorder>, Context)>);
 
 impl Span {
-    pub(crate) fn none() -> Self {
-        Self(None)
-    }
-
     /// Starts the span of calling the components at this path, as a child.
-    pub(crate) fn call(&self, path: &'static str) -> Self {
+    pub(crate) fn call(&self, path: &str) -> Self {
         let Some((recorder, context)) = &self.0 else { return Self(None) };
         let mut attributes = recorder.calls.clone();
-        attributes.push(KeyValue::new("url.template", path));
+        attributes.push(KeyValue::new("url.template", path.to_owned()));
         let builder =
             SpanBuilder::from_name(format!("POST {path}")).with_kind(SpanKind::Client).with_attributes(attributes);
         Self::start(recorder, builder, context)

@@ -1,14 +1,17 @@
-//! Processes one message, from its delivery to its acknowledgement. The domain decides what happens to the message.
+//! Processes one message, from its delivery to its acknowledgement. The domain decides what happens
+//! to the message.
 
 use crate::amqp::{AmqpError, Delivery, Session};
 use crate::components::Components;
+use crate::delivery::{Attempt, Delivered, MAX_BODY};
 use crate::event::Event;
+use crate::job::Job;
 use crate::marks::Marks;
-use crate::message::{ATTEMPTS, COMPONENT_FAILURES, Message, Request};
+use crate::message::{ATTEMPTS, COMPONENT_FAILURES, Message, REASON};
 use crate::metrics::timed;
-use crate::status::Status;
+use crate::status::JobStatus;
 use crate::trace::{Fault, Span, Tracer};
-use connectivity_domain::job::settlement::{Reply, RetryReason, Settlement, describe, settle};
+use connectivity_domain::job::settlement::{RetryReason, Settlement, describe, settle};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -16,12 +19,13 @@ use tokio::sync::watch;
 /// How long to wait before a result is published again that no queue is bound for.
 const UNROUTABLE_PAUSE: Duration = Duration::from_secs(5);
 
-/// What processing a message needs.
+/// What processing a message of a job needs.
 #[derive(Clone)]
 pub(crate) struct Worker {
+    pub(crate) job: Arc<Job>,
     pub(crate) session: Arc<Session>,
     pub(crate) components: Arc<Components>,
-    pub(crate) status: Arc<Status>,
+    pub(crate) status: Arc<JobStatus>,
     pub(crate) max_attempts: u32,
     pub(crate) marks: Marks,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -59,7 +63,7 @@ impl Worker {
             }
             Err(Abandoned::Stopping) => (Some(Fault::Abandoned), true),
             Err(Abandoned::Session(error)) => {
-                tracing::warn!(cause = %error, "a message was abandoned; RabbitMQ will deliver it again");
+                tracing::warn!(job = self.job.name, cause = %error, "a message was abandoned; RabbitMQ will deliver it again");
                 (Some(Fault::Abandoned), false)
             }
         };
@@ -67,32 +71,33 @@ impl Worker {
         session_is_alive
     }
 
-    /// Does everything that has to be done before the message is acknowledged. Returns what was wrong with the message.
+    /// Does everything that has to be done before the message is acknowledged. Returns what was
+    /// wrong with the message.
     async fn settle(&mut self, message: &Message, span: &Span) -> Result<Option<Fault>, Abandoned> {
-        let request = match message.request() {
-            Ok(request) => request,
-            Err(error) => {
-                self.dead_letter(message, &error.to_string(), false).await?;
-                return Ok(Some(Fault::InvalidRequest));
-            }
-        };
-        let last = message.number(ATTEMPTS) + 1 >= self.max_attempts;
-        let (reply, event, settlement) = loop {
-            let (reply, event) = self.deliver(message, &request, last, span).await?;
-            let settlement = settle(&reply, message.number(COMPONENT_FAILURES));
+        if message.body.len() > MAX_BODY {
+            let reason = format!("the message is longer than {MAX_BODY} bytes");
+            self.dead_letter(&message.dead(&reason, None, false)).await?;
+            return Ok(Some(Fault::Refused));
+        }
+        let number = message.number(ATTEMPTS).saturating_add(1);
+        let attempt = Attempt { number, is_last: number >= self.max_attempts };
+        let (Delivered { reply, event, request_id }, settlement) = loop {
+            let delivered = self.deliver(message, attempt, span).await?;
+            let settlement = settle(&delivered.reply, message.number(COMPONENT_FAILURES));
             // While all deliveries are paused, the message waits here and not in a delay queue.
             if self.status.flow_control.is_open() || !is_component_failure(&settlement) {
-                break (reply, event, settlement);
+                break (delivered, settlement);
             }
         };
+        let request_id = request_id.as_deref();
         match settlement {
-            Settlement::Done => self.publish(event, span).await?,
+            Settlement::Done => self.publish(event, message, span).await?,
             Settlement::DoneWithoutVerdict => {
-                self.publish(event, span).await?;
-                let reason = format!("the registry gave no verdict in {} attempts", message.number(ATTEMPTS) + 1);
-                self.dead_letter(message, &reason, true).await?;
+                self.publish(event, message, span).await?;
+                let reason = format!("the registry gave no verdict in {number} attempts");
+                self.dead_letter(&message.dead(&reason, request_id, true)).await?;
             }
-            Settlement::DeadLetter(reason) => self.dead_letter(message, &reason, false).await?,
+            Settlement::DeadLetter(reason) => self.dead_letter(&message.dead(&reason, request_id, false)).await?,
             Settlement::Retry { after, reason } => {
                 let error = describe(&reply);
                 let (next, attempts) = match reason {
@@ -107,14 +112,8 @@ impl Worker {
         Ok(Fault::from_reply(&reply).filter(|fault| *fault != Fault::InProgress))
     }
 
-    /// Delivers a request to the components as soon as the flow control allows it.
-    async fn deliver(
-        &mut self,
-        message: &Message,
-        request: &Request,
-        last: bool,
-        span: &Span,
-    ) -> Result<(Reply, Option<Event>), Abandoned> {
+    /// Delivers a message to the components as soon as the flow control allows it.
+    async fn deliver(&mut self, message: &Message, attempt: Attempt, span: &Span) -> Result<Delivered, Abandoned> {
         loop {
             if *self.stopping.borrow() {
                 return Err(Abandoned::Stopping);
@@ -125,20 +124,23 @@ impl Worker {
             }
         }
         let metrics = &self.status.metrics;
-        let (reply, event) = timed(&metrics.delivery, self.components.deliver(message, request, last, span)).await;
-        let failed = is_component_failure(&settle(&reply, 0));
+        let delivering = self.components.deliver(&self.job, message, attempt, span);
+        let delivered = timed(&metrics.delivery, delivering).await;
+        let failed = is_component_failure(&settle(&delivered.reply, 0));
         if failed {
             metrics.component_failures.inc();
-            tracing::warn!(cause = describe(&reply), "the components could not process a message");
+            let cause = describe(&delivered.reply);
+            tracing::warn!(job = self.job.name, cause, "the components could not process a message");
         }
         self.status.flow_control.record(failed, Instant::now());
-        Ok((reply, event))
+        Ok(delivered)
     }
 
-    async fn publish(&mut self, event: Option<Event>, span: &Span) -> Result<(), Abandoned> {
+    /// Publishes the event of a finished request.
+    async fn publish(&mut self, event: Option<Event>, request: &Message, span: &Span) -> Result<(), Abandoned> {
         let Some(event) = event else { return Ok(()) };
         let routing_key = event.routing_key.clone().unwrap_or_default();
-        let mut message = event.message();
+        let mut message = event.message(request.properties.correlation_id.as_deref());
         let sending = span.send(&routing_key);
         message.trace = sending.trace().or(message.trace);
         if let Err(abandoned) = self.publish_until_routed(&routing_key, &message).await {
@@ -156,7 +158,7 @@ impl Worker {
         loop {
             let published = timed(&status.metrics.publish, self.session.publish(routing_key, message)).await;
             let Err(error @ AmqpError::Unroutable { .. }) = published else { return Ok(published?) };
-            tracing::error!(cause = %error, "a result cannot be published: bind a queue for it");
+            tracing::error!(job = self.job.name, cause = %error, "a result cannot be published: bind a queue for it");
             if *self.stopping.borrow() {
                 return Err(Abandoned::Stopping);
             }
@@ -171,10 +173,11 @@ impl Worker {
         Ok(())
     }
 
-    async fn dead_letter(&self, message: &Message, reason: &str, ended: bool) -> Result<(), Abandoned> {
-        self.session.dead_letter(&message.dead(reason, ended)).await?;
+    async fn dead_letter(&self, message: &Message) -> Result<(), Abandoned> {
+        self.session.dead_letter(message).await?;
         self.status.metrics.dead_lettered.inc();
-        tracing::warn!(reason, "a message was put into the dead-letter queue");
+        let reason = message.headers.get(REASON);
+        tracing::warn!(job = self.job.name, reason, "a message was put into the dead-letter queue");
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Arrived {
     pub routing_key: String,
     pub message_id: String,
+    pub correlation_id: String,
     /// The headers with a text value.
     pub headers: BTreeMap<String, String>,
     pub body: Value,
@@ -123,11 +124,23 @@ impl Broker {
         for (name, value) in headers {
             table.insert((*name).into(), AMQPValue::LongString((*value).into()));
         }
-        let properties = BasicProperties::default().with_delivery_mode(2).with_headers(table);
+        self.publish_with(REQUESTED, body, BasicProperties::default().with_headers(table)).await
+    }
+
+    /// Publishes a message with this routing key and these properties. Returns whether a queue
+    /// accepted it.
+    pub async fn publish_with(&self, key: &str, body: &[u8], properties: BasicProperties) -> lapin::Result<bool> {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let exchange = self.names.exchange.as_str().into();
-        let confirm = self.channel.basic_publish(exchange, REQUESTED.into(), options, body, properties).await?.await?;
+        let (exchange, properties) = (self.names.exchange.as_str().into(), properties.with_delivery_mode(2));
+        let confirm = self.channel.basic_publish(exchange, key.into(), options, body, properties).await?.await?;
         Ok(matches!(confirm, Confirmation::Ack(None)))
+    }
+
+    /// Binds the queue of results to a further routing key.
+    pub async fn bind_results(&self, key: &str) -> lapin::Result<()> {
+        let (queue, exchange) = (self.names.results.as_str().into(), self.names.exchange.as_str().into());
+        let options = QueueBindOptions::default();
+        self.channel.queue_bind(queue, exchange, key.into(), options, FieldTable::default()).await
     }
 
     /// Replaces the queue of requests by a classic queue without arguments, as an older service
@@ -172,6 +185,12 @@ fn read(delivery: &lapin::message::Delivery) -> Arrived {
     Arrived {
         routing_key: delivery.routing_key.as_str().to_owned(),
         message_id: delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
+        correlation_id: delivery
+            .properties
+            .correlation_id()
+            .as_ref()
+            .map(|id| id.as_str().to_owned())
+            .unwrap_or_default(),
         headers: headers.collect(),
         body: serde_json::from_slice(&delivery.data).unwrap_or_default(),
     }

@@ -10,6 +10,7 @@ pub mod bench;
 pub mod broker;
 pub mod check;
 pub mod client;
+pub mod dummy_job;
 pub mod folder;
 pub mod host;
 pub mod issuer;

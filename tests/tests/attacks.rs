@@ -34,7 +34,7 @@ const ROUTES: [(&str, &str, Needs); 29] = [
     ("POST", "/api/v1/documents/authenticate", Needs::Scope("documents")),
     ("GET", "/api/v1/documents/history", Needs::Scope("documents")),
     ("GET", "/api/v1/documents/{id}", Needs::Scope("documents")),
-    ("POST", "/internal/v1/document-authentications", Needs::Scope("bridge")),
+    ("POST", "/internal/v1/documents/deliveries", Needs::Scope("bridge")),
     ("POST", "/internal/v1/outbox", Needs::Scope("bridge")),
     ("POST", "/internal/v1/outbox/published", Needs::Scope("bridge")),
     ("POST", "/api/v1/token", Needs::Nothing),

@@ -69,7 +69,7 @@ async fn a_message_its_call_and_its_result_are_one_trace_without_personal_data()
         [SpanKind::Consumer, SpanKind::Client, SpanKind::Producer].map(|kind| only(&spans, kind));
     assert_eq!([&*consumer.parent, &client.parent, &producer.parent], [PARENT, &consumer.id, &consumer.id]);
     assert_eq!(consumer.name, format!("process {}", pipeline.names.queue));
-    assert_eq!(client.name, "POST /internal/v1/document-authentications");
+    assert_eq!(client.name, "POST /internal/v1/documents/deliveries");
     assert_eq!(producer.name, "send document.authentication.ready");
     assert!(spans.iter().all(|span| span.service == "connectivity-bridge" && span.failure.is_none()), "{spans:#?}");
 
@@ -115,7 +115,7 @@ fn check_attributes(spans: &[Recorded], pipeline: &Pipeline) {
         &[
             ("http.request.method", "POST"),
             ("http.response.status_code", "200"),
-            ("url.template", "/internal/v1/document-authentications"),
+            ("url.template", "/internal/v1/documents/deliveries"),
             ("server.address", "127.0.0.1"),
             ("server.port", &pipeline.host.address().port().to_string()),
         ],
@@ -176,7 +176,7 @@ async fn a_dead_letter_has_the_traceparent_of_its_span() {
     let kept = header(&letters[0], "traceparent");
     let spans = spans(&collector, kept.get(3..35).unwrap_or_else(|| panic!("{letters:?}")), 1).await;
     assert_eq!(kept.get(36..52), Some(&*spans[0].id));
-    assert_eq!(spans[0].failure.as_deref(), Some("no_request"));
+    assert_eq!(spans[0].failure.as_deref(), Some("refused"));
     assert!(!collector.everything().contains("1128456232"));
 }
 

@@ -2,20 +2,22 @@
 
 use super::error::CommandError;
 use crate::amqp::{AmqpError, Session};
-use crate::message::{ATTEMPTS, FIRST_ERROR, REASON};
+use crate::job::Job;
+use crate::message::{ATTEMPTS, FIRST_ERROR, Message, REASON, REQUEST_ID};
 use crate::settings::AmqpSettings;
 
-/// Prints message ids and reasons. Bodies are not printed: they hold personal data and credentials.
-pub(crate) async fn list(settings: &AmqpSettings, limit: u32) -> Result<(), CommandError> {
-    let session = Session::open(settings).await?;
+/// Prints request ids and reasons. Bodies are not printed: they hold personal data and credentials.
+pub(crate) async fn list(settings: &AmqpSettings, job: &Job, limit: u32) -> Result<(), CommandError> {
+    let session = Session::open(settings, job).await?;
     session.declare().await?;
     // The messages are not acknowledged, and return to the queue when the session is closed.
     let mut shown = 0;
     while shown < limit {
         let Some(letter) = session.next_dead_letter().await? else { break };
         shown += 1;
-        let header = |name: &str| letter.message.headers.get(name).map_or("-", String::as_str);
-        let id = letter.message.request().map_or_else(|_| "-".to_owned(), |request| request.id.as_str().to_owned());
+        let Message { headers, properties, .. } = &letter.message;
+        let header = |name: &str| headers.get(name).map_or("-", String::as_str);
+        let id = headers.get(REQUEST_ID).or(properties.message_id.as_ref()).map_or("-", String::as_str);
         println!("{id}  attempts {}  {}  (first: {})", header(ATTEMPTS), header(REASON), header(FIRST_ERROR));
     }
     println!("shown: {shown}");
@@ -24,8 +26,8 @@ pub(crate) async fn list(settings: &AmqpSettings, limit: u32) -> Result<(), Comm
 }
 
 /// Returns messages to the queue of requests. A request that ended as an error becomes a new one.
-pub(crate) async fn replay(settings: &AmqpSettings, limit: u32) -> Result<(), CommandError> {
-    let session = Session::open(settings).await?;
+pub(crate) async fn replay(settings: &AmqpSettings, job: &Job, limit: u32) -> Result<(), CommandError> {
+    let session = Session::open(settings, job).await?;
     session.declare().await?;
     let mut replayed = 0;
     while replayed < limit {
@@ -42,8 +44,8 @@ pub(crate) async fn replay(settings: &AmqpSettings, limit: u32) -> Result<(), Co
 }
 
 /// Removes all messages permanently.
-pub(crate) async fn purge(settings: &AmqpSettings, confirmed: bool) -> Result<(), CommandError> {
-    let session = Session::open(settings).await?;
+pub(crate) async fn purge(settings: &AmqpSettings, job: &Job, confirmed: bool) -> Result<(), CommandError> {
+    let session = Session::open(settings, job).await?;
     let states = session.declare().await?;
     let dead_letters = session.topology().dead_letters();
     let count = states.iter().find(|state| state.name == dead_letters).map_or(0, |state| state.messages);

@@ -8,8 +8,8 @@ pub(crate) enum CommandError {
     Amqp(#[from] AmqpError),
     #[error("cannot read {0}: {1}")]
     File(String, std::io::Error),
-    #[error("line {0} is not a valid request, and nothing was published: {1}")]
-    Line(usize, String),
+    #[error("line {0} is not a JSON object, and nothing was published")]
+    Line(usize),
     #[error("{0} messages would be removed permanently: add --yes to remove them")]
     NotConfirmed(u32),
 }

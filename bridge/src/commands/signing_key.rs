@@ -16,8 +16,8 @@ pub(crate) enum KeyError {
     Encoding(#[from] ed25519_dalek::pkcs8::Error),
 }
 
-/// Generates an Ed25519 key. Prints the private key to standard output and the public key, as a JSON Web Key Set, to
-/// standard error, so that the two can be redirected separately.
+/// Generates an Ed25519 key. Prints the private key to standard output and the public key, as a
+/// JSON Web Key Set, to standard error, so that the two can be redirected separately.
 pub(crate) fn signing_key() -> Result<(), KeyError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;

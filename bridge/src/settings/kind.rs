@@ -1,6 +1,7 @@
-//! The kinds of values that settings have. `Display` completes the sentence "The value must be …", and is empty where
-//! there is nothing to say.
+//! The kinds of values that settings have. `Display` completes the sentence "The value must be …",
+//! and is empty where there is nothing to say.
 
+use crate::job::{self, Job};
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -134,6 +135,26 @@ impl Kind for Durations {
 impl Display for Durations {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("durations of at least 1ms in ascending order, separated by commas, such as 500ms,5s,2m,1h 30m")
+    }
+}
+
+/// Rows of the table of jobs.
+pub(crate) struct Jobs;
+
+impl Kind for Jobs {
+    type Value = Vec<Job>;
+
+    fn parse(&self, text: &str) -> Option<Vec<Job>> {
+        job::parse(text)
+    }
+}
+
+impl Display for Jobs {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a JSON array of objects with name, queue, routing_key, result_keys (of successes, of all others), \
+             delivery_path and outbox_path, each with a name and a queue of its own",
+        )
     }
 }
 

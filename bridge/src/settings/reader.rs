@@ -23,6 +23,12 @@ impl Source for Environment {
 #[error("settings: {}", .0.join("; "))]
 pub(crate) struct Invalid(Vec<String>);
 
+impl Invalid {
+    pub(super) fn new(problem: String) -> Self {
+        Self(vec![problem])
+    }
+}
+
 /// Reads settings from a source.
 pub(super) struct Reader<'a> {
     source: &'a dyn Source,

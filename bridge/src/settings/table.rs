@@ -1,11 +1,13 @@
-//! The settings: for each its name, default, kind and help text. `--help` and the readers use these rows.
+//! The settings: for each its name, default, kind and help text. `--help` and the readers use these
+//! rows.
 
-use super::kind::{Address, Durations, Milliseconds, Number, OneOf, Seconds, Text, Url};
+use super::kind::{Address, Durations, Jobs, Milliseconds, Number, OneOf, Seconds, Text, Url};
 use super::setting::{Row, Setting};
 
 pub(crate) use super::setting::help;
 
-/// Defines a group: a constant for each setting, named like its variable, and the list of all of them.
+/// Defines a group: a constant for each setting, named like its variable, and the list of all of
+/// them.
 macro_rules! group {
     ($(#[$doc:meta])* $group:ident; $($name:ident: $kind:ty = $value:expr, $default:expr, $help:literal;)*) => {
         $(
@@ -30,11 +32,12 @@ group! {
     RABBITMQ_EXCHANGE: Text = Text, Some("citizen_affiliation"),
         "The topic exchange for requests and results. It is declared if it does not exist.";
     RABBITMQ_DOCUMENT_AUTH_QUEUE: Text = Text, Some("document.authentication.requested"),
-        "The queue of requests. It is declared if it does not exist.";
+        "The queue of requests to authenticate a document. It is declared if it does not exist.";
     RABBITMQ_DOCUMENT_AUTH_ROUTING_KEY: Text = Text, Some("document.authentication.requested"),
-        "The routing key that binds the queue of requests to the exchange.";
+        "The routing key that binds this queue to the exchange.";
     RABBITMQ_QUEUE_TYPE: OneOf = OneOf(&["quorum", "classic"]), Some("quorum"),
         "The type of the queues that the bridge declares.";
+    BRIDGE_JOBS: Jobs = Jobs, Some("[]"), "Further jobs besides the authentication of documents.";
     BRIDGE_RETRY_DELAYS: Durations = Durations, Some("1s,5s,30s,2m,10m"),
         "How long a message is delayed before its second, third … attempt. There is a delay queue for each duration.";
 }
@@ -73,9 +76,9 @@ group! {
 group! {
     /// How `run` works.
     RUN;
-    BRIDGE_CONCURRENCY: Number<usize> = Number(1..=10_000), Some("64"), "How many messages are processed at the same time.";
+    BRIDGE_CONCURRENCY: Number<usize> = Number(1..=10_000), Some("64"), "How many messages of each job are processed at the same time.";
     BRIDGE_PREFETCH: Number<u16> = Number(1..=65_535), Some("128"),
-        "How many unacknowledged messages RabbitMQ delivers at most (basic.qos).";
+        "How many unacknowledged messages of each job RabbitMQ delivers at most (basic.qos).";
     BRIDGE_MAX_ATTEMPTS: Number<u32> = Number(1..=1_000), Some("5"),
         "How often the registry is asked about a message before it ends without a verdict.";
     BRIDGE_LISTEN: Address = Address, Some("127.0.0.1:9100"),
@@ -84,7 +87,8 @@ group! {
         "How long messages in progress may take to finish after SIGTERM.";
 }
 
-/// The attribute `service.name` where neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES` sets it.
+/// The attribute `service.name` where neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES`
+/// sets it.
 pub(crate) const DEFAULT_SERVICE_NAME: &str = "connectivity-bridge";
 
 group! {

@@ -28,9 +28,11 @@ fn problems(variables: &[(&'static str, &'static str)]) -> String {
 fn defaults_are_those_of_the_contract() {
     let settings = read(&[]).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(settings.amqp.url, "amqp://me:p%40ss%2F@127.0.0.1:5672/%2F");
-    let topology = settings.amqp.topology;
-    assert_eq!((topology.exchange.as_str(), topology.queue_type), ("citizen_affiliation", "quorum"));
-    assert_eq!(topology.delays, [1, 5, 30, 120, 600].map(Duration::from_secs));
+    let amqp = settings.amqp;
+    assert_eq!((amqp.exchange.as_str(), amqp.queue_type), ("citizen_affiliation", "quorum"));
+    assert_eq!(amqp.delays, [1, 5, 30, 120, 600].map(Duration::from_secs));
+    let [job] = amqp.jobs.as_slice() else { panic!("{:?}", amqp.jobs) };
+    assert_eq!((job.queue.as_str(), &job.routing_key), ("document.authentication.requested", &job.queue));
     assert_eq!((settings.concurrency, settings.prefetch, settings.max_attempts), (64, 128, 5));
     assert_eq!((settings.components_url.as_str(), settings.grace), ("http://components", Duration::from_secs(20)));
 }
@@ -57,7 +59,7 @@ fn all_problems_are_reported_together_and_no_value_is_repeated() {
 fn delays_are_ascending_durations_of_at_least_a_millisecond() {
     let delays = |text| {
         let source = HashMap::from([("RABBITMQ_URL", "amqp://host"), ("BRIDGE_RETRY_DELAYS", text)]);
-        AmqpSettings::from_source(&source).ok().map(|settings| settings.topology.delays)
+        AmqpSettings::from_source(&source).ok().map(|settings| settings.delays)
     };
     let milliseconds = |all: &[u64]| Some(all.iter().copied().map(Duration::from_millis).collect::<Vec<_>>());
     for (text, expected) in [
@@ -102,6 +104,24 @@ fn each_problem_names_the_setting_and_its_values() {
     ] {
         assert_eq!(problems(&[endpoint, variable]), format!("settings: {} must be {expected}", variable.0));
     }
+}
+
+#[test]
+fn further_jobs_must_not_repeat_the_first_one() {
+    let row = |name: &str| {
+        let keys = r#""routing_key": "k", "result_keys": ["a", "b"], "delivery_path": "/d", "outbox_path": "/o""#;
+        format!(r#"[{{"name": "{name}", "queue": "q", {keys}}}]"#)
+    };
+    let names = |name: &str, queue: &str| {
+        let jobs = row(name);
+        let variables = [("BRIDGE_JOBS", jobs.as_str()), ("RABBITMQ_DOCUMENT_AUTH_QUEUE", queue)];
+        let source: HashMap<_, _> = REQUIRED.iter().chain(&variables).copied().collect();
+        let settings = AmqpSettings::from_source(&source).ok()?;
+        Some(settings.jobs.into_iter().map(|job| job.name).collect::<Vec<_>>().join(","))
+    };
+    assert_eq!(names("registrations", "d").as_deref(), Some("documents,registrations"));
+    assert_eq!(names("documents", "d"), None);
+    assert_eq!(names("registrations", "q"), None);
 }
 
 #[test]

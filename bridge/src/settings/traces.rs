@@ -1,4 +1,5 @@
-//! The settings of traces. They have OpenTelemetry's names; its SDK reads those that are not here by itself.
+//! The settings of traces. They have OpenTelemetry's names; its SDK reads those that are not here
+//! by itself.
 
 use super::kind::Kind;
 use super::reader::Reader;

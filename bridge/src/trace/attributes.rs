@@ -2,7 +2,8 @@
 
 use opentelemetry::KeyValue;
 
-/// The attributes of all operations on messages (OpenTelemetry's semantic conventions for RabbitMQ).
+/// The attributes of all operations on messages (OpenTelemetry's semantic conventions for
+/// RabbitMQ).
 pub(super) fn messaging(operation: &'static str, destination: String, routing_key: String) -> Vec<KeyValue> {
     vec![
         KeyValue::new("messaging.system", "rabbitmq"),

@@ -1,5 +1,5 @@
-//! Exports spans to an OTLP collector over HTTP. A thread of the SDK collects and sends them; nothing else waits for it,
-//! and spans are dropped while its queue is full.
+//! Exports spans to an OTLP collector over HTTP. A thread of the SDK collects and sends them;
+//! nothing else waits for it, and spans are dropped while its queue is full.
 
 use crate::settings::{DEFAULT_SERVICE_NAME, TraceSettings};
 use async_trait::async_trait;
@@ -21,7 +21,8 @@ pub(crate) enum ExportError {
     Exporter,
 }
 
-/// Returns a provider whose spans are exported as the variables `OTEL_*` say. The SDK reads most of them itself.
+/// Returns a provider whose spans are exported as the variables `OTEL_*` say. The SDK reads most of
+/// them itself.
 pub(super) fn provider(settings: &TraceSettings) -> Result<SdkTracerProvider, ExportError> {
     let http = reqwest::Client::builder()
         .timeout(settings.timeout)

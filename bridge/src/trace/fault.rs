@@ -5,9 +5,7 @@ use connectivity_domain::job::settlement::{Reply, RetryReason, Settlement, settl
 /// A closed set, so that nothing that others have written gets into a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The message is not a valid request.
-    InvalidRequest,
-    /// The components rejected the request for good.
+    /// The message is not a valid request, or one that is rejected for good.
     Refused,
     /// Another delivery of the request is in progress.
     InProgress,
@@ -17,7 +15,8 @@ pub(crate) enum Fault {
     ComponentsUnavailable,
     /// The components did not answer, or not in the expected form.
     NoAnswer,
-    /// The event was not published: RabbitMQ is unreachable, did not accept it, or has no queue for it.
+    /// The event was not published: RabbitMQ is unreachable, did not accept it, or has no queue for
+    /// it.
     NotPublished,
     /// The message was abandoned and will be delivered again.
     Abandoned,
@@ -41,7 +40,6 @@ impl Fault {
     /// The value of `error.type` and of the span's status. Dashboards may search for these.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::InvalidRequest => "no_request",
             Self::Refused => "refused",
             Self::InProgress => "in_progress",
             Self::NoVerdict => "no_verdict",
@@ -68,6 +66,7 @@ mod tests {
         for (reply, expected) in [
             (Reply::Done, None),
             (Reply::DoneWithoutVerdict, Some(Fault::NoVerdict)),
+            (problem(400, "invalid-request"), Some(Fault::Refused)),
             (problem(503, "registry-unavailable"), Some(Fault::NoVerdict)),
             (problem(503, "storage-unavailable"), Some(Fault::ComponentsUnavailable)),
             (problem(409, "in-progress"), Some(Fault::InProgress)),

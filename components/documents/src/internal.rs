@@ -1,8 +1,9 @@
 //! The routes for the bridge, which delivers messages from the queue and publishes events. Scope
 //! `bridge`.
 
-use crate::services::{Records, Services, problem};
-use crate::wire::{self, Delivery, LeaseRequest, Published};
+use crate::delivery::{self, Delivery};
+use crate::services::{Records, Services};
+use crate::wire::{self, LeaseRequest, Published};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -28,7 +29,7 @@ const PUBLISHED: Route = Route::without_rate_limit("published", "bridge");
 
 pub(crate) fn routes<R: JobRegistry<DocumentRequest> + 'static, S: Records>() -> Router<Arc<Services<R, S>>> {
     Router::new()
-        .route("/internal/v1/document-authentications", post(deliver::<R, S>))
+        .route("/internal/v1/documents/deliveries", post(deliver::<R, S>))
         .route("/internal/v1/outbox", post(lease::<R, S>))
         .route("/internal/v1/outbox/published", post(published::<R, S>))
 }
@@ -61,10 +62,10 @@ async fn published<R: JobRegistry<DocumentRequest> + 'static, S: Records>(
 
 impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
     async fn deliver(&self, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let Delivery { message_id, request, last } = wire::read_delivery(headers, body)?;
+        let Delivery { message_id, request, is_last_attempt } = delivery::read(headers, body)?;
         let claim = self.claim(context, message_id, request, Origin::Queue);
-        let record = perform(&(self.registry)(context), &self.store, &claim, last, self.now).await;
-        Ok(wire::delivered(&record.map_err(|error| problem(&error))?, &self.settings))
+        let record = perform(&(self.registry)(context), &self.store, &claim, is_last_attempt, self.now).await;
+        Ok(delivery::respond(&claim.message_id, record, &self.settings))
     }
 
     async fn lease(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {

@@ -5,6 +5,7 @@
     expect(dead_code, reason = "only the handler uses it, and that exists in wasm only")
 )]
 
+mod delivery;
 #[cfg(target_family = "wasm")]
 mod handler;
 #[cfg(target_family = "wasm")]

@@ -24,7 +24,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const AUTHENTICATE: &str = "/api/v1/documents/authenticate/";
-const DELIVER: &str = "/internal/v1/document-authentications";
+const DELIVER: &str = "/internal/v1/documents/deliveries";
 
 struct Given {
     registry: FakeJobRegistry<DocumentRequest>,
@@ -114,6 +114,10 @@ impl Given {
         self.send("POST", path, "bridge", &[], body).await
     }
 
+    async fn deliver(&self, headers: &[(&str, &str)], message: &Value) -> Response<Bytes> {
+        self.send("POST", DELIVER, "bridge", headers, message).await
+    }
+
     async fn get(&self, path: &str) -> Response<Bytes> {
         self.send("GET", path, "documents", &[], &Value::Null).await
     }
@@ -186,26 +190,27 @@ async fn an_asynchronous_request_is_accepted_and_its_event_is_leased() {
     let event = &outbox["events"][0];
     assert_eq!((&event["kind"], &event["body"]["UrlDocument"]), (&json!("request"), &document()["UrlDocument"]));
     assert_eq!(body(&given.bridge("/internal/v1/outbox", &json!({"limit": 10})).await), json!({"events": []}));
-    let delivery = json!({"message_id": event["message_id"], "message": event["body"], "last": false});
-    let delivered = body(&given.bridge(DELIVER, &delivery).await);
-    assert_eq!((&delivered["status"], &delivered["event"]["kind"]), (&json!("SUCCESS"), &json!("result")));
+    let message_id = event["message_id"].as_str().expect("an id");
+    let delivered = body(&given.deliver(&[("x-message-id", message_id)], &event["body"]).await);
+    assert_eq!((&delivered["outcome"], &delivered["event"]["kind"]), (&json!("done"), &json!("result")));
     assert_eq!(body(&given.get(&location).await)["status"], "SUCCESS");
 }
 
 #[tokio::test]
 async fn the_bridge_gets_the_event_and_marks_it_as_published() {
     let given = authentic();
-    let delivery = json!({"message_id": "m-1", "message": document(), "last": false});
-    let first = given.bridge(DELIVER, &delivery).await;
+    let named = [("x-message-id", "m-1")];
+    let first = given.deliver(&named, &document()).await;
     assert_eq!(first.status(), StatusCode::OK, "{first:?}");
+    assert_eq!(first.headers()["x-message-id"], "m-1");
     let event = body(&first)["event"].clone();
     assert_eq!((&event["routing_key"], &event["traceparent"]), (&json!("ready"), &json!(TRACE)));
     assert_eq!(event["body"]["messageId"], "m-1");
-    assert_eq!(body(&given.bridge(DELIVER, &delivery).await)["event"], event);
+    assert_eq!(body(&given.deliver(&named, &document()).await)["event"], event);
     let published = json!({"results": [event["id"]], "requests": []});
     assert_eq!(given.bridge("/internal/v1/outbox/published", &published).await.status(), StatusCode::NO_CONTENT);
     assert_eq!(given.store.records()[0].event_published_at, Some(NOW));
-    expect_problem(&given.send("POST", DELIVER, "documents", &[], &delivery).await, 403, "forbidden");
+    expect_problem(&given.send("POST", DELIVER, "documents", &named, &document()).await, 403, "forbidden");
 }
 
 #[tokio::test]
@@ -214,14 +219,16 @@ async fn without_a_verdict_only_the_last_attempt_finishes_the_request() {
     let response = given.submit(&[], &document()).await;
     expect_problem(&response, 503, "registry-unavailable");
     assert_eq!(response.headers()[header::RETRY_AFTER], "3");
-    let mut delivery = json!({"message_id": "m-1", "message": document(), "last": false});
-    expect_problem(&given.bridge(DELIVER, &delivery).await, 503, "registry-unavailable");
-    delivery["last"] = true.into();
-    let last = body(&given.bridge(DELIVER, &delivery).await);
-    assert_eq!((&last["status"], &last["event"]["routing_key"]), (&json!("ERROR"), &json!("failure")));
+    let attempt = [("x-message-id", "m-1"), ("x-attempt", "1"), ("x-last-attempt", "false")];
+    let refused = given.deliver(&attempt, &document()).await;
+    expect_problem(&refused, 503, "registry-unavailable");
+    assert_eq!(refused.headers()["x-message-id"], "m-1");
+    let last_attempt = [("x-message-id", "m-1"), ("x-attempt", "2"), ("x-last-attempt", "true")];
+    let last = body(&given.deliver(&last_attempt, &document()).await);
+    assert_eq!((&last["outcome"], &last["event"]["routing_key"]), (&json!("done-without-verdict"), &json!("failure")));
     assert_eq!(last["event"]["body"]["authSuccess"], false);
     let unreachable = Given { store: FakeJobStore::down(), ..authentic() };
-    expect_problem(&unreachable.bridge(DELIVER, &delivery).await, 503, "storage-unavailable");
+    expect_problem(&unreachable.deliver(&last_attempt, &document()).await, 503, "storage-unavailable");
     expect_problem(&unreachable.submit(&[], &document()).await, 503, "storage-unavailable");
 }
 
@@ -240,8 +247,7 @@ async fn an_invalid_request_is_rejected_and_its_field_is_named() {
         expect_problem(&response, 400, "invalid-document");
         assert_eq!(body(&response)["field"], field);
         assert!(!String::from_utf8_lossy(response.body()).contains("secret"));
-        let delivery = json!({"message_id": "m-1", "message": wrong, "last": false});
-        expect_problem(&given.bridge(DELIVER, &delivery).await, 400, "invalid-document");
+        expect_problem(&given.deliver(&[("x-message-id", "m-1")], &wrong).await, 400, "invalid-document");
     }
     assert_eq!((given.registry.calls(), given.store.records().len()), (0, 0));
 }
@@ -260,5 +266,12 @@ async fn a_malformed_body_is_rejected_and_the_problem_says_why() {
         expect_problem(&response, 400, "invalid-request");
         assert_eq!(body(&response)["detail"], expected, "{text}");
     }
+    // The detail of a delivery becomes the reason in the dead-letter queue.
+    let delivery = given.send_text("POST", DELIVER, "bridge", &[], "not JSON".to_owned()).await;
+    expect_problem(&delivery, 400, "invalid-request");
+    assert_eq!(body(&delivery)["detail"], "the request is not a JSON object");
+    let delivery = given.send_text("POST", DELIVER, "bridge", &[], "x".repeat(1024 * 1024)).await;
+    expect_problem(&delivery, 413, "payload-too-large");
+    assert_eq!(body(&delivery)["detail"], "the request is longer than 65536 bytes");
     assert_eq!((given.registry.calls(), given.store.records().len()), (0, 0));
 }

@@ -3,16 +3,16 @@
 use crate::settings::RouteSettings;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::document::{DocumentRecord, DocumentRequest, RequestError, Submission};
-use connectivity_domain::job::{MessageId, Status};
+use connectivity_domain::document::{DocumentRecord, RequestError, Submission};
+use connectivity_domain::job::Status;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_edge::history::{HistoryPage, HistoryQuery};
-use connectivity_edge::json_body::{check_object, expect_json, read_json};
+use connectivity_edge::json_body::{check_object, expect_json};
 use connectivity_edge::problem::Problem;
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// A request that has been accepted for the queue.
 #[derive(Serialize)]
@@ -64,21 +64,6 @@ pub(crate) struct Record<'a> {
     url_document: &'a str,
 }
 
-/// A message that the bridge delivers from the queue.
-pub(crate) struct Delivery {
-    pub(crate) message_id: MessageId,
-    pub(crate) request: DocumentRequest,
-    /// Whether this is the last attempt.
-    pub(crate) last: bool,
-}
-
-#[derive(Deserialize)]
-struct RawDelivery {
-    message_id: String,
-    message: Map<String, Value>,
-    last: bool,
-}
-
 /// A request of the bridge for events to publish.
 #[derive(Deserialize)]
 pub(crate) struct LeaseRequest {
@@ -90,18 +75,6 @@ pub(crate) struct LeaseRequest {
 pub(crate) struct Published {
     pub(crate) results: Vec<String>,
     pub(crate) requests: Vec<String>,
-}
-
-pub(crate) fn read_delivery(headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Problem> {
-    let RawDelivery { message_id, message, last } = read_json(headers, body)?;
-    let wrong = || {
-        let detail = "message_id must be 1 to 200 visible ASCII characters";
-        Problem::new(ProblemKind::InvalidRequest, detail).field("message_id")
-    };
-    let message_id = MessageId::known(&message_id).ok_or_else(wrong)?;
-    let message = Value::Object(message).to_string();
-    let request = Submission::parse(message.as_bytes()).map_err(|error| invalid(&error))?.request;
-    Ok(Delivery { message_id, request, last })
 }
 
 pub(crate) fn read_request(headers: &HeaderMap, body: &[u8]) -> Result<Submission, Problem> {
@@ -116,7 +89,8 @@ pub(crate) fn read_request(headers: &HeaderMap, body: &[u8]) -> Result<Submissio
     })
 }
 
-fn invalid(error: &RequestError) -> Problem {
+/// Returns the problem of an invalid request. Its detail is that of the error.
+pub(crate) fn invalid(error: &RequestError) -> Problem {
     let kind = match error {
         RequestError::Field { .. } => ProblemKind::InvalidDocument,
         RequestError::TooLong => ProblemKind::PayloadTooLarge,
@@ -187,11 +161,6 @@ fn shown(record: &DocumentRecord) -> Record<'_> {
     }
 }
 
-/// Returns the response to the delivery of a message whose request is finished.
-pub(crate) fn delivered(record: &DocumentRecord, settings: &RouteSettings) -> Response {
-    Json(json!({"status": record.status.as_str(), "event": event(record, settings)})).into_response()
-}
-
 /// Returns the events that the bridge is to publish.
 pub(crate) fn leased(records: &[DocumentRecord], settings: &RouteSettings) -> Response {
     let events: Vec<Value> = records.iter().map(|record| event(record, settings)).collect();
@@ -199,7 +168,7 @@ pub(crate) fn leased(records: &[DocumentRecord], settings: &RouteSettings) -> Re
 }
 
 /// Returns the event of a record: its result, or its request as long as there is no result.
-fn event(record: &DocumentRecord, settings: &RouteSettings) -> Value {
+pub(crate) fn event(record: &DocumentRecord, settings: &RouteSettings) -> Value {
     let (kind, routing_key, message_id, body) = match record.result() {
         Some(result) => {
             let success = record.status == Status::Success;

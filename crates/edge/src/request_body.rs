@@ -12,6 +12,10 @@ use std::time::{Duration, Instant};
 /// stays under 8 KiB.
 pub const MAX_BODY: usize = 64 * 1024;
 
+/// The longest body of a request of the bridge, in bytes. The bridge forwards messages as they came,
+/// and the component says what is wrong with them.
+pub const MAX_INTERNAL_BODY: usize = 1024 * 1024;
+
 /// How long a body may take to arrive. Its caller is not authenticated before it is complete, so
 /// slow senders would hold an instance without being counted by a rate limit.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,9 +28,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Why a body was not read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The body is longer than [`MAX_BODY`].
-    #[error("the body is longer than {MAX_BODY} bytes")]
-    TooLarge,
+    /// The body is longer than this number of bytes.
+    #[error("the body is longer than {0} bytes")]
+    TooLarge(usize),
     /// The caller stopped sending before the end of the body.
     #[error("the body ended early")]
     Incomplete,
@@ -35,18 +39,23 @@ pub enum BodyError {
     Slow,
 }
 
-/// Reads the body of a request with these headers: at most [`MAX_BODY`] bytes, for at most `limit`.
-pub(crate) async fn receive<B>(headers: &HeaderMap, body: B, limit: Duration) -> Result<Bytes, BodyError>
+/// Returns the longest body that is read from a request for this path, in bytes.
+pub(crate) fn max_body(path: &str) -> usize {
+    if path.starts_with("/internal/") { MAX_INTERNAL_BODY } else { MAX_BODY }
+}
+
+/// Reads the body of a request with these headers: at most `max` bytes, for at most `limit`.
+pub(crate) async fn receive<B>(headers: &HeaderMap, body: B, max: usize, limit: Duration) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin + Send,
     B::Error: Send,
 {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(BodyError::TooLarge);
+    if length.is_some_and(|length| length > max as u64) {
+        return Err(BodyError::TooLarge(max));
     }
     let started = Instant::now();
-    let mut reading = pin!(read_body(body, MAX_BODY));
+    let mut reading = pin!(read_body(body, max));
     while started.elapsed() < limit {
         if let Some(read) = timeout(POLL_INTERVAL, reading.as_mut()).await {
             return read;
@@ -61,14 +70,14 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     if body.size_hint().lower() > limit as u64 {
-        return Err(BodyError::TooLarge);
+        return Err(BodyError::TooLarge(limit));
     }
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BodyError::Incomplete)?;
         if let Some(data) = frame.data_ref() {
             if read.len() + data.len() > limit {
-                return Err(BodyError::TooLarge);
+                return Err(BodyError::TooLarge(limit));
             }
             read.extend_from_slice(data);
         }
@@ -89,7 +98,18 @@ mod tests {
     async fn body_is_read_up_to_its_limit() {
         let body = |length: usize| Full::new(Bytes::from(vec![b'x'; length]));
         assert_eq!(read_body(body(10), 10).await.map(|bytes| bytes.len()), Ok(10));
-        assert_eq!(read_body(body(11), 10).await, Err(BodyError::TooLarge));
+        assert_eq!(read_body(body(11), 10).await, Err(BodyError::TooLarge(10)));
+    }
+
+    #[test]
+    fn only_the_bridge_may_send_long_bodies() {
+        for (path, max) in [
+            ("/api/v1/documents/authenticate/", MAX_BODY),
+            ("/internal/v1/documents/deliveries", MAX_INTERNAL_BODY),
+            ("/internalised", MAX_BODY),
+        ] {
+            assert_eq!(max_body(path), max, "{path}");
+        }
     }
 
     /// A body that sends one byte every few milliseconds and never ends.
@@ -119,11 +139,12 @@ mod tests {
 
     #[tokio::test]
     async fn slow_body_is_given_up_after_the_limit() {
-        let limit = POLL_INTERVAL * 2;
-        assert_eq!(receive(&HeaderMap::new(), Dripping::new(), limit).await, Err(BodyError::Slow));
-        assert_eq!(receive(&HeaderMap::new(), Full::new(Bytes::from_static(b"x")), limit).await, Ok("x".into()));
+        let (limit, full) = (POLL_INTERVAL * 2, || Full::new(Bytes::from_static(b"x")));
+        assert_eq!(receive(&HeaderMap::new(), Dripping::new(), MAX_BODY, limit).await, Err(BodyError::Slow));
+        assert_eq!(receive(&HeaderMap::new(), full(), MAX_BODY, limit).await, Ok("x".into()));
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(MAX_BODY + 1));
-        assert_eq!(receive(&headers, Dripping::new(), Duration::MAX).await, Err(BodyError::TooLarge));
+        let received = receive(&headers, Dripping::new(), MAX_BODY, Duration::MAX).await;
+        assert_eq!(received, Err(BodyError::TooLarge(MAX_BODY)));
     }
 }

@@ -5,7 +5,7 @@ use crate::cors::Cors;
 use crate::instance::Component;
 use crate::metrics_sender::send_soon;
 use crate::problem::Problem;
-use crate::request_body::{BODY_TIMEOUT, BodyError, receive};
+use crate::request_body::{BODY_TIMEOUT, BodyError, max_body, receive};
 use crate::response::respond_within;
 use crate::router::call;
 use axum::body::Body;
@@ -53,7 +53,7 @@ where
     let (parts, body) = request.into_parts();
     let context = RequestContext::from_headers(&parts.headers, new_id);
     let work = async {
-        match receive(&parts.headers, body, BODY_TIMEOUT).await {
+        match receive(&parts.headers, body, max_body(parts.uri.path()), BODY_TIMEOUT).await {
             Ok(bytes) => respond_within(Request::from_parts(parts, bytes), cors, handle, &context, started).await,
             Err(error) => {
                 let request = Request::from_parts(parts, Bytes::new());
@@ -67,7 +67,7 @@ where
 
 fn problem(error: &BodyError) -> Problem {
     let kind = match error {
-        BodyError::TooLarge => ProblemKind::PayloadTooLarge,
+        BodyError::TooLarge(_) => ProblemKind::PayloadTooLarge,
         BodyError::Incomplete | BodyError::Slow => ProblemKind::InvalidRequest,
     };
     Problem::new(kind, error.to_string())

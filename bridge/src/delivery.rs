@@ -1,0 +1,139 @@
+//! A delivery to the components: a message as an HTTP request, and what came of it.
+//!
+//! The request has the body of the message, unchanged, and these headers: `x-message-id` and
+//! `x-correlation-id` (the AMQP properties, if there are any), `x-replay` (the number of the replay,
+//! if it is one), `x-attempt` (from 1), `x-last-attempt` (`true` or `false`), `traceparent` and
+//! `tracestate`.
+//!
+//! The response to a finished request is a 200 with `{"outcome": "done" or "done-without-verdict",
+//! "event": {…}}`; see [`Event`]. All other responses are problems (RFC 9457):
+//! [`connectivity_domain::job::settlement::settle`] decides what becomes of the message, and a
+//! `detail` becomes the reason in the dead-letter queue. A response has the id of the request in
+//! `x-message-id` if the component could tell it.
+
+use crate::event::Event;
+use crate::message::{Message, REPLAY, trace_headers};
+use connectivity_domain::job::settlement::Reply;
+use connectivity_domain::trace::TraceContext;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+/// The longest body that is delivered, in bytes. The components have limits of their own below it.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+
+/// The AMQP property `message_id`; in a response the id of the request.
+const MESSAGE_ID: &str = "x-message-id";
+/// The AMQP property `correlation_id`.
+const CORRELATION_ID: &str = "x-correlation-id";
+/// The number of the attempt, from 1.
+const ATTEMPT: &str = "x-attempt";
+/// `true` if no attempt follows.
+const LAST_ATTEMPT: &str = "x-last-attempt";
+
+/// An attempt at a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    /// From 1.
+    pub(crate) number: u32,
+    pub(crate) is_last: bool,
+}
+
+/// What came of a delivery.
+#[derive(Debug)]
+pub(crate) struct Delivered {
+    pub(crate) reply: Reply,
+    /// The event of a finished request.
+    pub(crate) event: Option<Event>,
+    /// The id of the request, if the components could tell it.
+    pub(crate) request_id: Option<String>,
+}
+
+/// The body of a successful response.
+#[derive(Deserialize)]
+pub(crate) struct Finished {
+    outcome: Outcome,
+    event: Event,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    Done,
+    DoneWithoutVerdict,
+}
+
+impl Delivered {
+    pub(crate) fn new(finished: Result<Finished, Reply>, request_id: Option<String>) -> Self {
+        let (reply, event) = match finished {
+            Ok(Finished { outcome: Outcome::Done, event }) => (Reply::Done, Some(event)),
+            Ok(Finished { outcome: Outcome::DoneWithoutVerdict, event }) => (Reply::DoneWithoutVerdict, Some(event)),
+            Err(reply) => (reply, None),
+        };
+        Self { reply, event, request_id }
+    }
+}
+
+/// The headers of a delivery. A property that does not fit a header is omitted.
+pub(crate) fn headers(message: &Message, attempt: Attempt, trace: Option<&TraceContext>) -> HeaderMap {
+    let (number, is_last) = (attempt.number.to_string(), attempt.is_last.to_string());
+    let mut pairs = vec![(CONTENT_TYPE.as_str(), "application/json"), (ATTEMPT, &number), (LAST_ATTEMPT, &is_last)];
+    pairs.extend(message.properties.message_id.as_deref().map(|id| (MESSAGE_ID, id)));
+    pairs.extend(message.properties.correlation_id.as_deref().map(|id| (CORRELATION_ID, id)));
+    pairs.extend(message.headers.get(REPLAY).map(|number| (REPLAY, number.as_str())));
+    pairs.extend(trace_headers(trace));
+    let parse = |(name, value): (&str, &str)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+    };
+    pairs.into_iter().filter_map(parse).collect()
+}
+
+/// Returns the id of the request in the headers of a response.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+    headers.get(MESSAGE_ID)?.to_str().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Headers, Properties};
+
+    fn delivered(body: &str) -> Delivered {
+        Delivered::new(serde_json::from_str(body).map_err(|_| Reply::None), Some("m".into()))
+    }
+
+    #[test]
+    fn properties_and_the_attempt_become_headers() {
+        let trace = TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("a=1"));
+        let properties = Properties { message_id: Some("m".into()), correlation_id: Some("not\nfit".into()) };
+        let headers = Headers::from([(REPLAY.to_owned(), "2".to_owned()), ("x-other".into(), "1".into())]);
+        let message = Message { properties, headers, ..Message::default() };
+        let headers = super::headers(&message, Attempt { number: 3, is_last: true }, trace.as_ref());
+        let mut found: Vec<_> =
+            headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().expect("text"))).collect();
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "content-type: application/json",
+                "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                "tracestate: a=1",
+                "x-attempt: 3",
+                "x-last-attempt: true",
+                "x-message-id: m",
+                "x-replay: 2",
+            ]
+        );
+    }
+
+    #[test]
+    fn outcome_decides_the_reply() {
+        let event = r#"{"id": "i", "kind": "result", "routing_key": "k", "message_id": "e", "body": {}}"#;
+        let body = |outcome: &str| format!(r#"{{"outcome": "{outcome}", "event": {event}}}"#);
+        assert_eq!(delivered(&body("done")).reply, Reply::Done);
+        assert_eq!(delivered(&body("done-without-verdict")).reply, Reply::DoneWithoutVerdict);
+        for unreadable in [body("pending"), event.to_owned(), String::new()] {
+            let delivered = delivered(&unreadable);
+            assert_eq!((delivered.reply, delivered.event.is_none()), (Reply::None, true), "{unreadable}");
+        }
+    }
+}
