@@ -9,12 +9,13 @@ use connectivity_tests::servers::Servers;
 const DATABASE: usize = 8;
 const CACHE: usize = 17;
 const GUARD: usize = 24;
+const JOBS: usize = 50;
 
 async fn conform(variables: &[(&'static str, String)]) {
     let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
     let variables: Vec<_> = variables.chain([("upstream", "http://127.0.0.1:9")]).collect();
     let host = Host::start_application(&variables, &["--from", "tests/guest/spin.toml"]);
-    for (suite, checks) in [("database", DATABASE), ("cache", CACHE), ("guard", GUARD)] {
+    for (suite, checks) in [("database", DATABASE), ("cache", CACHE), ("guard", GUARD), ("jobs", JOBS)] {
         let answer = Client::default().get(&host.url(&format!("/probe/conformance/{suite}"))).await;
         let report = String::from_utf8_lossy(&answer.body).into_owned();
         let failed: Vec<&str> = report.lines().filter(|line| !line.starts_with("ok ")).collect();

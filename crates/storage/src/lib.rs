@@ -2,7 +2,7 @@
 //! or SQLite.
 //!
 //! [`database`] runs statements on pooled connections, [`table`] reads rows and pages for the
-//! stores of the components, and [`cache`] holds what all instances share for a while: small
+//! stores of the components, [`job_store`] is the store of every job, and [`cache`] holds what all instances share for a while: small
 //! values, rate-limit counters, revoked sessions and metric counts.
 //!
 //! It depends on `connectivity-domain` and `connectivity-runtime`. It never decides anything about
@@ -13,6 +13,7 @@
 mod address;
 pub mod cache;
 pub mod database;
+pub mod job_store;
 pub mod pool;
 mod sql;
 pub mod table;

@@ -31,14 +31,14 @@ pub struct Promise {
     /// What a store promises.
     pub promise: &'static str,
     /// What was found instead, if the store broke the promise.
-    pub broken: Option<String>,
+    pub failure: Option<String>,
 }
 
 impl fmt::Display for Promise {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.broken {
+        match &self.failure {
             None => write!(formatter, "ok {}", self.promise),
-            Some(found) => write!(formatter, "BROKEN {}: {found}", self.promise),
+            Some(found) => write!(formatter, "FAILED {}: {found}", self.promise),
         }
     }
 }
@@ -73,8 +73,8 @@ struct Suite<'a, S, F, I> {
 
 impl<S, F, I> Suite<'_, S, F, I> {
     fn expect<T: PartialEq + Debug>(&mut self, promise: &'static str, found: &T, expected: &T) {
-        let broken = (found != expected).then(|| format!("{found:?} instead of {expected:?}"));
-        self.promises.push(Promise { promise, broken });
+        let failure = (found != expected).then(|| format!("{found:?} instead of {expected:?}"));
+        self.promises.push(Promise { promise, failure });
     }
 
     /// Returns a claim on a new request from the queue.

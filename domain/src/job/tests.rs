@@ -95,7 +95,7 @@ async fn fake_store_keeps_the_contract() {
     let ids = AtomicU32::new(0);
     let new_id = || format!("id-{}", ids.fetch_add(1, Ordering::Relaxed));
     let promises = contract::check(&Store::default(), greeting, new_id).await;
-    let broken: Vec<_> = promises.iter().filter(|promise| promise.broken.is_some()).map(ToString::to_string).collect();
+    let broken: Vec<_> = promises.iter().filter(|promise| promise.failure.is_some()).map(ToString::to_string).collect();
     assert!(promises.len() > 40 && broken.is_empty(), "{} promises, {broken:#?}", promises.len());
     assert!(promises[0].to_string().starts_with("ok "), "{}", promises[0]);
 }
@@ -103,7 +103,7 @@ async fn fake_store_keeps_the_contract() {
 #[tokio::test]
 async fn unavailable_store_breaks_the_contract() {
     let promises = contract::check(&Store::down(), greeting, || "id".to_owned()).await;
-    assert!(promises[0].to_string().starts_with("BROKEN "), "{}", promises[0]);
+    assert!(promises[0].to_string().starts_with("FAILED "), "{}", promises[0]);
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! Checks that the database and the cache behave the same on every server. `tests/conformance.rs`
 //! runs them on each.
 
+use crate::documents::Store;
+use connectivity_domain::citizen::CitizenId;
+use connectivity_domain::document::{DocumentRequest, DocumentUrl};
+use connectivity_domain::job::contract;
 use connectivity_runtime as runtime;
 use connectivity_runtime::settings::Reader;
 use connectivity_storage::cache::CacheSettings;
@@ -8,6 +12,7 @@ use connectivity_storage::cache::{Cache, GuardAnswer, GuardQuery, RateLimitHit};
 use connectivity_storage::database::DatabaseSettings;
 use connectivity_storage::database::{Database, DatabaseError, Row, Sql, Value};
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One line per check: `ok …` or `FAILED …`.
@@ -24,11 +29,30 @@ impl Report {
     }
 }
 
-/// Checks the database that the variables select.
-pub(crate) async fn database() -> Result<String, String> {
+/// Returns the database that the variables select.
+async fn selected_database() -> Result<Database, String> {
     let mut reader = Reader::from_host(&DatabaseSettings::NAMES).await;
     let settings = DatabaseSettings::read(&mut reader);
-    let database = Database::new(&reader.finish(settings).map_err(|problems| problems.to_string())?);
+    Ok(Database::new(&reader.finish(settings).map_err(|problems| problems.to_string())?))
+}
+
+/// Checks the store of a job on the database that the variables select.
+pub(crate) async fn jobs() -> Result<String, String> {
+    let store = Store::new(Arc::new(selected_database().await?));
+    let first = 1_000_000_000 + runtime::random() % 1_000_000_000 * 100;
+    let question = |number: u32| DocumentRequest {
+        citizen: CitizenId::parse(&(first + u64::from(number)).to_string()).expect("ten to twelve digits"),
+        url: DocumentUrl::parse("https://bucket.example/Ñandú.pdf?X-Amz-Signature=a%20b").expect("a URL"),
+        title: "Ñandú ✓ 'quoted' \"twice\" \\".to_owned(),
+        document_id: number.is_multiple_of(2).then(|| number.to_string()),
+    };
+    let promises = contract::check(&store, question, runtime::new_id).await;
+    Ok(promises.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// Checks the database that the variables select.
+pub(crate) async fn database() -> Result<String, String> {
+    let database = selected_database().await?;
     let mut report = Report::default();
 
     let id = runtime::new_id();

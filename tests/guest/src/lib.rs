@@ -3,6 +3,10 @@
 #![cfg(target_family = "wasm")]
 
 mod conformance;
+// The store of the component `documents`. A component cannot be linked into another one, so its file
+// is compiled here too.
+#[path = "../../../components/documents/src/store.rs"]
+mod documents;
 mod guard;
 
 use bytes::Bytes;
@@ -32,6 +36,7 @@ async fn handle(request: spin_sdk::http::Request) -> Result<types::Response, Err
         "/probe/call" => call(&query).await,
         "/probe/database" => database(&query).await,
         "/probe/conformance/database" => conformance::database().await.map(|report| (StatusCode::OK, report)),
+        "/probe/conformance/jobs" => conformance::jobs().await.map(|report| (StatusCode::OK, report)),
         "/probe/conformance/cache" => conformance::cache().await.map(|report| (StatusCode::OK, report)),
         "/probe/client" => client(&query, request.headers()),
         "/probe/conformance/guard" => guard::guard().await.map(|report| (StatusCode::OK, report)),

@@ -1,0 +1,152 @@
+//! The records of a job in SQL. One implementation serves the tables of all jobs.
+//!
+//! Every change is one statement, so that no reader sees half of a change.
+
+mod row;
+mod statements;
+
+pub use row::JobTable;
+pub use statements::JobStatements;
+
+use crate::database::{Database, Sql, Value};
+use crate::table::Table;
+use connectivity_domain::citizen::CitizenId;
+use connectivity_domain::job::{Claim, Claimed, JobArchive, JobStore, MessageId, Outbox, Outcome, Record};
+use connectivity_domain::page::Page;
+use connectivity_domain::registry::StoreError;
+use connectivity_domain::time::Timestamp;
+use row::Stored;
+use statements::MARKED;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// The store of the job whose table is `T`.
+pub struct SqlJobStore<T> {
+    table: Table,
+    job: PhantomData<fn() -> T>,
+}
+
+impl<T: JobTable> SqlJobStore<T> {
+    /// Creates the store.
+    pub fn new(database: Arc<Database>) -> Self {
+        Self { table: Table::new(database, T::STATEMENTS.table), job: PhantomData }
+    }
+
+    async fn read(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Stored<T::Question>>, StoreError> {
+        self.table.read(sql, parameters, row::stored::<T>).await
+    }
+
+    async fn by_message(&self, message_id: &MessageId) -> Result<Stored<T::Question>, StoreError> {
+        let found = self.read(T::STATEMENTS.by_message, vec![Value::text(message_id.as_str())]).await?;
+        found.into_iter().next().ok_or(StoreError)
+    }
+
+    async fn mark(&self, sql: Sql, first: Option<Value>, ids: &[String]) -> Result<(), StoreError> {
+        for batch in ids.chunks(MARKED) {
+            // A shorter list repeats its last id.
+            let padded = (0..MARKED).filter_map(|index| batch.get(index).or(batch.last()));
+            let parameters = first.iter().cloned().chain(padded.map(|id| Value::text(id))).collect();
+            self.table.run(sql, parameters).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The parameters that find the row of a claim.
+fn holder<Q>(claim: &Claim<Q>) -> [Value; 2] {
+    [Value::text(claim.message_id.as_str()), Value::text(&claim.token)]
+}
+
+impl<T: JobTable> JobStore<T::Question> for SqlJobStore<T> {
+    async fn claim(&self, claim: &Claim<T::Question>) -> Result<Claimed<T::Question>, StoreError> {
+        if self.table.insert(T::STATEMENTS.insert, row::inserted::<T>(claim)).await? {
+            return Ok(Claimed::Acquired { id: claim.id.clone(), is_new: true });
+        }
+        let found = self.by_message(&claim.message_id).await?;
+        if found.record.request != claim.request {
+            return Ok(Claimed::MessageIdReused);
+        }
+        let found = if found.record.status.is_final() || found.claimed_until > claim.at {
+            found
+        } else {
+            let (token, until) = (Value::text(&claim.token), Value::time(claim.until));
+            let parameters = vec![token, until, Value::text(claim.message_id.as_str()), Value::time(claim.at)];
+            self.table.run(T::STATEMENTS.reclaim, parameters).await?;
+            self.by_message(&claim.message_id).await?
+        };
+        Ok(if found.record.status.is_final() {
+            Claimed::Finished(Box::new(found.record))
+        } else if found.claim == claim.token {
+            Claimed::Acquired { id: found.record.id, is_new: false }
+        } else {
+            Claimed::InProgress(found.claimed_until.since(claim.at))
+        })
+    }
+
+    async fn finish(
+        &self,
+        claim: &Claim<T::Question>,
+        outcome: &Outcome,
+        at: Timestamp,
+    ) -> Result<Record<T::Question>, StoreError> {
+        let parameters = row::finished(outcome, at, claim.result_due(at)).into_iter().chain(holder(claim)).collect();
+        self.table.run(T::STATEMENTS.finish, parameters).await?;
+        let parameters = holder(claim).into_iter().chain([Value::time(at)]).collect();
+        let finished = self.table.run(T::STATEMENTS.finished_by, parameters).await?;
+        if !finished.is_empty() {
+            T::count(outcome.status());
+        }
+        // If this claim has inserted the row too, the record is known without reading it.
+        if finished.first().is_some_and(|row| *row == [Value::text(&claim.id)]) {
+            let mut record = claim.pending_record();
+            record.finish(outcome, at);
+            return Ok(record);
+        }
+        Ok(self.by_message(&claim.message_id).await?.record)
+    }
+
+    async fn release(&self, claim: &Claim<T::Question>, at: Timestamp) -> Result<(), StoreError> {
+        let parameters = [Value::time(at)].into_iter().chain(holder(claim)).collect();
+        self.table.run(T::STATEMENTS.release, parameters).await?;
+        Ok(())
+    }
+}
+
+impl<T: JobTable> JobArchive<T::Question> for SqlJobStore<T> {
+    async fn find(&self, id: &str) -> Result<Option<Record<T::Question>>, StoreError> {
+        let found = self.read(T::STATEMENTS.by_id, vec![Value::text(id)]).await?;
+        Ok(found.into_iter().next().map(|found| found.record))
+    }
+
+    async fn history(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<Record<T::Question>>), StoreError> {
+        let (count, rows) = (T::STATEMENTS.count, T::STATEMENTS.page);
+        let (count, found) = self.table.page(count, rows, citizen.as_str(), page, row::stored::<T>).await?;
+        Ok((count, found.into_iter().map(|found| found.record).collect()))
+    }
+}
+
+impl<T: JobTable> Outbox<T::Question> for SqlJobStore<T> {
+    async fn lease(
+        &self,
+        limit: u64,
+        lease: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Record<T::Question>>, StoreError> {
+        if self.table.run(T::STATEMENTS.due, vec![Value::time(now)]).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parameters = vec![Value::text(lease), Value::time(until), Value::time(now), Value::number(limit)];
+        self.table.run(T::STATEMENTS.lease, parameters).await?;
+        let found = self.read(T::STATEMENTS.by_lease, vec![Value::text(lease)]).await?;
+        Ok(found.into_iter().map(|found| found.record).collect())
+    }
+
+    async fn results_published(&self, ids: &[String], at: Timestamp) -> Result<(), StoreError> {
+        self.mark(T::STATEMENTS.results_published, Some(Value::time(at)), ids).await
+    }
+
+    async fn requests_published(&self, ids: &[String]) -> Result<(), StoreError> {
+        self.mark(T::STATEMENTS.requests_published, None, ids).await
+    }
+}
