@@ -5,7 +5,7 @@ mod submission;
 mod url;
 
 pub use request::{Authenticity, DocumentRequest};
-pub use submission::{MAX_MESSAGE, RequestError, Submission};
+pub use submission::{RequestError, Submission};
 pub use url::DocumentUrl;
 
 /// The record of a document authentication (records contract, `document_authentications`).

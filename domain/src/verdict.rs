@@ -14,7 +14,8 @@ pub struct Evidence {
 /// [`RegistryError`](crate::registry::RegistryError) and cannot become a verdict.
 ///
 /// ```
-/// use connectivity_domain::check::{Affiliation, CheckRecord, CheckStatus, NoVerdict, RegistryError};
+/// use connectivity_domain::check::{Affiliation, CheckRecord, CheckRequest, CheckStatus};
+/// use connectivity_domain::check::{NoVerdict, RegistryError};
 /// use connectivity_domain::citizen::CitizenId;
 /// use connectivity_domain::time::Timestamp;
 /// use connectivity_domain::verdict::{Cause, Evidence};
@@ -22,7 +23,8 @@ pub struct Evidence {
 ///
 /// let status = |answer| {
 ///     let citizen = CitizenId::parse("1128456232").expect("a valid id");
-///     CheckRecord::from_answer("id".into(), Timestamp::from_micros(0), citizen, &answer).status()
+///     let request = CheckRequest { id: "id".into(), citizen, requested_by: "operator".into() };
+///     CheckRecord::from_answer(request, Timestamp::from_micros(0), &answer).status()
 /// };
 /// let evidence = Evidence { status: 204, body: None };
 /// assert_eq!(status(Ok(Affiliation::None(evidence))), CheckStatus::Eligible);

@@ -7,8 +7,8 @@ use crate::job::MessageId;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The largest message that is parsed, in bytes. The largest valid message has less than 20 KiB.
-pub const MAX_MESSAGE: usize = 64 * 1024;
+/// The largest request that is parsed, in bytes. The largest valid request has less than 20 KiB.
+pub(super) const MAX_REQUEST: usize = 64 * 1024;
 
 /// The longest title and the longest document id, in characters (records contract).
 const MAX_TEXT: usize = 200;
@@ -44,8 +44,8 @@ struct Fields {
 /// request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// The request is longer than [`MAX_MESSAGE`].
-    #[error("the request is longer than {MAX_MESSAGE} bytes")]
+    /// The request is longer than 64 KiB.
+    #[error("the request is longer than {MAX_REQUEST} bytes")]
     TooLong,
     /// The request is not UTF-8.
     #[error("the request is not valid UTF-8")]
@@ -86,7 +86,7 @@ impl Submission {
     /// assert_eq!(error.to_string(), "idCitizen is missing");
     /// ```
     pub fn parse(bytes: &[u8]) -> Result<Self, RequestError> {
-        if bytes.len() > MAX_MESSAGE {
+        if bytes.len() > MAX_REQUEST {
             return Err(RequestError::TooLong);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| RequestError::NotUtf8)?;

@@ -142,7 +142,7 @@ fn limits_are_inclusive() {
     longest["documentTitle"] = "x".repeat(200).into();
     longest["documentId"] = "ñ".repeat(200).into();
     assert_eq!(parse(&longest).expect("a request").request.title.len(), 200);
-    let padded = format!("{}{}", message(), " ".repeat(MAX_MESSAGE - message().to_string().len()));
+    let padded = format!("{}{}", message(), " ".repeat(submission::MAX_REQUEST - message().to_string().len()));
     assert!(Submission::parse(padded.as_bytes()).is_ok());
     assert_eq!(Submission::parse(format!("{padded} ").as_bytes()), Err(RequestError::TooLong));
 }

@@ -1,6 +1,5 @@
 //! The settlement of a message: what the bridge does with it after the components have answered.
 
-use super::outcome::Status;
 use std::time::Duration;
 
 /// The answer of the components to the delivery of one message.
@@ -23,18 +22,6 @@ pub enum Reply {
     },
     /// There was no answer, or it was malformed.
     None,
-}
-
-impl Reply {
-    /// Returns the reply for a response with this status of the record.
-    pub fn from_status(status: Status) -> Self {
-        match status {
-            Status::Success | Status::Failed => Self::Done,
-            Status::Error => Self::DoneWithoutVerdict,
-            // The components do not answer 200 about a pending record.
-            Status::Pending => Self::None,
-        }
-    }
 }
 
 /// What the bridge does with a message.
@@ -179,15 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn replies_follow_the_status_and_are_described() {
-        for (status, reply, description) in [
-            (Status::Success, Reply::Done, "the request is finished"),
-            (Status::Failed, Reply::Done, "the request is finished"),
-            (Status::Error, Reply::DoneWithoutVerdict, "the request ended without a verdict"),
-            (Status::Pending, Reply::None, "the components gave no valid answer"),
+    fn replies_are_described() {
+        for (reply, description) in [
+            (Reply::Done, "the request is finished"),
+            (Reply::DoneWithoutVerdict, "the request ended without a verdict"),
+            (Reply::None, "the components gave no valid answer"),
+            (problem(503, "not-ready", None), "the components answered 503 not-ready"),
         ] {
-            assert_eq!((Reply::from_status(status), describe(&reply).as_str()), (reply.clone(), description));
+            assert_eq!(describe(&reply), description);
         }
-        assert_eq!(describe(&problem(503, "not-ready", None)), "the components answered 503 not-ready");
     }
 }
