@@ -63,8 +63,9 @@ async fn second_job_has_its_own_attempts_dead_letters_and_replays() {
     assert_eq!(pipeline.results(1).await[0].routing_key, RESULT_KEYS[1]);
     let attempts: Vec<_> = job.deliveries().iter().map(|it| it.header("x-attempt").to_owned()).collect();
     assert_eq!(attempts, ["1", "2"]);
-    publish(&pipeline, "m-2", INVALID).await;
     let dead_letters = async || pipeline.broker.count(&format!("{}.dead", job.queue())).await.unwrap_or(0);
+    until("the first one is a dead letter", async || dead_letters().await == 1).await;
+    publish(&pipeline, "m-2", INVALID).await;
     until("both are dead letters", async || dead_letters().await == 2).await;
     let listed = pipeline.command(&["dlq", "list", "--job", "dummy"]);
     assert!(listed.contains("m-1  attempts 1  the registry gave no verdict in 2 attempts"), "{listed}");
