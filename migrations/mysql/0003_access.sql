@@ -6,8 +6,8 @@ CREATE TABLE IF NOT EXISTS service_accounts (
   secret_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   scopes VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   disabled BOOLEAN NOT NULL,
-  -- A digest of the entry of the variable service_accounts that was last written into this row; NULL for
-  -- an account that was created through the API.
+  -- A digest of the entry of the variable service_accounts that was last written into this row;
+  -- NULL for an account that was created through the API.
   seed VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
   created_at DATETIME(6) NOT NULL,
   rotated_at DATETIME(6) NOT NULL,
@@ -15,8 +15,8 @@ CREATE TABLE IF NOT EXISTS service_accounts (
   PRIMARY KEY (name)
 ) ENGINE = InnoDB;
 
--- One row per login. All tokens issued from it carry its id (`sid`) and are revoked with it. A token
--- of another issuer has no row until it is revoked; then its `jti` is the id.
+-- One row per login. All tokens issued from it carry its id (`sid`) and are revoked with it. A
+-- token of another issuer has no row until it is revoked; then its `jti` is the id.
 CREATE TABLE IF NOT EXISTS sessions (
   id VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   subject VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -1,2 +1,2 @@
--- Nothing to do: only the embedded SQLite database has a table for the cache, where Redis is not used.
--- This file exists so that a number means the same step in both databases.
+-- Nothing to do: only the embedded SQLite database has a table for the cache, where Redis is not
+-- used. This file exists so that a number means the same step in both databases.

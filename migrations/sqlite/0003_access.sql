@@ -6,16 +6,16 @@ CREATE TABLE IF NOT EXISTS service_accounts (
   secret_hash TEXT NOT NULL,
   scopes TEXT NOT NULL,
   disabled INTEGER NOT NULL,
-  -- A digest of the entry of the variable service_accounts that was last written into this row; NULL for
-  -- an account that was created through the API.
+  -- A digest of the entry of the variable service_accounts that was last written into this row;
+  -- NULL for an account that was created through the API.
   seed TEXT NULL,
   created_at TEXT NOT NULL,
   rotated_at TEXT NOT NULL,
   last_used_at TEXT NULL
 ) STRICT;
 
--- One row per login. All tokens issued from it carry its id (`sid`) and are revoked with it. A token
--- of another issuer has no row until it is revoked; then its `jti` is the id.
+-- One row per login. All tokens issued from it carry its id (`sid`) and are revoked with it. A
+-- token of another issuer has no row until it is revoked; then its `jti` is the id.
 CREATE TABLE IF NOT EXISTS sessions (
   id TEXT NOT NULL PRIMARY KEY,
   subject TEXT NOT NULL,

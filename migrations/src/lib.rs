@@ -1,14 +1,14 @@
 //! The schema as numbered steps for MySQL, MariaDB and SQLite, and the code that applies them.
 //!
-//! Both databases record the steps that have been applied in the table `schema_migrations`. SQLite is
-//! migrated by the component that opens it ([`sqlite::migrate`]). MySQL and MariaDB are migrated by an
-//! operator's command (`mysql::migrate`, behind the feature `mysql`), because the account of the
-//! components may not change tables.
+//! Both databases record the steps that have been applied in the table `schema_migrations`. SQLite
+//! is migrated by the component that opens it ([`sqlite::migrate`]). MySQL and MariaDB are migrated
+//! by an operator's command (`mysql::migrate`, behind the feature `mysql`), because the account of
+//! the components may not change tables.
 //!
-//! Steps only add: an older program has to keep working on the schema of a newer one, so that a release
-//! can be rolled back without touching the database. A new column is therefore nullable or has a
-//! default, and a column that is no longer used is dropped by a later release than the one that stops
-//! using it.
+//! Steps only add: an older program has to keep working on the schema of a newer one, so that a
+//! release can be rolled back without touching the database. A new column is therefore nullable or
+//! has a default, and a column that is no longer used is dropped by a later release than the one
+//! that stops using it.
 
 #[cfg(feature = "mysql")]
 pub mod mysql;

@@ -11,8 +11,8 @@ const LOCK_SECONDS: u32 = 60;
 /// Keeps the name within MySQL's limit of 64 characters.
 const LOCK: &str = "SELECT GET_LOCK(LEFT(CONCAT('connectivity-migrations:', DATABASE()), 64), 60)";
 
-/// A change of a table waits for the transactions that use it, and new ones wait behind it. It gives up
-/// before the components' statements do.
+/// A change of a table waits for the transactions that use it, and new ones wait behind it. It
+/// gives up before the components' statements do.
 const WAIT_BRIEFLY: &str = "SET SESSION lock_wait_timeout = 4";
 
 const CREATE_TABLES: [&str; 2] = [
@@ -63,9 +63,9 @@ pub async fn migrate(url: &str) -> Result<Migrated, MigrationError> {
 /// Applies the steps that are missing. The lock that is taken for it ends with the connection.
 ///
 /// A lock of the server lets one migration run at a time; the next one finds nothing left to do. A
-/// killed migration is continued by the next one: the statements that were carried out are counted, a
-/// change of rows in one transaction with its count. A change of a table is committed by MySQL at once,
-/// so before it is made its `unless` query says whether it has been made already.
+/// killed migration is continued by the next one: the statements that were carried out are counted,
+/// a change of rows in one transaction with its count. A change of a table is committed by MySQL at
+/// once, so before it is made its `unless` query says whether it has been made already.
 pub async fn apply<C>(connection: &mut C, steps: &[Step]) -> Result<Migrated, MigrationError>
 where
     C: Connection<Error = mysql_async::Error>,

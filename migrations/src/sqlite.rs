@@ -11,10 +11,10 @@ const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 
 /// Applies the steps that are missing, all of them in one transaction.
 ///
-/// A database that is up to date costs one `SELECT`. Several callers may migrate at once: SQLite lets
-/// one write, and the others find nothing left to do. The transaction of a process that was killed is
-/// rolled back. A database from before versions were recorded has some of the tables and no version;
-/// the steps that made them can be repeated.
+/// A database that is up to date costs one `SELECT`. Several callers may migrate at once: SQLite
+/// lets one write, and the others find nothing left to do. The transaction of a process that was
+/// killed is rolled back. A database from before versions were recorded has some of the tables and
+/// no version; the steps that made them can be repeated.
 pub async fn migrate<C: Connection>(connection: &mut C, steps: &[Step]) -> Result<Migrated, C::Error> {
     // It fails where the table does not exist yet. If the cause is another one, BEGIN fails too.
     if let Ok(Some(found)) = connection.run(VERSION).await

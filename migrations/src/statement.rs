@@ -1,8 +1,8 @@
 //! The statements of a step's SQL file.
 //!
-//! A statement ends with `;` at the end of a line. Lines that start with `--` are comments. On MySQL a
-//! comment `-- unless: SELECT …` before a statement, which the following comment lines continue, names a
-//! query: if it returns a row, the statement has been carried out already.
+//! A statement ends with `;` at the end of a line. Lines that start with `--` are comments. On
+//! MySQL a comment `-- unless: SELECT …` before a statement, which the following comment lines
+//! continue, names a query: if it returns a row, the statement has been carried out already.
 
 /// A statement and the query that tells whether it has been carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -58,8 +58,8 @@ mod tests {
         assert_eq!(files("sqlite"), names);
     }
 
-    /// MySQL commits a change of a table at once, so a run can be killed after the change and before
-    /// its progress is recorded. The next run must be able to tell.
+    /// MySQL commits a change of a table at once, so a run can be killed after the change and
+    /// before its progress is recorded. The next run must be able to tell.
     #[test]
     fn every_change_of_a_table_on_mysql_can_be_repeated() {
         for statement in STEPS.iter().flat_map(|step| parse(step.mysql)) {

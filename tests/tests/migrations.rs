@@ -72,7 +72,8 @@ impl Connection for Cut {
     }
 }
 
-/// Applies steps to `url` and is killed after so many statements. Returns whether they were enough.
+/// Applies steps to `url` and is killed after that number of statements. Returns whether they were
+/// enough.
 async fn apply_and_be_killed(url: &str, steps: &[Step], statements: usize) -> bool {
     let mut cut = Cut { connection: connect(url).await, remaining: statements };
     apply(&mut cut, steps).await.is_ok()

@@ -1,5 +1,5 @@
-//! The application on a schema of another version: older ones, newer ones, and databases from before
-//! versions were recorded.
+//! The application on a schema of another version: older ones, newer ones, and databases from
+//! before versions were recorded.
 
 use connectivity_migrations::mysql::{apply, migrate};
 use connectivity_migrations::{NEEDED, STEPS, Step};

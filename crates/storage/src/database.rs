@@ -52,12 +52,13 @@ impl Database {
     /// more on a new one. So statements must be safe to repeat: reads, updates with a condition, or
     /// inserts under a key made by the caller.
     ///
-    /// The first statement of an instance is preceded by a look at the version of the schema. SQLite is
-    /// brought up to date; on MySQL and MariaDB an operator does this.
+    /// The first statement of an instance is preceded by a look at the version of the schema.
+    /// SQLite is brought up to date; on MySQL and MariaDB an operator does this.
     ///
     /// # Errors
     ///
-    /// [`DatabaseError::OutdatedSchema`] is returned until the schema of MySQL or MariaDB is new enough.
+    /// [`DatabaseError::OutdatedSchema`] is returned until the schema of MySQL or MariaDB is new
+    /// enough.
     /// [`DatabaseError::Duplicate`] is an expected result of inserts; a repeated insert whose first
     /// attempt worked is a success.
     pub async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, DatabaseError> {

@@ -59,8 +59,8 @@ pub(super) async fn run(
 
 /// Fails if the schema is older than the one that this program needs.
 async fn expect_schema(pool: &Arc<Pool<Server>>) -> Result<(), DatabaseError> {
-    // Spin hides why a query failed, and the connection of such a query is not used again. So whether
-    // the table exists is asked before it is read.
+    // Spin hides why a query failed, and the connection of such a query is not used again. So
+    // whether the table exists is asked before it is read.
     let tables = run_statement(pool, MYSQL_VERSION_TABLES, Vec::new()).await?;
     let versions = match integer(&tables) {
         Some(0) | None => Vec::new(),
