@@ -32,6 +32,7 @@ async fn verdicts(on: On) {
         rows.iter()
             .all(|row| row["status"] == "ELIGIBLE" && row["is_eligible"] == true && row["exists_in_system"] == false)
     );
+    assert!(rows.iter().all(|row| row["requested_by"] == "tests"), "the subject of the token");
     assert!(
         rows.windows(2).all(|pair| pair[0]["checked_at"].as_str() >= pair[1]["checked_at"].as_str()),
         "newest first"
