@@ -126,11 +126,11 @@ where
         self.expect("an expired claim is replaced", &found, &Ok(acquired(&claim, false)));
         let again = self.another(&claim, START.plus(LEASE));
         let found = self.store.claim(&again).await;
-        self.expect("the claim that replaced it is valid", &found, &Ok(Claimed::InProgress(LEASE)));
+        self.expect("a claim that replaced another one is valid", &found, &Ok(Claimed::InProgress(LEASE)));
         let found = self.store.finish(&claim, &success(), late.at).await.map(|record| record.status);
         self.expect("a replaced claim cannot finish the job", &found, &Ok(Status::Pending));
         let found = self.store.finish(&late, &success(), late.at).await.map(|record| record.status);
-        self.expect("its holder can finish the job", &found, &Ok(Status::Success));
+        self.expect("the holder of the claim can finish the job", &found, &Ok(Status::Success));
         let found = self.store.claim(&other).await;
         self.expect("the id of a finished request cannot be reused", &found, &Ok(Claimed::MessageIdReused));
         self.clear(&claim).await;
@@ -173,11 +173,11 @@ where
         let found = self.store.release(&stranger, START).await;
         self.expect("a release without the claim is no error", &found, &Ok(()));
         let found = self.store.claim(&stranger).await;
-        self.expect("and changes nothing", &found, &Ok(Claimed::InProgress(LEASE)));
+        self.expect("a release without the claim changes nothing", &found, &Ok(Claimed::InProgress(LEASE)));
         let found = self.store.release(&claim, START).await;
         self.expect("a claim is released", &found, &Ok(()));
         let found = self.store.claim(&stranger).await;
-        self.expect("and the next one succeeds at once", &found, &Ok(acquired(&claim, false)));
+        self.expect("a released request is acquired at once", &found, &Ok(acquired(&claim, false)));
         let _ = self.store.finish(&stranger, &success(), START).await;
         let _ = self.store.release(&stranger, START).await;
         let found = self.store.find(&claim.id).await.map(|record| record.map(|record| record.status));
@@ -199,7 +199,7 @@ where
         let found = self.store.history(&citizen, page("1")).await;
         self.expect("a history begins with the newest record", &found, &Ok((3, vec![third, second])));
         let found = self.store.history(&citizen, page("2")).await;
-        self.expect("and ends with the oldest", &found, &Ok((3, vec![first])));
+        self.expect("a history ends with the oldest record", &found, &Ok((3, vec![first])));
         let found = self.store.history((self.question)(5).citizen(), page("1")).await;
         self.expect("a citizen without records has an empty history", &found, &Ok((0, Vec::new())));
     }
@@ -227,13 +227,9 @@ where
         let found = self.store.lease(10, &(self.new_id)(), again, again.plus(LEASE)).await;
         let expected = self.store.find(&ids[0]).await.map(|record| record.into_iter().collect::<Vec<_>>());
         let first = found.as_ref().map(|records| records.iter().filter(|it| it.id == ids[0]).cloned().collect());
-        self.expect(
-            "a lease that has expired is leased again, as the record",
-            &first.map_err(|error| *error),
-            &expected,
-        );
+        self.expect("a result with an expired lease is leased again", &first.map_err(|error| *error), &expected);
         let count = found.map(|records| records.len());
-        self.expect("with all other results", &count, &Ok(3));
+        self.expect("all results with expired leases are leased again", &count, &Ok(3));
         let published = due[2].plus(Duration::from_secs(5));
         let _ = self.store.requests_published(&ids).await;
         let _ = self.store.results_published(&ids[..1], published).await;
