@@ -28,8 +28,10 @@
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// The cache key of the state of the breaker for the registry.
-pub const BREAKER_KEY: &str = "connectivity:breaker:registry";
+/// Returns the cache key of the state of the breaker for a registry plugin.
+pub fn cache_key(plugin: &str) -> String {
+    format!("connectivity:breaker:{plugin}")
+}
 
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,16 +79,9 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Counts one more call.
-    pub fn add(&mut self, success: bool) {
-        if success {
-            self.successes = self.successes.saturating_add(1);
-        } else {
-            self.failures = self.failures.saturating_add(1);
-        }
-    }
-
-    fn plus(self, other: Self) -> Self {
+    /// Returns the sum of two counts, at most `u64::MAX` each.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
         Self {
             successes: self.successes.saturating_add(other.successes),
             failures: self.failures.saturating_add(other.failures),

@@ -18,6 +18,7 @@ pub mod logs;
 pub mod manifest;
 pub mod otlp;
 pub mod pipeline;
+pub mod plugin;
 pub mod prometheus;
 pub mod proxy;
 pub mod servers;

@@ -1,6 +1,7 @@
 //! The permissions of each component in spin.toml must equal the ones listed here.
 
 use connectivity_tests::manifest::manifest;
+use std::collections::BTreeSet;
 use toml::Value;
 
 /// The permissions of a component.
@@ -18,18 +19,12 @@ fn expected(component: &str) -> Privileges {
         "affiliation" => Privileges {
             hosts: &["{{ registry_url }}", "{{ mysql_address }}", "{{ redis_address }}", "{{ jwt_jwks_origin }}"],
             databases: &["default"],
-            dependencies: &[(
-                "connectivity:registry/citizens@0.1.0",
-                &["allowed_outbound_hosts", "sqlite_databases", "variables"],
-            )],
+            dependencies: &[("connectivity:registry/citizens@0.2.0", &["allowed_outbound_hosts"])],
         },
         "documents" => Privileges {
             hosts: &["{{ registry_url }}", "{{ mysql_address }}", "{{ redis_address }}", "{{ jwt_jwks_origin }}"],
             databases: &["default"],
-            dependencies: &[(
-                "connectivity:registry/documents@0.1.0",
-                &["allowed_outbound_hosts", "sqlite_databases", "variables"],
-            )],
+            dependencies: &[("connectivity:registry/documents@0.2.0", &["allowed_outbound_hosts"])],
         },
         "auth" => Privileges {
             hosts: &["{{ mysql_address }}", "{{ redis_address }}", "{{ jwt_jwks_origin }}"],
@@ -88,4 +83,14 @@ fn secret_variables_are_marked_and_have_no_default() {
         let default = variable.get("default").and_then(Value::as_str).unwrap_or_default();
         assert!(!secret || default.is_empty(), "{name} has a default");
     }
+}
+
+#[test]
+fn operations_show_the_circuit_breaker_of_each_plugin() {
+    let manifest = manifest();
+    let components = manifest["component"].as_table().expect("components");
+    let dependencies = components.values().filter_map(|component| component.get("dependencies")?.as_table());
+    let plugins = dependencies.flat_map(|table| table.values().filter_map(|it| it["component"].as_str()));
+    let shown = components["ops"]["variables"]["registry_plugins"].as_str().expect("a text");
+    assert_eq!(plugins.collect::<BTreeSet<_>>(), shown.split_whitespace().collect());
 }

@@ -13,8 +13,9 @@ const TARGET: &str = "wasm32-wasip2";
 /// The folder of a wasm component below a target folder.
 pub(crate) const WASM: &str = "wasm32-wasip2/release";
 
-/// The component that only the tests run (tests/guest/spin.toml).
-const GUEST: &str = "host-probe";
+/// The components that only the tests run: the one of tests/guest/spin.toml, and a minimal registry
+/// plugin.
+const TEST_COMPONENTS: [&str; 2] = ["host-probe", "static-registry"];
 
 /// Runs spin.toml where Spin is not installed.
 pub(crate) const HOST: &str = "connectivity-host";
@@ -30,7 +31,7 @@ pub(crate) fn application(programs: &[&str]) -> Result<(), Failure> {
 
 /// Builds everything that the tests, the benchmarks and chaos run.
 pub(crate) fn everything() -> Result<(), Failure> {
-    at_once(&[GUEST], || timed("all native programs", || run(&mut native("build", &["--bins"]))))
+    at_once(&TEST_COMPONENTS, || timed("all native programs", || run(&mut native("build", &["--bins"]))))
 }
 
 /// Builds the components and plugins of spin.toml.
@@ -112,8 +113,8 @@ pub(crate) fn native(command: &str, arguments: &[&str]) -> Command {
 /// Returns a clippy command on everything that is built for wasm.
 pub(crate) fn wasm_clippy() -> Result<Command, Failure> {
     let manifest = Manifest::read()?;
-    let mut command = cargo(&["clippy", "--release", "--target", TARGET, "-p", GUEST]);
-    for component in manifest.names() {
+    let mut command = cargo(&["clippy", "--release", "--target", TARGET]);
+    for component in manifest.names().into_iter().chain(TEST_COMPONENTS) {
         command.args(["-p", component]);
     }
     Ok(command)

@@ -10,6 +10,7 @@ mod deploy;
 mod failure;
 mod lint;
 mod manifest;
+mod plugin;
 mod project;
 mod run;
 mod running;
@@ -85,6 +86,13 @@ enum Task {
         #[arg(long, default_value_t = 3)]
         rounds: u32,
     },
+    /// Tests a registry plugin (a wasm file): its imports and exports, its settings and its answers.
+    ///
+    /// Options follow the file: `cargo xtask plugin-test --help`.
+    PluginTest {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "--help")]
+        arguments: Vec<String>,
+    },
     /// Starts, stops or shows MariaDB, Redis and RabbitMQ servers with their data under
     /// target/services.
     Services {
@@ -136,6 +144,7 @@ fn execute(command: Task) -> Result<(), Failure> {
         Task::Chaos { requests, rounds } => {
             bench::chaos(&["--requests", &requests.to_string(), "--rounds", &rounds.to_string()])
         }
+        Task::PluginTest { arguments } => plugin::test(&arguments),
         Task::Services { action } => services::act(&action),
         Task::Migrate { database_url } => {
             build::native_programs(&[BRIDGE])?;

@@ -18,7 +18,7 @@ const SIMULATOR: &str = "govcarpeta-simulator";
 const BELOW_COMPONENTS: &[&str] = &[DOMAIN, RUNTIME, STORAGE, REGISTRY, EDGE];
 
 /// The crates, each with the crates of this workspace that it may depend on.
-const TABLE: [(&str, &[&str]); 19] = [
+const TABLE: [(&str, &[&str]); 20] = [
     (DOMAIN, &[]),
     (MIGRATIONS, &[]),
     (RUNTIME, &[DOMAIN]),
@@ -31,8 +31,8 @@ const TABLE: [(&str, &[&str]); 19] = [
     ("auth", BELOW_COMPONENTS),
     ("documents", BELOW_COMPONENTS),
     ("ops", BELOW_COMPONENTS),
-    // `storage` only until version 0.2 of the WIT, which moves the circuit breaker to the caller.
-    ("govcarpeta", &[DOMAIN, RUNTIME, STORAGE, REGISTRY_HTTP]),
+    ("govcarpeta", &[DOMAIN, RUNTIME, REGISTRY_HTTP]),
+    ("static-registry", &[]),
     ("connectivity-api", &[EDGE, "affiliation", "auth", "documents", "ops"]),
     ("connectivity-bridge", &[DOMAIN, MIGRATIONS]),
     ("connectivity-host", &[]),

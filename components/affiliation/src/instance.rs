@@ -6,7 +6,7 @@ use crate::store::{CachedAffiliations, Store};
 use connectivity_edge::guard::Guard;
 use connectivity_edge::instance::{self, Component, Dependencies};
 use connectivity_edge::token::Verifier;
-use connectivity_registry::{self as registry, Plugin};
+use connectivity_registry::{Plugin, PluginInfo, configure_citizens};
 use connectivity_runtime as runtime;
 use connectivity_runtime::settings::Invalid;
 use std::sync::{Arc, OnceLock};
@@ -18,21 +18,21 @@ pub(crate) async fn get() -> Option<&'static Component> {
     instance::get(&INSTANCE, settings(), make).await
 }
 
-/// Reads the settings, and checks those of the plugin, so that wrong settings show before the first
+/// Reads the settings and configures the plugin, so that invalid settings show before the first
 /// question is asked.
-async fn settings() -> Result<Settings, Invalid> {
+async fn settings() -> Result<(Settings, PluginInfo), Invalid> {
     let settings = Settings::from_host().await?;
-    registry::expect_citizens().await?;
-    Ok(settings)
+    Ok((settings, configure_citizens().await?))
 }
 
-fn make(settings: Settings) -> Component {
+fn make((settings, plugin): (Settings, PluginInfo)) -> Component {
     let Dependencies { database, cache, mut guard } = Dependencies::new("affiliation", &settings.service);
     if cfg!(feature = "bench-tokens-only") {
         guard = Arc::new(Guard::tokens_only(Verifier::new(&settings.service.tokens)));
     }
+    let plugin = Plugin::new(&plugin, Arc::clone(&cache));
     let services = Services {
-        registry: Arc::new(Plugin::new),
+        registry: Arc::new(move |context| plugin.for_request(context)),
         store: Store::new(database),
         affiliated: CachedAffiliations::new(Arc::clone(&cache), settings.affiliated_ttl),
         guard,

@@ -60,7 +60,8 @@ pub(crate) struct HistoryEntry<'a> {
     message: &'a str,
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     checked_at: String,
-    /// The subject of the token with which the check was requested. Null for checks from before this was recorded
+    /// The subject of the token with which the check was requested. Null for checks from before
+    /// this was recorded
     #[cfg_attr(feature = "openapi", schema(required, max_length = 128))]
     requested_by: Option<&'a str>,
 }

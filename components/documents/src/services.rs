@@ -10,6 +10,7 @@ use connectivity_edge::problem::Problem;
 use connectivity_registry::RegistryFactory;
 use connectivity_runtime::request_context::RequestContext;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The store of these routes.
 pub(crate) trait Records:
@@ -28,6 +29,8 @@ pub(crate) struct Services<R, S> {
     pub(crate) store: S,
     pub(crate) guard: Arc<Guard>,
     pub(crate) settings: Arc<RouteSettings>,
+    /// How long a claim lasts: longer than a call of the plugin and two statements take.
+    pub(crate) lease: Duration,
     pub(crate) now: fn() -> Timestamp,
     pub(crate) new_id: fn() -> String,
 }
@@ -50,7 +53,7 @@ impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
             origin,
             trace: context.trace.clone(),
             at,
-            until: at.plus(self.settings.lease),
+            until: at.plus(self.lease),
         }
     }
 }

@@ -3,7 +3,6 @@
 use connectivity_edge::service_settings::ServiceSettings;
 use connectivity_runtime::settings::{Invalid, Reader};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The settings. Without `Debug`, because they hold secrets.
 pub(crate) struct Settings {
@@ -14,18 +13,13 @@ pub(crate) struct Settings {
 /// The settings of the routes.
 #[derive(Clone, Debug)]
 pub(crate) struct RouteSettings {
-    /// How long a claim lasts: longer than a call of the plugin and two statements take.
-    pub(crate) lease: Duration,
     /// `event_ready_key`: the routing key of successes.
     pub(crate) ready_key: String,
     /// `event_failure_key`: the routing key of all other results.
     pub(crate) failure_key: String,
 }
 
-const NAMES: [&str; 3] = ["registry_timeout_ms", "event_ready_key", "event_failure_key"];
-
-/// The longest time that two statements take.
-const STATEMENTS: Duration = Duration::from_secs(10);
+const NAMES: [&str; 2] = ["event_ready_key", "event_failure_key"];
 
 impl Settings {
     pub(crate) async fn from_host() -> Result<Self, Invalid> {
@@ -33,10 +27,7 @@ impl Settings {
     }
 
     fn read(mut reader: Reader) -> Result<Self, Invalid> {
-        // A call of the plugin takes at most as long as two of its attempts.
-        let call = Duration::from_millis(reader.number("registry_timeout_ms", 10..=60_000)) * 2;
         let routes = RouteSettings {
-            lease: call + STATEMENTS,
             ready_key: routing_key(&mut reader, "event_ready_key"),
             failure_key: routing_key(&mut reader, "event_failure_key"),
         };

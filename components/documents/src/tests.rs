@@ -83,8 +83,7 @@ impl Given {
             public_keys: None,
             other: None,
         };
-        let settings =
-            RouteSettings { lease: Duration::from_secs(30), ready_key: "ready".into(), failure_key: "failure".into() };
+        let settings = RouteSettings { ready_key: "ready".into(), failure_key: "failure".into() };
         let services = Services {
             registry: {
                 let registry = self.registry.clone();
@@ -93,6 +92,7 @@ impl Given {
             store: self.store.clone(),
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens))),
             settings: Arc::new(settings),
+            lease: Duration::from_secs(30),
             now: || NOW,
             new_id: || uuid_like(),
         };

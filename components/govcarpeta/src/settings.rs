@@ -3,7 +3,6 @@
 use connectivity_registry_http::exchange::Endpoint;
 use connectivity_runtime::log;
 use connectivity_runtime::settings::{Invalid, Reader, log_level};
-use connectivity_storage::cache::CacheSettings;
 use std::time::Duration;
 
 /// The settings of the plugin. They hold secrets, and so have no `Debug`.
@@ -14,25 +13,21 @@ pub(crate) struct Settings {
     pub(crate) attempt_timeout: Duration,
     /// `registry_attempts`: how many attempts a call may take.
     pub(crate) attempts: u32,
-    /// The cache that holds the shared state of the breaker.
-    pub(crate) cache: CacheSettings,
 }
 
-const NAMES: [&str; 5] = ["registry_url", "registry_api_key", "registry_timeout_ms", "registry_attempts", "log_level"];
+/// The names of the settings, as the plugin declares them.
+pub(crate) const NAMES: [&str; 5] =
+    ["registry_url", "registry_api_key", "registry_timeout_ms", "registry_attempts", "log_level"];
 
 impl Settings {
-    pub(crate) async fn from_host() -> Result<Self, Invalid> {
-        let names: Vec<_> = NAMES.into_iter().chain(CacheSettings::NAMES).collect();
-        Self::read(Reader::from_host(&names).await)
-    }
-
     /// Returns how long a whole call may take. A registry that fails at once is asked `attempts`
     /// times, one that hangs is asked twice.
     pub(crate) fn call_timeout(&self) -> Duration {
         self.attempt_timeout * 2
     }
 
-    fn read(mut reader: Reader) -> Result<Self, Invalid> {
+    /// Validates the settings and applies the log level.
+    pub(crate) fn read(mut reader: Reader) -> Result<Self, Invalid> {
         let url = reader.text("registry_url");
         let url = url.strip_suffix('/').unwrap_or(&url).to_owned();
         let authority = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
@@ -47,7 +42,6 @@ impl Settings {
             endpoint: Endpoint { url, api_key },
             attempt_timeout: Duration::from_millis(reader.number("registry_timeout_ms", 10..=60_000)),
             attempts: u32::try_from(reader.number("registry_attempts", 1..=10)).unwrap_or(1),
-            cache: CacheSettings::read(&mut reader),
         };
         log::set_threshold(log_level(&mut reader));
         reader.finish(settings)

@@ -3,15 +3,13 @@
 use crate::metrics::OutboxDepth;
 use crate::probe::{HealthProbe, ProbeResult};
 use crate::store;
-use connectivity_domain::breaker::{Admission, BREAKER_KEY, BreakerState, Policy};
-use connectivity_edge::config_state;
-use connectivity_edge::config_state::ConfigState;
+use connectivity_domain::breaker::{Admission, BreakerState, Policy, cache_key};
+use connectivity_edge::config_state::{self, ConfigState};
 use connectivity_edge::instance;
 use connectivity_runtime as runtime;
 use connectivity_runtime::log;
 use connectivity_runtime::settings::{Invalid, Reader, log_level};
-use connectivity_storage::cache::Cache;
-use connectivity_storage::cache::CacheSettings;
+use connectivity_storage::cache::{Cache, CacheSettings};
 use connectivity_storage::database::{Database, DatabaseError, DatabaseSettings};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -25,13 +23,22 @@ static INSTANCE: OnceLock<Instance> = OnceLock::new();
 pub(crate) struct Instance {
     database: Arc<Database>,
     cache: Arc<Cache>,
+    /// The names of the registry plugins, whose circuit breakers are shown.
+    plugins: Vec<String>,
+}
+
+struct Settings {
+    database: DatabaseSettings,
+    cache: CacheSettings,
+    plugins: Vec<String>,
 }
 
 /// Returns the instance, created at its first request, or `None` while its settings are invalid.
 pub(crate) async fn get() -> Option<&'static Instance> {
-    let make = |(database, cache): (DatabaseSettings, CacheSettings)| Instance {
+    let make = |Settings { database, cache, plugins }| Instance {
         database: Arc::new(Database::new(&database)),
         cache: Arc::new(Cache::new(&cache)),
+        plugins,
     };
     instance::get(&INSTANCE, settings(), make).await
 }
@@ -42,12 +49,23 @@ impl Instance {
     }
 }
 
-async fn settings() -> Result<(DatabaseSettings, CacheSettings), Invalid> {
-    let names: Vec<_> = ["log_level"].into_iter().chain(DatabaseSettings::NAMES).chain(CacheSettings::NAMES).collect();
+async fn settings() -> Result<Settings, Invalid> {
+    let own = ["log_level", "registry_plugins"];
+    let names: Vec<_> = own.into_iter().chain(DatabaseSettings::NAMES).chain(CacheSettings::NAMES).collect();
     let mut reader = Reader::from_host(&names).await;
-    let settings = (DatabaseSettings::read(&mut reader), CacheSettings::read(&mut reader));
+    let settings = Settings {
+        database: DatabaseSettings::read(&mut reader),
+        cache: CacheSettings::read(&mut reader),
+        plugins: reader.text("registry_plugins").split_whitespace().map(str::to_owned).collect(),
+    };
     log::set_threshold(log_level(&mut reader));
     reader.finish(settings)
+}
+
+/// Returns the more serious of two states of a circuit breaker.
+fn worse(one: &'static str, other: &'static str) -> &'static str {
+    let order = ["closed", "probing", "open"];
+    if order.iter().position(|it| *it == one) > order.iter().position(|it| *it == other) { one } else { other }
 }
 
 impl HealthProbe for &'static Instance {
@@ -67,14 +85,18 @@ impl HealthProbe for &'static Instance {
 
     async fn cache(&self) -> (ProbeResult, Option<&'static str>) {
         let (started, now) = (Instant::now(), runtime::now());
-        let held = self.cache.get(BREAKER_KEY, now).await;
-        let status = if held.is_ok() { "up" } else { "down" };
-        let state = held.ok().map(|held| held.as_deref().map_or_else(BreakerState::default, BreakerState::decode));
-        let breaker = state.map(|state| match state.admit(now, &Policy::DEFAULT) {
-            Admission::Go => "closed",
-            Admission::Refuse { .. } => "open",
-            Admission::Probe(_) => "probing",
-        });
+        let mut breaker = Some("closed");
+        for plugin in &self.plugins {
+            let held = self.cache.get(&cache_key(plugin), now).await;
+            let state = held.ok().map(|held| held.as_deref().map_or_else(BreakerState::default, BreakerState::decode));
+            let state = state.map(|state| match state.admit(now, &Policy::DEFAULT) {
+                Admission::Go => "closed",
+                Admission::Refuse { .. } => "open",
+                Admission::Probe(_) => "probing",
+            });
+            breaker = breaker.zip(state).map(|(one, other)| worse(one, other));
+        }
+        let status = if breaker.is_some() { "up" } else { "down" };
         (ProbeResult { status, reason: None, latency: started.elapsed() }, breaker)
     }
 

@@ -37,9 +37,7 @@ pub struct Budget {
 
 /// Asks until a response is final or the budget is spent.
 ///
-/// `attempt` sends the question once, within the time in its argument. `meaning` is the plugin's
-/// table. `report` is called after each attempt: its argument says whether the registry was able to
-/// answer, which the circuit breaker counts.
+/// `attempt` sends the question once within the time it is given. `meaning` is the plugin's table.
 ///
 /// # Errors
 ///
@@ -49,7 +47,6 @@ pub async fn call<V>(
     budget: Budget,
     attempt: impl AsyncFn(Duration) -> Exchange,
     meaning: impl Fn(Evidence) -> Meaning<V>,
-    report: impl AsyncFn(bool),
 ) -> Result<V, RegistryError> {
     let started = Instant::now();
     let mut attempts = 1;
@@ -59,13 +56,9 @@ pub async fn call<V>(
             Exchange::Failed(cause) => (cause, None, None),
             Exchange::Answered { evidence, retry_after } => match meaning(evidence) {
                 Meaning::TryLater(evidence) => (Cause::Overloaded, Some(evidence.status), retry_after),
-                Meaning::Final(result) => {
-                    report(true).await;
-                    return result;
-                }
+                Meaning::Final(result) => return result,
             },
         };
-        report(false).await;
         let fields = [("cause", format!("{cause:?}").into()), ("status", status.into()), ("attempt", attempts.into())];
         log::line(Level::Warn, "registry", &fields);
         let delay = BACKOFF.delay(attempts, random(), retry_after);
@@ -83,7 +76,7 @@ pub async fn call<V>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::{Cell, RefCell};
+    use std::cell::Cell;
 
     const BUDGET: Budget =
         Budget { attempts: 2, attempt_timeout: Duration::from_secs(1), call_timeout: Duration::from_secs(2) };
@@ -100,28 +93,28 @@ mod tests {
         }
     }
 
-    /// Asks a registry that gives these responses. Returns the result and what was reported.
-    async fn ask(responses: &[Exchange]) -> (Result<u16, RegistryError>, Vec<bool>) {
-        let (next, reported) = (Cell::new(0), RefCell::new(Vec::new()));
+    /// Asks a registry that gives these responses. Returns the result and the number of attempts.
+    async fn ask(responses: &[Exchange]) -> (Result<u16, RegistryError>, usize) {
+        let next = Cell::new(0);
         let attempt = async |_| {
             next.set(next.get() + 1);
             responses[next.get() - 1].clone()
         };
-        let result = call(BUDGET, attempt, meaning, async |success| reported.borrow_mut().push(success)).await;
-        (result, reported.into_inner())
+        let result = call(BUDGET, attempt, meaning).await;
+        (result, next.get())
     }
 
     #[tokio::test]
     async fn final_response_ends_the_call() {
-        assert_eq!(ask(&[answered(200)]).await, (Ok(200), vec![true]));
+        assert_eq!(ask(&[answered(200)]).await, (Ok(200), 1));
         let refused = RegistryError::Refused(Evidence { status: 400, body: None });
-        assert_eq!(ask(&[answered(400)]).await, (Err(refused), vec![true]));
+        assert_eq!(ask(&[answered(400)]).await, (Err(refused), 1));
     }
 
     #[tokio::test]
     async fn overloaded_or_unreachable_registry_is_asked_again() {
         for first in [answered(503), Exchange::Failed(Cause::Timeout), Exchange::Failed(Cause::Tls)] {
-            assert_eq!(ask(&[first, answered(200)]).await, (Ok(200), vec![false, true]));
+            assert_eq!(ask(&[first, answered(200)]).await, (Ok(200), 2));
         }
     }
 
@@ -131,9 +124,9 @@ mod tests {
             RegistryError::Unavailable(NoVerdict { cause, status, retry_after: DEFAULT_RETRY_AFTER, attempts: 2 })
         };
         let (down, busy) = (Exchange::Failed(Cause::Connection), answered(503));
-        let expected = (Err(unavailable(Cause::Overloaded, Some(503))), vec![false, false]);
+        let expected = (Err(unavailable(Cause::Overloaded, Some(503))), 2);
         assert_eq!(ask(&[down.clone(), busy.clone()]).await, expected);
-        let expected = (Err(unavailable(Cause::Connection, None)), vec![false, false]);
+        let expected = (Err(unavailable(Cause::Connection, None)), 2);
         assert_eq!(ask(&[busy, down]).await, expected);
     }
 }

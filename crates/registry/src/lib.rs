@@ -1,20 +1,35 @@
 //! The asking side of a registry: `connectivity:registry` of the WIT as ports of the domain.
 //!
-//! A component that asks the registry uses [`Plugin`] (in wasm only) or, in tests, a fake of its
-//! port. [`RegistryFactory`] makes the port for one request, so that the request's trace goes with
-//! the question.
+//! A component configures its plugin once per instance ([`configure_citizens`],
+//! [`configure_documents`], in wasm only), and asks it through [`Plugin`]. In tests, a fake of the
+//! port takes its place. [`RegistryFactory`] makes the port for one request, so that the request's
+//! trace goes with the question.
 //!
-//! It depends on `connectivity-domain` and `connectivity-runtime`. It never decides what an answer
-//! means and never retries: the plugin does both.
+//! The plugin is trusted with its question and nothing else. It gets the settings that it declares,
+//! and only those that [`handover`] allows. It shares no state with the component: the circuit
+//! breaker stands here, on the asking side, and so does the deadline of a call.
+//!
+//! The crate depends on `connectivity-runtime` and `connectivity-storage`. It never decides what an
+//! answer of the registry means and never repeats a question: the plugin does both.
 
 use connectivity_runtime::request_context::RequestContext;
 use std::sync::Arc;
 
 #[cfg(target_family = "wasm")]
+mod bindings;
+pub mod breaker;
+#[cfg(target_family = "wasm")]
+mod configure;
+pub mod handover;
+#[cfg(target_family = "wasm")]
 mod plugin;
+#[cfg(target_family = "wasm")]
+mod translate;
 
 #[cfg(target_family = "wasm")]
-pub use plugin::{Plugin, expect_citizens, expect_documents};
+pub use configure::{PluginInfo, configure_citizens, configure_documents};
+#[cfg(target_family = "wasm")]
+pub use plugin::{Plugin, PluginCall};
 
 /// Makes the registry that one request asks.
 pub type RegistryFactory<R> = Arc<dyn Fn(&RequestContext) -> R + Send + Sync>;

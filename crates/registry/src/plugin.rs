@@ -1,86 +1,105 @@
-//! The plugin that the application was composed with. A component imports only the interfaces that
-//! it uses.
+//! The plugin that the application was composed with, as ports of the domain.
 
-#[allow(
-    unsafe_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::all,
-    clippy::pedantic,
-    clippy::allow_attributes,
-    reason = "generated; the documentation is in wit/registry.wit"
-)]
-mod bindings {
-    spin_sdk::wit_bindgen::generate!({
-        world: "asks",
-        path: "../../wit",
-        runtime_path: "spin_sdk::wit_bindgen::rt",
-        generate_all,
-    });
-}
-
-use bindings::connectivity::registry::types::{Cause as WitCause, Context, Error, Evidence as WitEvidence};
-use bindings::connectivity::registry::{citizens, documents};
+use crate::bindings::types::QuestionContext;
+use crate::bindings::{citizens, documents};
+use crate::breaker::{Breaker, Permission};
+use crate::configure::PluginInfo;
+use crate::translate::{error, evidence, trace};
 use connectivity_domain::check::{Affiliation, Registry};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::document::{Authenticity, DocumentRequest};
 use connectivity_domain::job::JobRegistry;
 use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::trace::TraceContext;
-use connectivity_domain::verdict::{Cause, Evidence};
+use connectivity_domain::verdict::Cause;
+use connectivity_runtime::deadline::timeout_detached;
 use connectivity_runtime::metrics;
 use connectivity_runtime::request_context::RequestContext;
-use connectivity_runtime::settings::Invalid;
+use connectivity_storage::cache::Cache;
+use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The registry plugin, as one request asks it.
-#[derive(Clone)]
+/// How much longer than it promised a plugin may take before its call is abandoned.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// When to ask again after a plugin did not keep its deadline.
+const OVERDUE_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A configured plugin with its circuit breaker. A component keeps it in a static: it holds no
+/// request's data.
 pub struct Plugin {
+    breaker: Breaker,
+    call_timeout: Duration,
+}
+
+/// The plugin, as one request asks it.
+#[derive(Clone)]
+pub struct PluginCall {
+    plugin: Arc<Plugin>,
     trace: Option<TraceContext>,
 }
 
-/// Fails if the settings of the plugin that is asked about citizens are invalid.
-pub async fn expect_citizens() -> Result<(), Invalid> {
-    configured(citizens::configured().await)
-}
-
-/// Fails if the settings of the plugin that is asked about documents are invalid.
-pub async fn expect_documents() -> Result<(), Invalid> {
-    configured(documents::configured().await)
-}
-
-fn configured(is_configured: bool) -> Result<(), Invalid> {
-    let problem = || Invalid(vec!["the settings of the registry plugin are invalid: its log says which".into()]);
-    if is_configured { Ok(()) } else { Err(problem()) }
-}
-
 impl Plugin {
-    /// Creates the plugin for a request. Questions carry on the request's trace.
-    pub fn new(context: &RequestContext) -> Self {
-        Self { trace: context.trace.clone() }
+    /// Creates the asking side of a configured plugin. The state of its breaker is shared through
+    /// `cache`.
+    pub fn new(info: &PluginInfo, cache: Arc<Cache>) -> Arc<Self> {
+        Arc::new(Self { breaker: Breaker::new(&info.name, cache), call_timeout: info.call_timeout })
     }
 
-    fn context(&self) -> Context {
-        let trace = self.trace.clone().map(|trace| (trace.traceparent, trace.tracestate));
-        let (traceparent, tracestate) = trace.unzip();
-        Context { traceparent, tracestate: tracestate.flatten() }
+    /// Creates the port for a request. Its questions carry on the request's trace.
+    pub fn for_request(self: &Arc<Self>, context: &RequestContext) -> PluginCall {
+        PluginCall { plugin: Arc::clone(self), trace: context.trace.clone() }
+    }
+
+    /// Asks, if the breaker permits it, and reports to the breaker whether the registry answered.
+    async fn ask<V, F>(
+        &self,
+        trace_context: Option<TraceContext>,
+        question: impl FnOnce(QuestionContext) -> F,
+    ) -> Result<V, RegistryError>
+    where
+        V: Send + 'static,
+        F: Future<Output = Result<V, RegistryError>> + Send + 'static,
+    {
+        let no_verdict = |cause, retry_after, attempts| {
+            RegistryError::Unavailable(NoVerdict { cause, status: None, retry_after, attempts })
+        };
+        let permission = self.breaker.permit().await;
+        let permission = permission.map_err(|retry_after| no_verdict(Cause::BreakerOpen, retry_after, 0))?;
+        let context =
+            QuestionContext { trace: trace_context.map(trace), single_attempt: permission == Permission::Probe };
+        // The call is not dropped in the middle: it may hold an open request of the host.
+        let answer = timeout_detached(self.call_timeout + GRACE, question(context)).await;
+        let answer = answer.unwrap_or_else(|| Err(no_verdict(Cause::Timeout, OVERDUE_RETRY_AFTER, 1)));
+        self.breaker.report(permission, &answer).await;
+        answer
     }
 }
 
-impl Registry for Plugin {
+impl Registry for PluginCall {
     async fn check(&self, citizen: &CitizenId) -> Result<Affiliation, RegistryError> {
+        let citizen = citizen.as_str().to_owned();
         let started = Instant::now();
-        let (outcome, answer) = match citizens::check(citizen.as_str().to_owned(), self.context()).await {
-            Ok(citizens::Affiliation::None(it)) => ("none", Ok(Affiliation::None(evidence(it)))),
-            Ok(citizens::Affiliation::Affiliated(it)) => ("affiliated", Ok(Affiliation::Affiliated(evidence(it)))),
-            Err(none) => (failure(&none), Err(error(none))),
+        let question = |context| async {
+            match citizens::check(citizen, context).await {
+                Ok(citizens::Affiliation::None(it)) => Ok(Affiliation::None(evidence(it))),
+                Ok(citizens::Affiliation::Affiliated(it)) => Ok(Affiliation::Affiliated(evidence(it))),
+                Err(it) => Err(error(it)),
+            }
+        };
+        let answer = self.plugin.ask(self.trace.clone(), question).await;
+        let outcome = match &answer {
+            Ok(Affiliation::None(_)) => "none",
+            Ok(Affiliation::Affiliated(_)) => "affiliated",
+            Err(error) => failure(error),
         };
         metrics::time(&metrics::REGISTRY, &["citizen", outcome], started.elapsed());
         answer
     }
 }
 
-impl JobRegistry<DocumentRequest> for Plugin {
+impl JobRegistry<DocumentRequest> for PluginCall {
     async fn ask(&self, request: &DocumentRequest) -> Result<Authenticity, RegistryError> {
         let document = documents::Document {
             citizen_id: request.citizen.as_str().to_owned(),
@@ -88,58 +107,36 @@ impl JobRegistry<DocumentRequest> for Plugin {
             title: request.title.clone(),
         };
         let started = Instant::now();
-        let (outcome, answer) = match documents::authenticate(document, self.context()).await {
-            Ok(documents::Authenticity::Authenticated(it)) => {
-                ("authenticated", Ok(Authenticity::Authenticated(evidence(it))))
+        let question = |context| async {
+            match documents::authenticate(document, context).await {
+                Ok(documents::Authenticity::Authenticated(it)) => Ok(Authenticity::Authenticated(evidence(it))),
+                Ok(documents::Authenticity::Rejected(it)) => Ok(Authenticity::Rejected(evidence(it))),
+                Err(it) => Err(error(it)),
             }
-            Ok(documents::Authenticity::Rejected(it)) => ("rejected", Ok(Authenticity::Rejected(evidence(it)))),
-            Err(none) => (failure(&none), Err(error(none))),
+        };
+        let answer = self.plugin.ask(self.trace.clone(), question).await;
+        let outcome = match &answer {
+            Ok(Authenticity::Authenticated(_)) => "authenticated",
+            Ok(Authenticity::Rejected(_)) => "rejected",
+            Err(error) => failure(error),
         };
         metrics::time(&metrics::REGISTRY, &["document", outcome], started.elapsed());
         answer
     }
 }
 
-/// Returns the metric label of a failed call.
-fn failure(error: &Error) -> &'static str {
+/// Returns the metric label of a call without a verdict.
+fn failure(error: &RegistryError) -> &'static str {
     match error {
-        Error::Refused(_) => "refused",
-        Error::Nonsense(_) => "nonsense",
-        Error::Unavailable(none) => match none.cause {
-            WitCause::Timeout => "timeout",
-            WitCause::Connection => "connection",
-            WitCause::Tls => "tls",
-            WitCause::Overloaded => "overloaded",
-            WitCause::BreakerOpen => "breaker-open",
-            WitCause::Misconfigured => "misconfigured",
+        RegistryError::Refused(_) => "refused",
+        RegistryError::UnexpectedResponse(_) => "nonsense",
+        RegistryError::Unavailable(none) => match none.cause {
+            Cause::Timeout => "timeout",
+            Cause::Connection => "connection",
+            Cause::Tls => "tls",
+            Cause::Overloaded => "overloaded",
+            Cause::BreakerOpen => "breaker-open",
+            Cause::Misconfigured => "misconfigured",
         },
-    }
-}
-
-fn error(error: Error) -> RegistryError {
-    match error {
-        Error::Refused(it) => RegistryError::Refused(evidence(it)),
-        Error::Nonsense(it) => RegistryError::UnexpectedResponse(evidence(it)),
-        Error::Unavailable(none) => RegistryError::Unavailable(NoVerdict {
-            cause: cause(none.cause),
-            status: none.status,
-            retry_after: Duration::from_millis(none.retry_after_ms),
-            attempts: none.attempts,
-        }),
-    }
-}
-
-fn evidence(evidence: WitEvidence) -> Evidence {
-    Evidence { status: evidence.status, body: evidence.body }
-}
-
-fn cause(cause: WitCause) -> Cause {
-    match cause {
-        WitCause::Timeout => Cause::Timeout,
-        WitCause::Connection => Cause::Connection,
-        WitCause::Tls => Cause::Tls,
-        WitCause::Overloaded => Cause::Overloaded,
-        WitCause::BreakerOpen => Cause::BreakerOpen,
-        WitCause::Misconfigured => Cause::Misconfigured,
     }
 }

@@ -7,39 +7,55 @@ use spin_sdk::variables;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Everything that is wrong with the settings, one sentence each.
+/// What is wrong with one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid(pub Vec<String>);
+pub struct Problem {
+    /// The name of the setting.
+    pub name: String,
+    /// The end of a sentence that begins with the name.
+    pub problem: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.name, self.problem)
+    }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(pub Vec<Problem>);
 
 impl fmt::Display for Invalid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join("; "))
+        let sentences: Vec<_> = self.0.iter().map(Problem::to_string).collect();
+        formatter.write_str(&sentences.join("; "))
     }
 }
 
 /// The values of the variables, and the problems found in them so far.
 #[derive(Debug, Default)]
 pub struct Reader {
-    values: BTreeMap<&'static str, String>,
-    problems: Vec<String>,
+    values: BTreeMap<String, String>,
+    problems: Vec<Problem>,
 }
 
 impl Reader {
     /// Reads the named variables from the host.
-    pub async fn from_host(names: &[&'static str]) -> Self {
+    pub async fn from_host(names: &[impl AsRef<str>]) -> Self {
         let mut reader = Self::default();
-        for name in names {
+        for name in names.iter().map(AsRef::as_ref) {
             match variables::get(name).await {
                 Ok(value) => {
-                    reader.values.insert(name, value);
+                    reader.values.insert(name.to_owned(), value);
                 }
-                Err(_) => reader.problems.push(format!("{name} cannot be read: is it in spin.toml?")),
+                Err(_) => reader.problem(name, "cannot be read: is it in spin.toml?"),
             }
         }
         reader
     }
 
-    /// Creates a reader of these values, for tests. Variables that are not named are empty.
+    /// Creates a reader of these values. Variables that are not named are empty.
     ///
     /// ```
     /// use connectivity_runtime::settings::Reader;
@@ -49,8 +65,9 @@ impl Reader {
     /// let invalid = reader.finish(attempts).unwrap_err();
     /// assert_eq!(invalid.to_string(), "attempts must be a whole number from 1 to 10");
     /// ```
-    pub fn from_values(values: &[(&'static str, &str)]) -> Self {
-        let values = values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    pub fn from_values(values: &[(impl AsRef<str>, impl AsRef<str>)]) -> Self {
+        let owned = |text: &str| text.to_owned();
+        let values = values.iter().map(|(name, value)| (owned(name.as_ref()), owned(value.as_ref()))).collect();
         Self { values, problems: Vec::new() }
     }
 
@@ -78,7 +95,7 @@ impl Reader {
 
     /// Notes a problem with a variable. `what` completes the sentence that begins with its name.
     pub fn problem(&mut self, name: &str, what: &str) {
-        self.problems.push(format!("{name} {what}"));
+        self.problems.push(Problem { name: name.to_owned(), problem: what.to_owned() });
     }
 
     /// Returns the problems found so far, for settings that cannot even be put together.

@@ -61,13 +61,9 @@ const KEPT: [&str; 4] = [
 ];
 
 /// Words that may stay in a file, each with the reason.
-const EXCEPTIONS: [(&str, &str); 6] = [
+const EXCEPTIONS: [(&str, &str); 3] = [
     // RabbitMQ's own word for a node that is out of memory or disk space.
     ("docs/operations.md", "alarms"),
-    // The error of version 0.1 of the WIT.
-    ("wit/registry.wit", "nonsense"),
-    ("crates/registry/src/plugin.rs", "Nonsense"),
-    ("components/govcarpeta/src/wit.rs", "Nonsense"),
     // A value of the label `outcome` in a text.
     ("tests/tests/metrics.rs", "nonsense"),
     // A trait of serde.

@@ -1,16 +1,17 @@
-//! The circuit breaker around calls of the registry. All instances share its state through the
-//! cache.
+//! The circuit breaker around calls of a plugin. All instances share its state through the cache,
+//! one state per plugin name.
 //!
 //! The rules are in `connectivity_domain::breaker`. An instance reads the shared state at most once
 //! a second and adds what it has seen since by compare-and-set; failures are added at once. While
 //! the cache is down, each instance goes by its own calls.
 
-use connectivity_domain::breaker::{Admission, BREAKER_KEY, Batch, BreakerState, Policy};
+use connectivity_domain::breaker::{Admission, Batch, BreakerState, Policy, cache_key};
+use connectivity_domain::registry::RegistryError;
 use connectivity_domain::time::Timestamp;
 use connectivity_runtime::log::{self, Level};
 use connectivity_runtime::now;
-use connectivity_storage::cache::{Cache, CacheSettings};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use connectivity_storage::cache::Cache;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long the shared state is kept after its last change.
@@ -24,16 +25,17 @@ const WRITE_ATTEMPTS: u32 = 3;
 
 /// What a call may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Permission {
+pub enum Permission {
     /// Ask, with all attempts.
     Normal,
-    /// Ask once, to find out whether the registry has recovered.
+    /// Ask with a single attempt, to find out whether the registry has recovered.
     Probe,
 }
 
 /// The breaker, as one instance sees it. It holds no request's data.
-pub(crate) struct Breaker {
-    cache: Cache,
+pub struct Breaker {
+    key: String,
+    cache: Arc<Cache>,
     view: Mutex<View>,
 }
 
@@ -44,9 +46,10 @@ struct View {
 }
 
 impl Breaker {
-    pub(crate) fn new(cache: &CacheSettings) -> Self {
+    /// Creates the breaker of the plugin with this name.
+    pub fn new(plugin: &str, cache: Arc<Cache>) -> Self {
         let view = View { state: BreakerState::default(), read_at: None, unsent: Batch::default() };
-        Self { cache: Cache::new(cache), view: Mutex::new(view) }
+        Self { key: cache_key(plugin), cache, view: Mutex::new(view) }
     }
 
     /// Returns whether the registry may be asked.
@@ -54,7 +57,7 @@ impl Breaker {
     /// # Errors
     ///
     /// It may not; the error is the time to wait.
-    pub(crate) async fn permit(&self) -> Result<Permission, Duration> {
+    pub async fn permit(&self) -> Result<Permission, Duration> {
         let now = now();
         if !self.is_fresh(now) {
             self.synchronise(now).await;
@@ -78,9 +81,10 @@ impl Breaker {
         }
     }
 
-    /// Records whether an attempt was answered.
-    pub(crate) async fn report(&self, permission: Permission, success: bool) {
+    /// Records how a call ended. A call that did not reach the registry says nothing about it.
+    pub async fn report<V>(&self, permission: Permission, answer: &Result<V, RegistryError>) {
         let now = now();
+        let success = !matches!(answer, Err(RegistryError::Unavailable(_)));
         match permission {
             Permission::Probe => {
                 let finished = self.view().state.probe_finished(success, now, &Policy::DEFAULT);
@@ -89,7 +93,8 @@ impl Breaker {
                 log::line(Level::Warn, "breaker probe", &[("success", success.into())]);
             }
             Permission::Normal => {
-                self.view().unsent.add(success);
+                let unsent = self.view().unsent.plus(attempts_of(answer));
+                self.view().unsent = unsent;
                 if !success {
                     self.synchronise(now).await;
                 }
@@ -113,7 +118,7 @@ impl Breaker {
     /// if the cache is down.
     async fn replace(&self, now: Timestamp, change: impl Fn(&BreakerState) -> Option<BreakerState>) -> Option<bool> {
         for _ in 0..WRITE_ATTEMPTS {
-            let held = self.cache.get(BREAKER_KEY, now).await.ok()?;
+            let held = self.cache.get(&self.key, now).await.ok()?;
             let state = BreakerState::decode(held.as_deref().unwrap_or_default());
             let Some(new) = change(&state) else {
                 self.view().state = state;
@@ -122,7 +127,7 @@ impl Breaker {
             let encoded = new.encode();
             let unchanged = held.as_deref() == Some(encoded.as_str());
             if unchanged
-                || self.cache.compare_and_set(BREAKER_KEY, held.as_deref(), &encoded, LIFETIME, now).await.ok()?
+                || self.cache.compare_and_set(&self.key, held.as_deref(), &encoded, LIFETIME, now).await.ok()?
             {
                 self.view().state = new;
                 return Some(true);
@@ -143,5 +148,40 @@ impl Breaker {
 
     fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the attempts of a call, as the breaker counts them.
+fn attempts_of<V>(answer: &Result<V, RegistryError>) -> Batch {
+    match answer {
+        Ok(_) | Err(RegistryError::Refused(_) | RegistryError::UnexpectedResponse(_)) => {
+            Batch { successes: 1, failures: 0 }
+        }
+        Err(RegistryError::Unavailable(none)) => Batch { successes: 0, failures: none.attempts.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use connectivity_domain::registry::NoVerdict;
+    use connectivity_domain::verdict::{Cause, Evidence};
+
+    #[test]
+    fn every_failed_attempt_of_a_call_is_attempts_of() {
+        let unavailable = |attempts| {
+            let retry_after = Duration::ZERO;
+            RegistryError::Unavailable(NoVerdict { cause: Cause::Timeout, status: None, retry_after, attempts })
+        };
+        let evidence = Evidence { status: 400, body: None };
+        for (answer, successes, failures) in [
+            (Ok(()), 1, 0),
+            (Err(RegistryError::Refused(evidence.clone())), 1, 0),
+            (Err(RegistryError::UnexpectedResponse(evidence)), 1, 0),
+            (Err(unavailable(3)), 0, 3),
+            (Err(unavailable(0)), 0, 0),
+        ] {
+            assert_eq!(attempts_of(&answer), Batch { successes, failures }, "{answer:?}");
+        }
     }
 }
