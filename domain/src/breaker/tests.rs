@@ -219,3 +219,8 @@ proptest! {
         prop_assert_eq!(BreakerState::decode(&state.encode()), state);
     }
 }
+
+#[test]
+fn each_plugin_has_its_own_cache_key() {
+    assert_eq!(cache_key("govcarpeta"), "connectivity:breaker:govcarpeta");
+}
