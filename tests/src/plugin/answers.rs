@@ -42,7 +42,7 @@ pub(super) async fn test(subject: &Subject, capabilities: &[Capability], uses_ht
         return;
     }
     for capability in capabilities {
-        trace(*capability, subject, &client, &simulator, report).await;
+        trace(*capability, subject, &client, &simulator, report);
         for (number, (name, behaviour)) in no_verdict().into_iter().enumerate() {
             // A question of its own, so that nothing is answered from a record.
             let id = format!("70000{number}2");
@@ -78,13 +78,7 @@ async fn documents(client: &Asker<'_>, report: &mut Report) {
 }
 
 /// The question to the registry continues the trace of the request.
-async fn trace(
-    capability: Capability,
-    subject: &Subject,
-    client: &Asker<'_>,
-    simulator: &Simulator,
-    report: &mut Report,
-) {
+fn trace(capability: Capability, subject: &Subject, client: &Asker<'_>, simulator: &Simulator, report: &mut Report) {
     let id = if capability == Capability::Citizens { &subject.eligible } else { "authentic" };
     let calls = simulator.calls(id);
     let traces = calls.iter().filter_map(|call| call.headers.get("traceparent")?.to_str().ok());
