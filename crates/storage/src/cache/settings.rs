@@ -51,6 +51,6 @@ mod tests {
 
     #[test]
     fn default_is_the_embedded_cache() {
-        assert!(CacheSettings::read(&mut Reader::from_values(&[])) == CacheSettings::Embedded);
+        assert!(CacheSettings::read(&mut Reader::default()) == CacheSettings::Embedded);
     }
 }

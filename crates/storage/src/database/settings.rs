@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn default_is_the_embedded_database() {
-        assert!(DatabaseSettings::read(&mut Reader::from_values(&[])) == DatabaseSettings::Embedded);
+        assert!(DatabaseSettings::read(&mut Reader::default()) == DatabaseSettings::Embedded);
     }
 
     #[test]
