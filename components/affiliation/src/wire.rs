@@ -60,8 +60,7 @@ pub(crate) struct HistoryEntry<'a> {
     message: &'a str,
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     checked_at: String,
-    /// The subject of the token with which the check was requested. Null for checks from before
-    /// this was recorded
+    /// The subject of the token that requested the check. Null for checks of earlier versions
     #[cfg_attr(feature = "openapi", schema(required, max_length = 128))]
     requested_by: Option<&'a str>,
 }
