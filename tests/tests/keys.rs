@@ -84,7 +84,7 @@ async fn an_operator_manages_accounts_with_the_bridge_commands() {
     assert!(run(&by_client, &["enable", "clerk"]).0);
     access.granted("clerk", &second, None).await;
     let (good, _, error) = run(&by_client, &["create", "clerk", "--scope", "documents"]);
-    assert!(!good && error.contains("there is a service account of this name"), "{error}");
+    assert!(!good && error.contains("a service account with this name exists"), "{error}");
     let (good, _, error) = run(&[], &["list"]);
     assert!(!good && error.contains("COMPONENTS_URL") && error.contains("ADMIN_CLIENT_ID"), "{error}");
     let actor = "SELECT DISTINCT actor FROM access_audit WHERE event = 'ACCOUNT_ROTATED'";

@@ -174,9 +174,10 @@ async fn a_dead_letter_has_the_traceparent_of_its_span() {
     until("the message is dead-lettered", async || pipeline.dead_letters().await == 1).await;
     let letters = pipeline.broker.take_dead_letters().await.expect("dead letters");
     let kept = header(&letters[0], "traceparent");
-    let spans = spans(&collector, kept.get(3..35).unwrap_or_else(|| panic!("{letters:?}")), 1).await;
-    assert_eq!(kept.get(36..52), Some(&*spans[0].id));
-    assert_eq!(spans[0].failure.as_deref(), Some("refused"));
+    let spans = spans(&collector, kept.get(3..35).unwrap_or_else(|| panic!("{letters:?}")), 2).await;
+    let processed = only(&spans, SpanKind::Consumer);
+    assert_eq!(kept.get(36..52), Some(&*processed.id));
+    assert_eq!(processed.failure.as_deref(), Some("refused"));
     assert!(!collector.everything().contains("1128456232"));
 }
 
