@@ -54,7 +54,7 @@ impl Message {
         headers.chain(trace_headers(self.trace.as_ref()))
     }
 
-    /// The number in a header, or 0.
+    /// The number in a header, or 0. Producers can set any header, so it may be any number.
     pub(crate) fn number(&self, header: &str) -> u32 {
         self.headers.get(header).and_then(|value| value.parse().ok()).unwrap_or(0)
     }
@@ -62,7 +62,7 @@ impl Message {
     /// The message with a counter incremented. Keeps the first error.
     pub(crate) fn after(&self, counter: &str, error: &str) -> Self {
         let mut message = self.clone();
-        message.headers.insert(counter.to_owned(), (self.number(counter) + 1).to_string());
+        message.headers.insert(counter.to_owned(), self.number(counter).saturating_add(1).to_string());
         message.headers.entry(FIRST_ERROR.to_owned()).or_insert_with(|| error.to_owned());
         message
     }
@@ -89,7 +89,7 @@ impl Message {
             headers.insert(REPLAY.to_owned(), value.clone());
         }
         if self.headers.contains_key(ENDED) {
-            headers.insert(REPLAY.to_owned(), (self.number(REPLAY) + 1).to_string());
+            headers.insert(REPLAY.to_owned(), self.number(REPLAY).saturating_add(1).to_string());
         }
         Self { headers, ..self.clone() }
     }
@@ -123,6 +123,17 @@ mod tests {
         assert_eq!(ended.dead("no verdict", None, true).replayed().number(REPLAY), 2);
         assert_eq!(ended.dead("failures", None, false).replayed().number(REPLAY), 1);
         assert_eq!(message.dead("failures", Some("m"), false).replayed(), message);
+    }
+
+    #[test]
+    fn counters_of_a_producer_do_not_overflow() {
+        for (value, expected) in [("4294967295", u32::MAX), ("4294967294", u32::MAX), ("4294967296", 1), ("-1", 1)] {
+            let headers = [ATTEMPTS, COMPONENT_FAILURES, REPLAY, ENDED].map(|name| (name.to_owned(), value.to_owned()));
+            let message = Message::received(Vec::new(), Properties::default(), Headers::from(headers));
+            assert_eq!(message.after(ATTEMPTS, "error").number(ATTEMPTS), expected, "{value}");
+            assert_eq!(message.after(COMPONENT_FAILURES, "error").number(COMPONENT_FAILURES), expected, "{value}");
+            assert_eq!(message.replayed().number(REPLAY), expected, "{value}");
+        }
     }
 
     #[test]
