@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderName, header};
 
-/// The document, written by `cargo xtask schema`.
-const SCHEMA: &str = include_str!("../openapi.json");
+/// The document that `cargo xtask schema` writes, as build.rs shortens it.
+const SCHEMA: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// The page's content security policy: its own style and script, and requests to this service.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; script-src 'self'; style-src 'self'; \
