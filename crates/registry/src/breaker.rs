@@ -81,7 +81,8 @@ impl Breaker {
         }
     }
 
-    /// Records how a call ended. A call that did not reach the registry says nothing about it.
+    /// Records how a call ended. A call without a verdict counts each of its attempts as a failure,
+    /// every other call counts as one success. A probe succeeds only if the registry answered.
     pub async fn report<V>(&self, permission: Permission, answer: &Result<V, RegistryError>) {
         let now = now();
         let success = !matches!(answer, Err(RegistryError::Unavailable(_)));
