@@ -7,30 +7,48 @@
 //! closes the breaker, a failure opens it for longer. Every refusal ends by itself, even if the
 //! probing instance is killed.
 //!
+//! Some questions fail although the registry works, and a caller can ask them on purpose. So
+//! failures are counted per subject, and those about one id in a window count once: failures of one
+//! id never open the breaker, and those of one subject open it for this subject only. It opens for
+//! everybody if the calls of other subjects fail too. A subject whose probe failed lets the other
+//! subjects probe first.
+//!
 //! ```
-//! use connectivity_domain::breaker::{Admission, Batch, BreakerState, Policy};
+//! use connectivity_domain::breaker::{Admission, BreakerState, Failure, Policy, ProbeResult};
 //! use connectivity_domain::time::Timestamp;
 //! use std::time::Duration;
 //!
 //! let (policy, now) = (Policy::DEFAULT, Timestamp::from_micros(1_800_000_000_000_000));
-//! let closed = BreakerState::default();
-//! assert_eq!(closed.admit(now, &policy), Admission::Go);
+//! let mut state = BreakerState::default();
+//! assert_eq!(state.admit("operator", now, &policy), Admission::Go);
 //!
-//! let open = closed.apply(&Batch { successes: 0, failures: 10 }, now, &policy);
-//! assert_eq!(open.admit(now, &policy), Admission::Refuse { retry_after: Duration::from_secs(2) });
+//! for id in ["1000001", "1000002", "1000003", "1000004"] {
+//!     state = state.apply(0, Some(Failure::new("operator", id, 3)), now, &policy);
+//! }
+//! assert_eq!(state.admit("operator", now, &policy), Admission::Refuse { retry_after: Duration::from_secs(2) });
+//! assert_eq!(state.admit("other", now, &policy), Admission::Go);
 //!
 //! let later = now.plus(Duration::from_secs(2));
-//! let Admission::Probe(half_open) = open.admit(later, &policy) else { panic!("one caller may probe") };
-//! let closed = half_open.probe_finished(true, later, &policy);
-//! assert_eq!(closed.admit(later, &policy), Admission::Go);
+//! let Admission::Probe(half_open) = state.admit("operator", later, &policy) else { panic!("a probe") };
+//! let closed = half_open.probe_finished("operator", ProbeResult::Answered, later, &policy);
+//! assert_eq!(closed.admit("operator", later, &policy), Admission::Go);
 //! ```
 
+mod phase;
+mod tally;
+mod text;
+
+pub use phase::{Condition, ProbeResult};
+pub use tally::Failure;
+
 use crate::time::Timestamp;
+use phase::{Phase, Step};
 use std::time::Duration;
+use tally::{MAX_SUBJECTS, Subject, Tally, Trip};
 
 /// Returns the cache key of the state of the breaker for a registry plugin.
 pub fn cache_key(plugin: &str) -> String {
-    format!("connectivity:breaker:{plugin}")
+    format!("connectivity:breaker:2:{plugin}")
 }
 
 /// When a breaker opens, and for how long.
@@ -40,6 +58,11 @@ pub struct Policy {
     pub min_tries: u64,
     /// The breaker opens if at least one in `one_in` calls failed.
     pub one_in: u64,
+    /// The least number of ids whose calls failed on which the breaker opens.
+    pub min_ids: u32,
+    /// How many of these ids subjects other than the one with the most failures must have asked
+    /// about, so that the breaker opens for everybody.
+    pub min_ids_of_others: u32,
     /// The length of each of the two windows.
     pub window: Duration,
     /// How long the breaker stays open at first. After each failed probe it stays open twice as
@@ -53,10 +76,13 @@ pub struct Policy {
 
 impl Policy {
     /// Opens if half of at least ten calls within 5 to 10 s failed, first for 2 s and at most for
-    /// 30 s. The probe lease is the longest timeout of a call that can be configured.
+    /// 30 s. Four ids are as many calls as it takes to reach ten attempts with the default of three
+    /// attempts per call. The probe lease is the longest timeout of a call that can be configured.
     pub const DEFAULT: Self = Self {
         min_tries: 10,
         one_in: 2,
+        min_ids: 4,
+        min_ids_of_others: 2,
         window: Duration::from_secs(5),
         open_for: Duration::from_secs(2),
         open_for_at_most: Duration::from_secs(30),
@@ -65,60 +91,24 @@ impl Policy {
 
     /// Returns the longest time for which a caller can be refused.
     pub fn longest_refusal(&self) -> Duration {
-        self.probe_lease.max(self.open_for).max(self.open_for_at_most)
+        self.probe_lease.max(self.open_for).max(self.open_for_at_most.saturating_mul(2))
     }
 }
 
-/// Counts of successful and failed calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// Calls that the registry answered.
-    pub successes: u64,
-    /// Calls that the registry did not answer, or answered with an overload.
-    pub failures: u64,
-}
-
-impl Batch {
-    /// Returns the sum of two counts, at most `u64::MAX` each.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            successes: self.successes.saturating_add(other.successes),
-            failures: self.failures.saturating_add(other.failures),
-        }
-    }
-}
-
-/// The state that the instances share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerState {
-    /// Calls are allowed and counted.
-    Closed {
-        /// When the current window started.
-        since: Timestamp,
-        /// The calls in the current window.
-        current: Batch,
-        /// The calls in the window before the current one.
-        previous: Batch,
-    },
-    /// Calls are refused.
-    Open {
-        /// When the next caller may probe.
-        until: Timestamp,
-        /// How often the breaker opened without closing in between.
-        times: u32,
-    },
-    /// Half-open: one caller probes whether the registry answers again, all others are refused.
-    Probing {
-        /// When another caller may probe if this one has not reported its result.
-        until: Timestamp,
-        /// How often the breaker opened without closing in between.
-        times: u32,
-    },
+/// The state that the instances share. It names neither a subject nor an id, but short digests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BreakerState {
+    everybody: Phase,
+    /// When the current window started.
+    since: Timestamp,
+    current: Tally,
+    previous: Tally,
+    /// The subjects whose own breaker is not closed.
+    subjects: Vec<(Subject, Phase)>,
 }
 
 /// Whether a call to the registry is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// The call is allowed.
     Go,
@@ -132,112 +122,115 @@ pub enum Admission {
     },
 }
 
-impl Default for BreakerState {
-    fn default() -> Self {
-        Self::Closed { since: Timestamp::default(), current: Batch::default(), previous: Batch::default() }
-    }
-}
-
 impl BreakerState {
-    /// Returns whether a call at `now` is allowed.
+    /// Returns whether a call of this subject at `now` is allowed.
     ///
     /// An end that is further away than [`Policy::longest_refusal`] was written by an instance with
     /// a wrong clock, or is not a state of this program. It is ignored.
-    pub fn admit(&self, now: Timestamp, policy: &Policy) -> Admission {
-        match *self {
-            Self::Closed { .. } => Admission::Go,
-            Self::Open { until, .. } | Self::Probing { until, .. }
-                if now < until && until.since(now) <= policy.longest_refusal() =>
-            {
-                Admission::Refuse { retry_after: until.since(now) }
-            }
-            Self::Open { times, .. } | Self::Probing { times, .. } => {
-                Admission::Probe(Self::Probing { until: now.plus(policy.probe_lease), times })
-            }
+    pub fn admit(&self, subject: &str, now: Timestamp, policy: &Policy) -> Admission {
+        let subject = Subject::new(subject);
+        match self.everybody.admit(subject, now, policy) {
+            Step::Go => {}
+            Step::Refuse(retry_after) => return Admission::Refuse { retry_after },
+            Step::Probe(phase) => return Admission::Probe(Self { everybody: phase, ..self.clone() }),
+        }
+        match self.phase_of(subject).admit(subject, now, policy) {
+            Step::Go => Admission::Go,
+            Step::Refuse(retry_after) => Admission::Refuse { retry_after },
+            Step::Probe(phase) => Admission::Probe(self.clone().with(subject, phase)),
         }
     }
 
-    /// Returns the state after these calls. A state other than closed stays as it is.
+    /// Returns the state after this many calls that the registry answered, and one that it did not
+    /// answer. While the breaker is open for everybody, the state stays as it is.
     ///
     /// The clocks of instances differ a little, so the window may start slightly in the future. A
     /// window that starts more than its length in the future is replaced by a new one, because it
     /// would not end.
     #[must_use]
-    pub fn apply(&self, batch: &Batch, now: Timestamp, policy: &Policy) -> Self {
-        let Self::Closed { since, current, previous } = *self else { return *self };
-        let age = now.since(since);
-        let is_in_future = since.since(now) > policy.window;
-        let (since, current, previous) = if is_in_future {
-            (now, Batch::default(), Batch::default())
-        } else if age < policy.window {
-            (since, current, previous)
-        } else if age < policy.window * 2 {
-            (since.plus(policy.window), Batch::default(), current)
-        } else {
-            (now, Batch::default(), Batch::default())
-        };
-        let current = current.plus(*batch);
-        let all = current.plus(previous);
-        let tries = all.successes.saturating_add(all.failures);
-        if batch.failures > 0 && tries >= policy.min_tries && all.failures.saturating_mul(policy.one_in) >= tries {
-            return Self::Open { until: now.plus(policy.open_for), times: 1 };
+    pub fn apply(&self, successes: u64, failure: Option<Failure>, now: Timestamp, policy: &Policy) -> Self {
+        if self.everybody != Phase::Closed {
+            return self.clone();
         }
-        Self::Closed { since, current, previous }
+        let mut next = self.at(now, policy);
+        next.current.add_successes(successes);
+        let Some(failure) = failure else { return next };
+        next.current.add(failure);
+        let subject = failure.subject;
+        match next.current.plus(&next.previous).trip(subject, policy) {
+            Trip::Nobody => next,
+            Trip::Everybody => Self::open(now, policy),
+            Trip::Subject if next.phase_of(subject) != Phase::Closed => next,
+            Trip::Subject if next.refuses_another(subject, now, policy) => Self::open(now, policy),
+            Trip::Subject => next.with(subject, Phase::open(now, policy)),
+        }
     }
 
-    /// Returns the state after a probe that succeeded or failed.
+    /// Returns the state after a probe of this subject.
     #[must_use]
-    pub fn probe_finished(&self, success: bool, now: Timestamp, policy: &Policy) -> Self {
-        match *self {
-            Self::Probing { .. } | Self::Open { .. } if success => {
-                Self::Closed { since: now, current: Batch::default(), previous: Batch::default() }
-            }
-            Self::Probing { times, .. } => {
-                let open_for = policy.open_for.saturating_mul(1 << times.min(16)).min(policy.open_for_at_most);
-                Self::Open { until: now.plus(open_for), times: times.saturating_add(1) }
-            }
-            // Another instance has already reported the result of a probe.
-            Self::Open { .. } | Self::Closed { .. } => *self,
+    pub fn probe_finished(&self, subject: &str, result: ProbeResult, now: Timestamp, policy: &Policy) -> Self {
+        let subject = Subject::new(subject);
+        if self.everybody != Phase::Closed {
+            let everybody = self.everybody.probe_finished(subject, result, now, policy);
+            let is_closed = everybody == Phase::Closed;
+            return if is_closed { Self { since: now, ..Self::default() } } else { Self { everybody, ..self.clone() } };
         }
-    }
-
-    /// Formats the state as text.
-    pub fn encode(&self) -> String {
-        match self {
-            Self::Closed { since, current, previous } => format!(
-                "closed {} {} {} {} {}",
-                since.as_micros(),
-                current.successes,
-                current.failures,
-                previous.successes,
-                previous.failures
-            ),
-            Self::Open { until, times } => format!("open {} {times}", until.as_micros()),
-            Self::Probing { until, times } => format!("probing {} {times}", until.as_micros()),
+        let before = self.phase_of(subject);
+        let phase = before.probe_finished(Subject::NONE, result, now, policy);
+        let mut next = self.clone().with(subject, phase);
+        if phase == Phase::Closed && before != phase {
+            next.current.forget(subject);
+            next.previous.forget(subject);
         }
+        next
     }
 
-    /// Parses a state. Returns a closed breaker without any calls if the text is malformed.
-    pub fn decode(text: &str) -> Self {
-        Self::read(text).unwrap_or_default()
+    /// Returns what an operator should know about the breaker: its worst phase for any subject.
+    pub fn condition(&self, now: Timestamp, policy: &Policy) -> Condition {
+        let subjects = self.subjects.iter().map(|(_, phase)| phase.condition(now, policy));
+        subjects.fold(self.everybody.condition(now, policy), Ord::max)
     }
 
-    fn read(text: &str) -> Option<Self> {
-        let words: Vec<&str> = text.split(' ').collect();
-        let time = |word: &str| word.parse().ok().map(Timestamp::from_micros);
-        let batch = |successes: &str, failures: &str| {
-            Some(Batch { successes: successes.parse().ok()?, failures: failures.parse().ok()? })
+    fn open(now: Timestamp, policy: &Policy) -> Self {
+        Self { everybody: Phase::open(now, policy), since: now, ..Self::default() }
+    }
+
+    /// Returns the state with the windows and the subjects that still count at `now`.
+    fn at(&self, now: Timestamp, policy: &Policy) -> Self {
+        let age = now.since(self.since);
+        let is_in_future = self.since.since(now) > policy.window;
+        let (since, current, previous) = if is_in_future || age >= policy.window * 2 {
+            (now, Tally::default(), Tally::default())
+        } else if age < policy.window {
+            (self.since, self.current.clone(), self.previous.clone())
+        } else {
+            (self.since.plus(policy.window), Tally::default(), self.current.clone())
         };
-        Some(match words[..] {
-            ["closed", since, successes, failures, successes_before, failures_before] => Self::Closed {
-                since: time(since)?,
-                current: batch(successes, failures)?,
-                previous: batch(successes_before, failures_before)?,
-            },
-            ["open", until, times] => Self::Open { until: time(until)?, times: times.parse().ok()? },
-            ["probing", until, times] => Self::Probing { until: time(until)?, times: times.parse().ok()? },
-            _ => return None,
-        })
+        let mut subjects = self.subjects.clone();
+        subjects.retain(|(_, phase)| phase.matters(now, policy));
+        Self { everybody: self.everybody, since, current, previous, subjects }
+    }
+
+    fn phase_of(&self, subject: Subject) -> Phase {
+        self.subjects.iter().find(|(own, _)| *own == subject).map_or(Phase::Closed, |(_, phase)| *phase)
+    }
+
+    /// Returns whether the breaker refuses the calls of a subject other than this one.
+    fn refuses_another(&self, subject: Subject, now: Timestamp, policy: &Policy) -> bool {
+        let mut others = self.subjects.iter().filter(|(own, _)| *own != subject);
+        others.any(|(own, phase)| matches!(phase.admit(*own, now, policy), Step::Refuse(_)))
+    }
+
+    /// Sets the phase of a subject. The first of too many subjects is dropped.
+    fn with(mut self, subject: Subject, phase: Phase) -> Self {
+        self.subjects.retain(|(own, _)| *own != subject);
+        if phase != Phase::Closed {
+            if self.subjects.len() >= MAX_SUBJECTS {
+                self.subjects.remove(0);
+            }
+            self.subjects.push((subject, phase));
+        }
+        self
     }
 }
 

@@ -4,9 +4,11 @@
 use bytes::Bytes;
 use connectivity_tests::backend::On;
 use connectivity_tests::check::{CHECK, Scene, expect_problem};
-use connectivity_tests::client::{check_request, token};
+use connectivity_tests::client::{check_request, claims, sign, token};
+use connectivity_tests::host::SECRET;
 use govcarpeta_simulator::{Behaviour, Simulator};
 use http::header;
+use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -126,6 +128,46 @@ async fn breaker(on: On) {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), recovered).await.expect("the breaker closes again");
+}
+
+/// A check on behalf of another subject.
+async fn check_by(scene: &Scene, subject: &str, citizen: &str) -> u16 {
+    let mut claims = claims();
+    claims["sub"] = subject.into();
+    let body = json!({"citizen_id": citizen}).to_string();
+    let request = check_request(&scene.host.url(CHECK), &sign(&claims, Algorithm::HS256, SECRET), body.into());
+    scene.client.send(request).await.status.as_u16()
+}
+
+async fn failures_of_one_account(on: On) {
+    let scene = Scene::new(on, &[("registry_attempts", "1")]).await;
+    let ids: Vec<_> = (0..40).map(|number| (5_000_000 + number).to_string()).collect();
+    for id in &ids {
+        scene.simulator.behave(id, Behaviour::text(500, ""));
+    }
+    let mut refused = 0;
+    for round in 0..5 {
+        for id in &ids {
+            assert_eq!(check_by(&scene, "attacker", id).await, 503);
+        }
+        // The id of the victim that fails alone is not enough either.
+        assert_eq!(check_by(&scene, "victim", &ids[0]).await, 503);
+        assert_eq!(check_by(&scene, "victim", "1128456232").await, 200, "in round {round}");
+        refused += ids.len();
+    }
+    assert!(scene.simulator.count() < refused / 2, "the registry was asked {} times", scene.simulator.count());
+    let ready = scene.client.get(&scene.host.url("/health/ready")).await;
+    assert_ne!(ready.json()["dependencies"]["registry_breaker"]["status"], "closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_of_one_account_open_the_breaker_for_it_alone_embedded() {
+    failures_of_one_account(On::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_of_one_account_open_the_breaker_for_it_alone_on_servers() {
+    failures_of_one_account(On::Servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

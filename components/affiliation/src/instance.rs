@@ -32,7 +32,7 @@ fn make((settings, plugin): (Settings, PluginInfo)) -> Component {
     }
     let plugin = Plugin::new(&plugin, Arc::clone(&cache));
     let services = Services {
-        registry: Arc::new(move |context| plugin.for_request(context)),
+        registry: Arc::new(move |context, subject| plugin.for_request(context, subject)),
         store: Store::new(database),
         affiliated: CachedAffiliations::new(Arc::clone(&cache), settings.affiliated_ttl),
         guard,

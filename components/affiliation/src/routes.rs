@@ -114,8 +114,8 @@ impl<R: Registry, S: CheckStore, A: AffiliatedCache> Services<R, S, A> {
         body: &[u8],
     ) -> Result<Response, Problem> {
         let citizen = wire::read_check(headers, body)?;
+        let registry = (self.registry)(context, &caller.subject);
         let request = CheckRequest { id: (self.new_id)(), citizen, requested_by: caller.subject };
-        let registry = (self.registry)(context);
         let checked = check_affiliation(&registry, &self.store, &self.affiliated, request, self.now).await;
         let record = checked.map_err(|error| problem(&error))?;
         Ok(wire::checked(&record, self.affiliated_without_body))

@@ -56,7 +56,7 @@ impl Given {
         Services {
             registry: {
                 let registry = self.registry.clone();
-                Arc::new(move |_| registry.clone())
+                Arc::new(move |_, _| registry.clone())
             },
             store: self.store.clone(),
             affiliated: FakeAffiliatedCache::default(),

@@ -33,7 +33,7 @@ fn make((settings, plugin): (Settings, PluginInfo)) -> Component {
     let lease = plugin.call_timeout + STATEMENTS;
     let plugin = Plugin::new(&plugin, Arc::clone(&cache));
     let services = Services {
-        registry: Arc::new(move |context| plugin.for_request(context)),
+        registry: Arc::new(move |context, subject| plugin.for_request(context, subject)),
         store: Store::new(database),
         guard,
         lease,

@@ -14,6 +14,7 @@ use connectivity_domain::job::{JobRegistry, Origin, perform};
 use connectivity_edge::guard::Route;
 use connectivity_edge::json_body::read_json;
 use connectivity_edge::problem::Problem;
+use connectivity_edge::token::Caller;
 use connectivity_runtime::request_context::RequestContext;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -40,7 +41,7 @@ async fn deliver<R: JobRegistry<DocumentRequest> + 'static, S: Records>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let respond = |_| services.deliver(&context, &headers, &body);
+    let respond = async |caller: Caller| services.deliver(&context, &caller.subject, &headers, &body).await;
     services.guard.guarded(DELIVER, &headers, (services.now)(), respond).await
 }
 
@@ -61,10 +62,16 @@ async fn published<R: JobRegistry<DocumentRequest> + 'static, S: Records>(
 }
 
 impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
-    async fn deliver(&self, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
+    async fn deliver(
+        &self,
+        context: &RequestContext,
+        subject: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Response, Problem> {
         let Delivery { message_id, request, is_last_attempt } = delivery::read(headers, body)?;
         let claim = self.claim(context, message_id, request, Origin::Queue);
-        let record = perform(&(self.registry)(context), &self.store, &claim, is_last_attempt, self.now).await;
+        let record = perform(&(self.registry)(context, subject), &self.store, &claim, is_last_attempt, self.now).await;
         Ok(delivery::respond(&claim.message_id, record, &self.settings))
     }
 

@@ -152,7 +152,7 @@ impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
         }
         let mut claim = self.claim(context, message_id, request, Origin::Queue);
         claim.origin = Origin::Http { enqueue_at: claim.until.plus(ENQUEUE_AFTER) };
-        let record = perform(&(self.registry)(context), &self.store, &claim, false, self.now).await;
+        let record = perform(&(self.registry)(context, subject), &self.store, &claim, false, self.now).await;
         Ok(wire::record(&record.map_err(|error| problem(&error))?))
     }
 

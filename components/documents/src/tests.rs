@@ -87,7 +87,7 @@ impl Given {
         let services = Services {
             registry: {
                 let registry = self.registry.clone();
-                Arc::new(move |_| registry.clone())
+                Arc::new(move |_, _| registry.clone())
             },
             store: self.store.clone(),
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens))),

@@ -3,7 +3,7 @@
 use crate::metrics::OutboxDepth;
 use crate::probe::{HealthProbe, ProbeResult};
 use crate::store;
-use connectivity_domain::breaker::{Admission, BreakerState, Policy, cache_key};
+use connectivity_domain::breaker::{BreakerState, Condition, Policy, cache_key};
 use connectivity_edge::config_state::{self, ConfigState};
 use connectivity_edge::instance;
 use connectivity_runtime as runtime;
@@ -62,12 +62,6 @@ async fn settings() -> Result<Settings, Invalid> {
     reader.finish(settings)
 }
 
-/// Returns the more serious of two states of a circuit breaker.
-fn worse(one: &'static str, other: &'static str) -> &'static str {
-    let order = ["closed", "probing", "open"];
-    if order.iter().position(|it| *it == one) > order.iter().position(|it| *it == other) { one } else { other }
-}
-
 impl HealthProbe for &'static Instance {
     async fn database(&self) -> ProbeResult {
         let started = Instant::now();
@@ -83,18 +77,14 @@ impl HealthProbe for &'static Instance {
         ProbeResult { status, reason, latency: started.elapsed() }
     }
 
-    async fn cache(&self) -> (ProbeResult, Option<&'static str>) {
+    async fn cache(&self) -> (ProbeResult, Option<Condition>) {
         let (started, now) = (Instant::now(), runtime::now());
-        let mut breaker = Some("closed");
+        let mut breaker = Some(Condition::Closed);
         for plugin in &self.plugins {
-            let held = self.cache.get(&cache_key(plugin), now).await;
-            let state = held.ok().map(|held| held.as_deref().map_or_else(BreakerState::default, BreakerState::decode));
-            let state = state.map(|state| match state.admit(now, &Policy::DEFAULT) {
-                Admission::Go => "closed",
-                Admission::Refuse { .. } => "open",
-                Admission::Probe(_) => "probing",
-            });
-            breaker = breaker.zip(state).map(|(one, other)| worse(one, other));
+            let held = self.cache.get(&cache_key(plugin), now).await.ok();
+            let condition = held
+                .map(|held| BreakerState::decode(held.as_deref().unwrap_or_default()).condition(now, &Policy::DEFAULT));
+            breaker = breaker.zip(condition).map(|(one, other)| one.max(other));
         }
         let status = if breaker.is_some() { "up" } else { "down" };
         (ProbeResult { status, reason: None, latency: started.elapsed() }, breaker)

@@ -1,6 +1,7 @@
 //! The health checks of what the service depends on, behind a port.
 
 use crate::metrics::OutboxDepth;
+use connectivity_domain::breaker::Condition;
 use connectivity_edge::config_state::ConfigState;
 use std::future::Future;
 use std::time::Duration;
@@ -22,8 +23,8 @@ pub(crate) trait HealthProbe: Clone + Send + Sync + 'static {
     fn database(&self) -> impl Future<Output = ProbeResult> + Send;
 
     /// Checks that the cache responds. If it does, also returns the state of the registry's circuit
-    /// breaker: `closed`, `open` or `probing`.
-    fn cache(&self) -> impl Future<Output = (ProbeResult, Option<&'static str>)> + Send;
+    /// breaker.
+    fn cache(&self) -> impl Future<Output = (ProbeResult, Option<Condition>)> + Send;
 
     /// Asks a component whether its settings are valid.
     fn settings(&self, component: &'static str) -> impl Future<Output = ConfigState> + Send;

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use connectivity_domain::breaker::Condition;
 use connectivity_edge::config_state::ConfigState;
 use futures_util::future::{join, join_all};
 use http::{StatusCode, header};
@@ -73,7 +74,7 @@ pub(crate) async fn ready<P: HealthProbe>(State(probe): State<Option<P>>) -> Res
     let dependencies = Dependencies {
         cache: dependency(&cache, false),
         database: dependency(&database, true),
-        registry_breaker: Breaker { needed: false, status: breaker.unwrap_or("unknown") },
+        registry_breaker: Breaker { needed: false, status: breaker.map_or("unknown", Condition::as_str) },
     };
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = Readiness {
@@ -111,7 +112,7 @@ pub(crate) async fn metrics<P: HealthProbe>(State(probe): State<Option<P>>) -> R
     let gauges = Gauges {
         database_up: outbox.is_some(),
         cache_up: counts.is_some(),
-        breaker_open: breaker.map(|state| state == "open"),
+        breaker_open: breaker.map(|state| state == Condition::Open),
         outbox,
     };
     ([(header::CONTENT_TYPE, TEXT_FORMAT)], render(&counts.unwrap_or_default(), &gauges)).into_response()

@@ -24,7 +24,7 @@ pub(crate) fn server() -> RefOr<Schema> {
 }
 
 pub(crate) fn breaker() -> RefOr<Schema> {
-    let description = "`closed`: the registry is asked. `open`: after repeated failures it is not asked for a while. `probing`: one \
-         call finds out whether it is back. `unknown`: the cache is down";
+    let description = "`closed`: the registry is asked. `open`: after repeated failures it is not asked for a while, at least for \
+         one subject. `probing`: one call finds out whether it is back. `unknown`: the cache is down";
     one_of(&["closed", "open", "probing", "unknown"], description)
 }

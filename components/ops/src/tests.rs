@@ -4,6 +4,7 @@ use crate::metrics::OutboxDepth;
 use crate::probe::{HealthProbe, ProbeResult};
 use crate::routes::router;
 use bytes::Bytes;
+use connectivity_domain::breaker::Condition;
 use connectivity_edge::config_state::ConfigState;
 use connectivity_edge::response::respond;
 use connectivity_edge::router::route;
@@ -25,10 +26,10 @@ impl HealthProbe for FakeProbe {
         ProbeResult { status: self.database, reason, latency: Duration::from_micros(1500) }
     }
 
-    async fn cache(&self) -> (ProbeResult, Option<&'static str>) {
+    async fn cache(&self) -> (ProbeResult, Option<Condition>) {
         (
             ProbeResult { status: self.cache, reason: None, latency: Duration::ZERO },
-            (self.cache == "up").then_some("closed"),
+            (self.cache == "up").then_some(Condition::Closed),
         )
     }
 

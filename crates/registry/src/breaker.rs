@@ -4,8 +4,10 @@
 //! The rules are in `connectivity_domain::breaker`. An instance reads the shared state at most once
 //! a second and adds what it has seen since by compare-and-set; failures are added at once. While
 //! the cache is down, each instance goes by its own calls.
+//!
+//! What is kept and shared names no subject and no id (see there).
 
-use connectivity_domain::breaker::{Admission, Batch, BreakerState, Policy, cache_key};
+use connectivity_domain::breaker::{Admission, BreakerState, Condition, Failure, Policy, ProbeResult, cache_key};
 use connectivity_domain::registry::RegistryError;
 use connectivity_domain::time::Timestamp;
 use connectivity_runtime::log::{self, Level};
@@ -42,33 +44,34 @@ pub struct Breaker {
 struct View {
     state: BreakerState,
     read_at: Option<Timestamp>,
-    unsent: Batch,
+    /// The calls that the registry answered and that the shared state does not count yet.
+    unsent: u64,
 }
 
 impl Breaker {
     /// Creates the breaker of the plugin with this name.
     pub fn new(plugin: &str, cache: Arc<Cache>) -> Self {
-        let view = View { state: BreakerState::default(), read_at: None, unsent: Batch::default() };
+        let view = View { state: BreakerState::default(), read_at: None, unsent: 0 };
         Self { key: cache_key(plugin), cache, view: Mutex::new(view) }
     }
 
-    /// Returns whether the registry may be asked.
+    /// Returns whether the registry may be asked on behalf of this subject.
     ///
     /// # Errors
     ///
     /// It may not; the error is the time to wait.
-    pub async fn permit(&self) -> Result<Permission, Duration> {
+    pub async fn permit(&self, subject: &str) -> Result<Permission, Duration> {
         let now = now();
         if !self.is_fresh(now) {
-            self.synchronise(now).await;
+            self.synchronise(None, now).await;
         }
-        let admission = self.view().state.admit(now, &Policy::DEFAULT);
+        let admission = self.view().state.admit(subject, now, &Policy::DEFAULT);
         match admission {
             Admission::Go => Ok(Permission::Normal),
             Admission::Refuse { retry_after } => Err(retry_after),
             // The request that writes the state first sends the probe.
             Admission::Probe(probing) => {
-                let won = self.replace(now, |held| match held.admit(now, &Policy::DEFAULT) {
+                let won = self.replace(now, |held| match held.admit(subject, now, &Policy::DEFAULT) {
                     Admission::Probe(probing) => Some(probing),
                     Admission::Go | Admission::Refuse { .. } => None,
                 });
@@ -81,38 +84,56 @@ impl Breaker {
         }
     }
 
-    /// Records how a call ended. A call without a verdict counts each of its attempts as a failure,
-    /// every other call counts as one success. A probe succeeds only if the registry answered.
-    pub async fn report<V>(&self, permission: Permission, answer: &Result<V, RegistryError>) {
+    /// Records how a call of this subject about this id ended. A call without a verdict counts each
+    /// of its attempts as a failure, every other call counts as one success. A probe succeeds only
+    /// if the registry answered.
+    pub async fn report<V>(&self, permission: Permission, subject: &str, id: &str, answer: &Result<V, RegistryError>) {
         let now = now();
-        let success = !matches!(answer, Err(RegistryError::Unavailable(_)));
+        let failed_attempts = failed_attempts(answer);
         match permission {
             Permission::Probe => {
-                let finished = self.view().state.probe_finished(success, now, &Policy::DEFAULT);
+                let result = match failed_attempts {
+                    None => ProbeResult::Answered,
+                    Some(0) => ProbeResult::NotAsked,
+                    Some(_) => ProbeResult::Failed,
+                };
+                let finished = self.view().state.probe_finished(subject, result, now, &Policy::DEFAULT);
                 self.view().state = finished;
-                self.replace(now, |held| Some(held.probe_finished(success, now, &Policy::DEFAULT))).await;
-                log::line(Level::Warn, "breaker probe", &[("success", success.into())]);
+                self.replace(now, |held| Some(held.probe_finished(subject, result, now, &Policy::DEFAULT))).await;
+                log::line(Level::Warn, "breaker probe", &[("result", format!("{result:?}").into())]);
             }
-            Permission::Normal => {
-                let unsent = self.view().unsent.plus(attempts_of(answer));
-                self.view().unsent = unsent;
-                if !success {
-                    self.synchronise(now).await;
+            Permission::Normal => match failed_attempts {
+                None => self.count_success(),
+                Some(attempts) => {
+                    let was_open = self.is_open(now);
+                    self.synchronise(Some(Failure::new(subject, id, attempts)), now).await;
+                    if !was_open && self.is_open(now) {
+                        log::line(Level::Warn, "breaker opened", &[("subject", subject.into())]);
+                    }
                 }
-            }
+            },
         }
     }
 
+    fn count_success(&self) {
+        let mut view = self.view();
+        view.unsent = view.unsent.saturating_add(1);
+    }
+
+    fn is_open(&self, now: Timestamp) -> bool {
+        self.view().state.condition(now, &Policy::DEFAULT) == Condition::Open
+    }
+
     /// Adds what this instance has seen to the shared state, and takes the result as its view.
-    async fn synchronise(&self, now: Timestamp) {
+    async fn synchronise(&self, failure: Option<Failure>, now: Timestamp) {
         let unsent = std::mem::take(&mut self.view().unsent);
-        let written = self.replace(now, |held| Some(held.apply(&unsent, now, &Policy::DEFAULT))).await;
+        let written = self.replace(now, |held| Some(held.apply(unsent, failure, now, &Policy::DEFAULT))).await;
+        let mut view = self.view();
         if written != Some(true) {
             // The shared state does not have it yet, so the view alone takes it.
-            let mut view = self.view();
-            view.state = view.state.apply(&unsent, now, &Policy::DEFAULT);
+            view.state = view.state.apply(unsent, failure, now, &Policy::DEFAULT);
         }
-        self.view().read_at = Some(now);
+        view.read_at = Some(now);
     }
 
     /// Replaces the shared state by the result of `change`. Returns whether it was replaced; `None`
@@ -152,13 +173,12 @@ impl Breaker {
     }
 }
 
-/// Returns the attempts of a call, as the breaker counts them.
-fn attempts_of<V>(answer: &Result<V, RegistryError>) -> Batch {
+/// Returns the failed attempts of a call as the breaker counts them; `None` if the registry answered
+/// it.
+fn failed_attempts<V>(answer: &Result<V, RegistryError>) -> Option<u32> {
     match answer {
-        Ok(_) | Err(RegistryError::Refused(_) | RegistryError::UnexpectedResponse(_)) => {
-            Batch { successes: 1, failures: 0 }
-        }
-        Err(RegistryError::Unavailable(none)) => Batch { successes: 0, failures: none.attempts.into() },
+        Ok(_) | Err(RegistryError::Refused(_) | RegistryError::UnexpectedResponse(_)) => None,
+        Err(RegistryError::Unavailable(none)) => Some(none.attempts),
     }
 }
 
@@ -169,20 +189,20 @@ mod tests {
     use connectivity_domain::verdict::{Cause, Evidence};
 
     #[test]
-    fn every_failed_attempt_of_a_call_is_attempts_of() {
-        let unavailable = |attempts| {
+    fn calls_without_a_verdict_fail_with_their_attempts() {
+        let unavailable = |cause, attempts| {
             let retry_after = Duration::ZERO;
-            RegistryError::Unavailable(NoVerdict { cause: Cause::Timeout, status: None, retry_after, attempts })
+            RegistryError::Unavailable(NoVerdict { cause, status: None, retry_after, attempts })
         };
         let evidence = Evidence { status: 400, body: None };
-        for (answer, successes, failures) in [
-            (Ok(()), 1, 0),
-            (Err(RegistryError::Refused(evidence.clone())), 1, 0),
-            (Err(RegistryError::UnexpectedResponse(evidence)), 1, 0),
-            (Err(unavailable(3)), 0, 3),
-            (Err(unavailable(0)), 0, 0),
+        for (answer, expected) in [
+            (Ok(()), None),
+            (Err(RegistryError::Refused(evidence.clone())), None),
+            (Err(RegistryError::UnexpectedResponse(evidence)), None),
+            (Err(unavailable(Cause::Timeout, 3)), Some(3)),
+            (Err(unavailable(Cause::Misconfigured, 0)), Some(0)),
         ] {
-            assert_eq!(attempts_of(&answer), Batch { successes, failures }, "{answer:?}");
+            assert_eq!(failed_attempts(&answer), expected, "{answer:?}");
         }
     }
 }

@@ -31,5 +31,5 @@ pub use configure::{PluginInfo, configure_citizens, configure_documents};
 #[cfg(target_family = "wasm")]
 pub use plugin::{Plugin, PluginCall};
 
-/// Makes the registry that one request asks.
-pub type RegistryFactory<R> = Arc<dyn Fn(&RequestContext) -> R + Send + Sync>;
+/// Makes the registry that one request asks, on behalf of the subject of its token.
+pub type RegistryFactory<R> = Arc<dyn Fn(&RequestContext, &str) -> R + Send + Sync>;

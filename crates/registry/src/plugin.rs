@@ -38,6 +38,7 @@ pub struct Plugin {
 pub struct PluginCall {
     plugin: Arc<Plugin>,
     trace: Option<TraceContext>,
+    subject: String,
 }
 
 impl Plugin {
@@ -47,15 +48,18 @@ impl Plugin {
         Arc::new(Self { breaker: Breaker::new(&info.name, cache), call_timeout: info.call_timeout })
     }
 
-    /// Creates the port for a request. Its questions carry on the request's trace.
-    pub fn for_request(self: &Arc<Self>, context: &RequestContext) -> PluginCall {
-        PluginCall { plugin: Arc::clone(self), trace: context.trace.clone() }
+    /// Creates the port for a request of this subject. Its questions carry on the request's trace.
+    pub fn for_request(self: &Arc<Self>, context: &RequestContext, subject: &str) -> PluginCall {
+        PluginCall { plugin: Arc::clone(self), trace: context.trace.clone(), subject: subject.to_owned() }
     }
+}
 
-    /// Asks, if the breaker permits it, and reports to the breaker whether the registry answered.
+impl PluginCall {
+    /// Asks about a citizen, if the breaker permits it, and reports to the breaker whether the
+    /// registry answered.
     async fn ask<V, F>(
         &self,
-        trace_context: Option<TraceContext>,
+        citizen: &CitizenId,
         question: impl FnOnce(QuestionContext) -> F,
     ) -> Result<V, RegistryError>
     where
@@ -65,30 +69,31 @@ impl Plugin {
         let no_verdict = |cause, retry_after, attempts| {
             RegistryError::Unavailable(NoVerdict { cause, status: None, retry_after, attempts })
         };
-        let permission = self.breaker.permit().await;
+        let Plugin { breaker, call_timeout } = &*self.plugin;
+        let permission = breaker.permit(&self.subject).await;
         let permission = permission.map_err(|retry_after| no_verdict(Cause::BreakerOpen, retry_after, 0))?;
-        let context =
-            QuestionContext { trace: trace_context.map(trace), single_attempt: permission == Permission::Probe };
+        let single_attempt = permission == Permission::Probe;
+        let context = QuestionContext { trace: self.trace.clone().map(trace), single_attempt };
         // The call is not dropped in the middle: it may hold an open request of the host.
-        let answer = timeout_detached(self.call_timeout + GRACE, question(context)).await;
+        let answer = timeout_detached(*call_timeout + GRACE, question(context)).await;
         let answer = answer.unwrap_or_else(|| Err(no_verdict(Cause::Timeout, OVERDUE_RETRY_AFTER, 1)));
-        self.breaker.report(permission, &answer).await;
+        breaker.report(permission, &self.subject, citizen.as_str(), &answer).await;
         answer
     }
 }
 
 impl Registry for PluginCall {
     async fn check(&self, citizen: &CitizenId) -> Result<Affiliation, RegistryError> {
-        let citizen = citizen.as_str().to_owned();
+        let id = citizen.as_str().to_owned();
         let started = Instant::now();
         let question = |context| async {
-            match citizens::check(citizen, context).await {
+            match citizens::check(id, context).await {
                 Ok(citizens::Affiliation::None(it)) => Ok(Affiliation::None(evidence(it))),
                 Ok(citizens::Affiliation::Affiliated(it)) => Ok(Affiliation::Affiliated(evidence(it))),
                 Err(it) => Err(error(it)),
             }
         };
-        let answer = self.plugin.ask(self.trace.clone(), question).await;
+        let answer = self.ask(citizen, question).await;
         let outcome = match &answer {
             Ok(Affiliation::None(_)) => "none",
             Ok(Affiliation::Affiliated(_)) => "affiliated",
@@ -114,7 +119,7 @@ impl JobRegistry<DocumentRequest> for PluginCall {
                 Err(it) => Err(error(it)),
             }
         };
-        let answer = self.plugin.ask(self.trace.clone(), question).await;
+        let answer = self.ask(&request.citizen, question).await;
         let outcome = match &answer {
             Ok(Authenticity::Authenticated(_)) => "authenticated",
             Ok(Authenticity::Rejected(_)) => "rejected",
