@@ -77,8 +77,8 @@ impl Delivered {
 pub(crate) fn headers(message: &Message, attempt: Attempt, trace: Option<&TraceContext>) -> HeaderMap {
     let (number, is_last) = (attempt.number.to_string(), attempt.is_last.to_string());
     let mut pairs = vec![(CONTENT_TYPE.as_str(), "application/json"), (ATTEMPT, &number), (LAST_ATTEMPT, &is_last)];
-    pairs.extend(message.properties.message_id.as_deref().map(|id| (MESSAGE_ID, id)));
-    pairs.extend(message.properties.correlation_id.as_deref().map(|id| (CORRELATION_ID, id)));
+    pairs.extend(message.properties.message_id().map(|id| (MESSAGE_ID, id)));
+    pairs.extend(message.properties.correlation_id().map(|id| (CORRELATION_ID, id)));
     pairs.extend(message.headers.get(REPLAY).map(|number| (REPLAY, number.as_str())));
     pairs.extend(trace_headers(trace));
     let parse = |(name, value): (&str, &str)| {
@@ -95,7 +95,8 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Headers, Properties};
+    use crate::amqp::Properties;
+    use crate::message::Headers;
 
     fn delivered(body: &str) -> Delivered {
         Delivered::new(serde_json::from_str(body).map_err(|_| Reply::None), Some("m".into()))
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn properties_and_the_attempt_become_headers() {
         let trace = TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("a=1"));
-        let properties = Properties { message_id: Some("m".into()), correlation_id: Some("not\nfit".into()) };
+        let properties = Properties::json(Some("m"), Some("not\nfit"));
         let headers = Headers::from([(REPLAY.to_owned(), "2".to_owned()), ("x-other".into(), "1".into())]);
         let message = Message { properties, headers, ..Message::default() };
         let headers = super::headers(&message, Attempt { number: 3, is_last: true }, trace.as_ref());

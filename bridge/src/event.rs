@@ -1,6 +1,7 @@
 //! What the components ask to be published.
 
-use crate::message::{Headers, Message, Properties};
+use crate::amqp::Properties;
+use crate::message::{Headers, Message};
 use connectivity_domain::trace::TraceContext;
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,10 +34,9 @@ impl Event {
     /// message.
     pub(crate) fn message(&self, correlation_id: Option<&str>) -> Message {
         let trace = self.traceparent.as_deref();
-        let (message_id, correlation_id) = (Some(self.message_id.clone()), correlation_id.map(str::to_owned));
         Message {
             body: self.body.to_string().into(),
-            properties: Properties { message_id, correlation_id },
+            properties: Properties::json(Some(&self.message_id), correlation_id),
             trace: trace.and_then(|traceparent| TraceContext::parse(traceparent, self.tracestate.as_deref())),
             headers: Headers::new(),
         }

@@ -11,11 +11,13 @@ mod job;
 mod marks;
 mod message;
 mod metrics;
+mod panics;
 mod relay;
 mod run;
 mod sessions;
 mod settings;
 mod status;
+mod text;
 mod token;
 mod topology;
 mod trace;
@@ -52,6 +54,7 @@ enum Failure {
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(settings::DEFAULT_LOG_FILTER));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    panics::log();
     // An error means that a library has installed a provider already, which will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let command = Arguments::parse().command;

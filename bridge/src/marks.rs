@@ -3,6 +3,7 @@
 use crate::components::Components;
 use crate::event::EventKind;
 use crate::job::Job;
+use crate::panics::contained;
 use connectivity_domain::job::settlement::describe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,9 @@ impl Unmarked {
             let ids = |wanted: EventKind| -> Vec<String> {
                 marks.iter().filter(|(kind, _)| *kind == wanted).map(|(_, id)| id.clone()).collect()
             };
-            send(&components, &job, &ids(EventKind::Result), &ids(EventKind::Request)).await;
+            let (results, requests) = (ids(EventKind::Result), ids(EventKind::Request));
+            // After a panic the relay publishes these events again.
+            let _ = contained(send(&components, &job, &results, &requests)).await;
             marks.clear();
         }
     }

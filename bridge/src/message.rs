@@ -1,5 +1,7 @@
 //! A message: its body, properties, headers and trace context. The bridge does not read the body.
 
+use crate::amqp::Properties;
+use bytes::Bytes;
 use connectivity_domain::trace::TraceContext;
 use std::collections::BTreeMap;
 
@@ -15,46 +17,55 @@ pub(crate) const REASON: &str = "x-reason";
 pub(crate) const REQUEST_ID: &str = "x-message-id";
 /// The number of the replay, where the message is one.
 pub(crate) const REPLAY: &str = "x-replay";
+/// The property `user_id` that the message had when it was received first.
+pub(crate) const USER: &str = "x-user-id";
 /// Set in the dead-letter queue if the request ended as an error: a replay of it is a new request.
 const ENDED: &str = "x-ended";
+
+/// The headers that only the bridge may set. They are believed in messages of the bridge's own
+/// account, and removed from all others.
+pub(crate) const OWN_HEADERS: [&str; 8] =
+    [ATTEMPTS, COMPONENT_FAILURES, FIRST_ERROR, REASON, REQUEST_ID, REPLAY, USER, ENDED];
+
 /// The headers of W3C Trace Context.
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
+pub(crate) const TRACE_HEADERS: [&str; 2] = [TRACEPARENT, TRACESTATE];
 
 /// Headers by name.
 pub(crate) type Headers = BTreeMap<String, String>;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Message {
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
+    /// The properties, and the headers of others.
     pub(crate) properties: Properties,
     pub(crate) trace: Option<TraceContext>,
-    /// The headers but those of the trace.
+    /// The bridge's own headers.
     pub(crate) headers: Headers,
 }
 
-/// The AMQP properties that are passed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Properties {
-    pub(crate) message_id: Option<String>,
-    pub(crate) correlation_id: Option<String>,
-}
-
 impl Message {
-    /// A message as it came from the broker.
+    /// A message as it came from the broker, with the headers that the bridge reads.
     pub(crate) fn received(body: Vec<u8>, properties: Properties, mut headers: Headers) -> Self {
         let (traceparent, tracestate) = (headers.remove(TRACEPARENT), headers.remove(TRACESTATE));
         let trace = traceparent.and_then(|traceparent| TraceContext::parse(&traceparent, tracestate.as_deref()));
-        Self { body, properties, trace, headers }
+        Self { body: body.into(), properties, trace, headers }
     }
 
-    /// All headers, those of the trace included.
+    /// The message without the bridge's own headers, which another sender has set.
+    pub(crate) fn without_own_headers(mut self) -> Self {
+        self.headers.clear();
+        self
+    }
+
+    /// The headers that are set when the message is published.
     pub(crate) fn all_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         headers.chain(trace_headers(self.trace.as_ref()))
     }
 
-    /// The number in a header, or 0. Producers can set any header, so it may be any number.
+    /// The number in a header, or 0.
     pub(crate) fn number(&self, header: &str) -> u32 {
         self.headers.get(header).and_then(|value| value.parse().ok()).unwrap_or(0)
     }
@@ -84,10 +95,8 @@ impl Message {
 
     /// The message of the dead-letter queue as a request again.
     pub(crate) fn replayed(&self) -> Self {
-        let mut headers = Headers::new();
-        if let Some(value) = self.headers.get(REPLAY) {
-            headers.insert(REPLAY.to_owned(), value.clone());
-        }
+        let kept = self.headers.iter().filter(|(name, _)| [REPLAY, USER].contains(&name.as_str()));
+        let mut headers: Headers = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
         if self.headers.contains_key(ENDED) {
             headers.insert(REPLAY.to_owned(), self.number(REPLAY).saturating_add(1).to_string());
         }
@@ -117,7 +126,7 @@ mod tests {
 
     #[test]
     fn replay_is_a_new_request_only_if_the_first_one_ended() {
-        let message = Message { body: b"{}".to_vec(), ..Message::default() };
+        let message = Message { body: "{}".into(), ..Message::default() };
         let ended = message.after(ATTEMPTS, "error").dead("no verdict", Some("m"), true).replayed();
         assert_eq!((ended.number(REPLAY), ended.number(ATTEMPTS), &ended.body), (1, 0, &message.body));
         assert_eq!(ended.dead("no verdict", None, true).replayed().number(REPLAY), 2);
@@ -126,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_of_a_producer_do_not_overflow() {
+    fn counters_do_not_overflow() {
         for (value, expected) in [("4294967295", u32::MAX), ("4294967294", u32::MAX), ("4294967296", 1), ("-1", 1)] {
             let headers = [ATTEMPTS, COMPONENT_FAILURES, REPLAY, ENDED].map(|name| (name.to_owned(), value.to_owned()));
             let message = Message::received(Vec::new(), Properties::default(), Headers::from(headers));

@@ -7,6 +7,7 @@ use crate::event::{Event, EventKind};
 use crate::job::Job;
 use crate::marks::Marks;
 use crate::metrics::timed;
+use crate::panics::contained;
 use crate::status::JobStatus;
 use crate::trace::{Fault, Tracer};
 use connectivity_domain::job::settlement::describe;
@@ -38,7 +39,7 @@ impl Relay {
     pub(crate) async fn run(self) {
         loop {
             tokio::time::sleep(INTERVAL).await;
-            while self.publish_batch().await {}
+            while contained(self.publish_batch()).await.unwrap_or(false) {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! Processes one message, from its delivery to its acknowledgement. The domain decides what happens
 //! to the message.
 
-use crate::amqp::{AmqpError, Delivery, Session};
+use crate::amqp::{AmqpError, Delivery, MessageFault, Session};
 use crate::components::Components;
 use crate::delivery::{Attempt, Delivered, MAX_BODY};
 use crate::event::Event;
@@ -9,6 +9,7 @@ use crate::job::Job;
 use crate::marks::Marks;
 use crate::message::{ATTEMPTS, COMPONENT_FAILURES, Message, REASON};
 use crate::metrics::timed;
+use crate::panics::contained;
 use crate::status::JobStatus;
 use crate::trace::{Fault, Span, Tracer};
 use connectivity_domain::job::settlement::{RetryReason, Settlement, describe, settle};
@@ -48,14 +49,21 @@ impl From<AmqpError> for Abandoned {
 
 impl Worker {
     /// Processes a message. Returns false if the session has ended.
-    pub(crate) async fn process(mut self, mut delivery: Delivery) -> bool {
+    pub(crate) async fn process(self, delivery: Delivery) -> bool {
+        // After a panic that is not the message's own it stays unacknowledged until the session ends.
+        contained(self.process_delivery(delivery)).await.unwrap_or(true)
+    }
+
+    async fn process_delivery(mut self, mut delivery: Delivery) -> bool {
         let status = Arc::clone(&self.status);
         let metrics = &status.metrics;
         metrics.received.inc();
         let span = self.tracer.process(&mut delivery.message);
-        let (fault, session_is_alive) = match timed(&metrics.processing, self.settle(&delivery.message, &span)).await {
+        let settled = timed(&metrics.processing, self.settle_or_dead_letter(&delivery, &span)).await;
+        let (fault, session_is_alive) = match settled {
             Ok(fault) => {
-                let acknowledged = delivery.acknowledge().await;
+                let is_rejected = self.is_rejected(&delivery);
+                let acknowledged = if is_rejected { delivery.reject().await } else { delivery.acknowledge().await };
                 if acknowledged {
                     metrics.acknowledged.inc();
                 }
@@ -71,12 +79,35 @@ impl Worker {
         session_is_alive
     }
 
-    /// Does everything that has to be done before the message is acknowledged. Returns what was
-    /// wrong with the message.
+    /// Does everything that has to be done before the message is acknowledged or rejected. Returns
+    /// what was wrong with the message.
+    async fn settle_or_dead_letter(&mut self, delivery: &Delivery, span: &Span) -> Result<Option<Fault>, Abandoned> {
+        let message = &delivery.message;
+        let reason = match &delivery.fault {
+            None => match contained(self.settle(message, span)).await {
+                Ok(settled) => return settled,
+                Err(panicked) => panicked.to_string(),
+            },
+            Some(_) if self.is_rejected(delivery) => {
+                self.count_dead_letter(&too_long());
+                return Ok(Some(Fault::Refused));
+            }
+            Some(MessageFault::TooLong(length)) => format!("{}: it had {length} bytes, which are not kept", too_long()),
+            Some(MessageFault::Unreadable(fault)) => format!("the message is not valid AMQP: {fault}"),
+        };
+        self.dead_letter(&message.dead(&reason, None, false)).await?;
+        Ok(Some(Fault::Refused))
+    }
+
+    /// Returns whether RabbitMQ moves the message to the dead-letter queue, with its whole body.
+    fn is_rejected(&self, delivery: &Delivery) -> bool {
+        matches!(delivery.fault, Some(MessageFault::TooLong(_))) && self.session.moves_rejected()
+    }
+
+    /// Settles a message that can be read. Returns what was wrong with it.
     async fn settle(&mut self, message: &Message, span: &Span) -> Result<Option<Fault>, Abandoned> {
         if message.body.len() > MAX_BODY {
-            let reason = format!("the message is longer than {MAX_BODY} bytes");
-            self.dead_letter(&message.dead(&reason, None, false)).await?;
+            self.dead_letter(&message.dead(&too_long(), None, false)).await?;
             return Ok(Some(Fault::Refused));
         }
         let number = message.number(ATTEMPTS).saturating_add(1);
@@ -140,7 +171,7 @@ impl Worker {
     async fn publish(&mut self, event: Option<Event>, request: &Message, span: &Span) -> Result<(), Abandoned> {
         let Some(event) = event else { return Ok(()) };
         let routing_key = event.routing_key.clone().unwrap_or_default();
-        let mut message = event.message(request.properties.correlation_id.as_deref());
+        let mut message = event.message(request.properties.correlation_id());
         let sending = span.send(&routing_key);
         message.trace = sending.trace().or(message.trace);
         if let Err(abandoned) = self.publish_until_routed(&routing_key, &message).await {
@@ -175,10 +206,13 @@ impl Worker {
 
     async fn dead_letter(&self, message: &Message) -> Result<(), Abandoned> {
         self.session.dead_letter(message).await?;
-        self.status.metrics.dead_lettered.inc();
-        let reason = message.headers.get(REASON);
-        tracing::warn!(job = self.job.name, reason, "a message was put into the dead-letter queue");
+        self.count_dead_letter(message.headers.get(REASON).map_or("", String::as_str));
         Ok(())
+    }
+
+    fn count_dead_letter(&self, reason: &str) {
+        self.status.metrics.dead_lettered.inc();
+        tracing::warn!(job = self.job.name, reason, "a message was put into the dead-letter queue");
     }
 
     /// Waits, or returns early when the bridge stops.
@@ -193,4 +227,9 @@ impl Worker {
 
 fn is_component_failure(settlement: &Settlement) -> bool {
     matches!(settlement, Settlement::Retry { reason: RetryReason::ComponentsUnavailable, .. })
+}
+
+/// The reason of a message that is too long.
+fn too_long() -> String {
+    format!("the message is longer than {MAX_BODY} bytes")
 }

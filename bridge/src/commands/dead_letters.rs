@@ -1,10 +1,11 @@
 //! `dlq`: lists, replays and removes the messages of the dead-letter queue.
 
 use super::error::CommandError;
-use crate::amqp::{AmqpError, Session};
+use crate::amqp::{AmqpError, Death, Delivery, MessageFault, Session};
 use crate::job::Job;
 use crate::message::{ATTEMPTS, FIRST_ERROR, Message, REASON, REQUEST_ID};
 use crate::settings::AmqpSettings;
+use crate::text::printable;
 
 /// Prints request ids and reasons. Bodies are not printed: they hold personal data and credentials.
 pub(crate) async fn list(settings: &AmqpSettings, job: &Job, limit: u32) -> Result<(), CommandError> {
@@ -15,30 +16,66 @@ pub(crate) async fn list(settings: &AmqpSettings, job: &Job, limit: u32) -> Resu
     while shown < limit {
         let Some(letter) = session.next_dead_letter().await? else { break };
         shown += 1;
-        let Message { headers, properties, .. } = &letter.message;
-        let header = |name: &str| headers.get(name).map_or("-", String::as_str);
-        let id = headers.get(REQUEST_ID).or(properties.message_id.as_ref()).map_or("-", String::as_str);
-        println!("{id}  attempts {}  {}  (first: {})", header(ATTEMPTS), header(REASON), header(FIRST_ERROR));
+        println!("{}", describe(&letter));
     }
     println!("shown: {shown}");
     session.close().await;
     Ok(())
 }
 
+/// Describes a dead letter in one line that a terminal shows as it is.
+fn describe(letter: &Delivery) -> String {
+    let Message { headers, properties, .. } = &letter.message;
+    let header = |name: &str| headers.get(name).map_or("-", String::as_str);
+    let id = headers.get(REQUEST_ID).map(String::as_str).or(properties.message_id()).unwrap_or("-");
+    let reason = reason(letter).unwrap_or_else(|| "-".to_owned());
+    printable(&format!("{id}  attempts {}  {reason}  (first: {})", header(ATTEMPTS), header(FIRST_ERROR)))
+}
+
+/// Returns why a message is in the dead-letter queue: as the bridge wrote it, else as RabbitMQ did.
+fn reason(letter: &Delivery) -> Option<String> {
+    let Delivery { message, fault, is_own, .. } = letter;
+    let (own, death) = (message.headers.get(REASON), message.properties.death());
+    let reason = match (own, death) {
+        (Some(own), None) => own.clone(),
+        (Some(own), Some(_)) if *is_own => own.clone(),
+        (_, Some(Death { reason, queue })) => format!("RabbitMQ removed the message from {queue}: {reason}"),
+        (None, None) => return fault_text(fault.as_ref()),
+    };
+    Some(fault_text(fault.as_ref()).map_or(reason.clone(), |fault| format!("{reason}, {fault}")))
+}
+
+fn fault_text(fault: Option<&MessageFault>) -> Option<String> {
+    Some(match fault? {
+        MessageFault::TooLong(length) => format!("the message has {length} bytes"),
+        MessageFault::Unreadable(fault) => format!("the message is not valid AMQP: {fault}"),
+    })
+}
+
 /// Returns messages to the queue of requests. A request that ended as an error becomes a new one.
 pub(crate) async fn replay(settings: &AmqpSettings, job: &Job, limit: u32) -> Result<(), CommandError> {
     let session = Session::open(settings, job).await?;
     session.declare().await?;
-    let mut replayed = 0;
+    let (mut replayed, mut kept) = (0, 0);
     while replayed < limit {
         let Some(letter) = session.next_dead_letter().await? else { break };
-        session.requeue(&letter.message.replayed()).await?;
+        let Delivery { message, fault, is_own, .. } = &letter;
+        if fault.is_some() {
+            // It could not be processed either. It returns to the queue when the session is closed.
+            kept += 1;
+            continue;
+        }
+        let message = if *is_own { message.clone() } else { message.clone().without_own_headers() };
+        session.requeue(&message.replayed()).await?;
         if !letter.acknowledge().await {
             return Err(AmqpError::Timeout.into());
         }
         replayed += 1;
     }
     println!("replayed: {replayed}");
+    if kept > 0 {
+        println!("kept: {kept}, which cannot be processed (see dlq list)");
+    }
     session.close().await;
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(crate) async fn publish(settings: &AmqpSettings, job: &Job, lines: impl BufR
     session.declare().await?;
     let count = bodies.len();
     for body in bodies {
-        session.publish_request(&Message { body, ..Message::default() }).await?;
+        session.publish_request(&Message { body: body.into(), ..Message::default() }).await?;
     }
     println!("published: {count}");
     session.close().await;
