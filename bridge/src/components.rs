@@ -32,6 +32,8 @@ struct Problem {
     #[serde(rename = "type")]
     kind: String,
     detail: String,
+    /// False if the registry was not asked. See [`Reply::Problem`].
+    asked: Option<bool>,
 }
 
 /// The client. Its connections are kept open.
@@ -106,9 +108,15 @@ async fn successful(response: Response) -> Result<Response, Reply> {
     }
     let status = response.status().as_u16();
     let seconds = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-    let Problem { kind, detail } = response.json().await.unwrap_or_default();
+    let Problem { kind, detail, asked } = response.json().await.unwrap_or_default();
     let slug = kind.rsplit(':').next().unwrap_or_default().to_owned();
-    Err(Reply::Problem { status, slug, detail, retry_after: seconds.map(Duration::from_secs) })
+    Err(Reply::Problem {
+        status,
+        slug,
+        detail,
+        retry_after: seconds.map(Duration::from_secs),
+        asked: asked.unwrap_or(true),
+    })
 }
 
 fn no_reply(error: &reqwest::Error) -> Reply {

@@ -134,6 +134,7 @@ impl Worker {
                 let (next, attempts) = match reason {
                     RetryReason::NoVerdict => (message.after(ATTEMPTS, &error), message.number(ATTEMPTS)),
                     RetryReason::ComponentsUnavailable => (message.after(COMPONENT_FAILURES, &error), 0),
+                    RetryReason::NotAsked => (message.clone(), message.number(ATTEMPTS)),
                     RetryReason::InProgress => (message.clone(), 0),
                 };
                 self.delay(&next, after, attempts).await?;

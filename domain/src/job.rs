@@ -17,7 +17,7 @@ pub mod settlement;
 pub use claim::{Claim, Origin};
 pub use message_id::MessageId;
 pub use outcome::{Outcome, Status, Verdict};
-pub use ports::{Claimed, JobArchive, JobRegistry, JobStore, Outbox};
+pub use ports::{Claimed, JobArchive, JobRegistry, JobStore, Outbox, Waiting};
 pub use record::{Question, Record};
 
 use crate::registry::{RegistryError, StoreError};

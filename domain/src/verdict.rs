@@ -58,6 +58,14 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Returns whether the registry was asked.
+    pub fn was_asked(self) -> bool {
+        match self {
+            Self::Timeout | Self::Connection | Self::Tls | Self::Overloaded => true,
+            Self::BreakerOpen | Self::Misconfigured => false,
+        }
+    }
+
     /// Describes the cause in a clause, for records and logs.
     pub fn describe(self) -> &'static str {
         match self {

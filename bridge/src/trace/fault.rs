@@ -29,7 +29,7 @@ impl Fault {
             Settlement::DoneWithoutVerdict => Some(Self::NoVerdict),
             Settlement::DeadLetter(_) => Some(Self::Refused),
             Settlement::Retry { reason, .. } => Some(match reason {
-                RetryReason::NoVerdict => Self::NoVerdict,
+                RetryReason::NoVerdict | RetryReason::NotAsked => Self::NoVerdict,
                 RetryReason::InProgress => Self::InProgress,
                 RetryReason::ComponentsUnavailable if matches!(reply, Reply::None) => Self::NoAnswer,
                 RetryReason::ComponentsUnavailable => Self::ComponentsUnavailable,
@@ -62,6 +62,7 @@ mod tests {
             slug: slug.into(),
             detail: "https://bucket/secret".into(),
             retry_after: None,
+            asked: true,
         };
         for (reply, expected) in [
             (Reply::Done, None),

@@ -132,9 +132,9 @@ impl<R: Registry, S: CheckStore, A: AffiliatedCache> Services<R, S, A> {
 /// does.
 fn problem(error: &CheckError) -> Problem {
     match error {
-        CheckError::NoVerdict { retry_after, .. } => {
+        CheckError::NoVerdict { cause, retry_after } => {
             let detail = "the registry is not available: nothing is known about the citizen; try again later";
-            Problem::new(ProblemKind::RegistryUnavailable, detail).retry_after(*retry_after)
+            Problem::new(ProblemKind::RegistryUnavailable, detail).without_verdict(*cause).retry_after(*retry_after)
         }
         CheckError::Refused => {
             let detail = "the registry refused the question: nothing is known about the citizen; try again later";

@@ -3,7 +3,7 @@
 
 use crate::delivery::{self, Delivery};
 use crate::services::{Records, Services};
-use crate::wire::{self, LeaseRequest, Published};
+use crate::wire::{self, Ages, LeaseRequest, Published};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -76,10 +76,11 @@ impl<R: JobRegistry<DocumentRequest> + 'static, S: Records> Services<R, S> {
     }
 
     async fn lease(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let LeaseRequest { limit } = read_json(headers, body)?;
+        let LeaseRequest { limit, waiting } = read_json(headers, body)?;
         let now = (self.now)();
         let leased = self.store.lease(limit.clamp(1, 500), &(self.new_id)(), now, now.plus(LEASE)).await?;
-        Ok(wire::leased(&leased, &self.settings))
+        let ages = if waiting { Some(Ages::new(&self.store.waiting().await?, now)) } else { None };
+        Ok(wire::leased(&leased, ages, &self.settings))
     }
 
     async fn published(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {

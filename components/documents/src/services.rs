@@ -70,9 +70,9 @@ pub(crate) fn problem(unfinished: &Unfinished) -> Problem {
             let detail = "this message id or idempotency key belongs to another document: use a new one";
             Problem::new(ProblemKind::MessageIdReused, detail)
         }
-        Unfinished::NoVerdict { cause: Some(_), retry_after } => {
+        Unfinished::NoVerdict { cause: Some(cause), retry_after } => {
             let detail = "the registry is not available: nothing is known about the document; try again later";
-            Problem::new(ProblemKind::RegistryUnavailable, detail).retry_after(*retry_after)
+            Problem::new(ProblemKind::RegistryUnavailable, detail).without_verdict(*cause).retry_after(*retry_after)
         }
         Unfinished::NoVerdict { cause: None, retry_after } => {
             let detail = "the registry's response is not one of those that it documents: nothing is known about the \

@@ -45,6 +45,13 @@ fn down() -> Given {
     given(Err(RegistryError::Unavailable(NoVerdict { cause: Cause::Timeout, status: None, retry_after, attempts: 3 })))
 }
 
+/// A registry that is not asked, because the circuit breaker is open.
+fn not_asked() -> Given {
+    let retry_after = Duration::from_secs(9);
+    let cause = Cause::BreakerOpen;
+    given(Err(RegistryError::Unavailable(NoVerdict { cause, status: None, retry_after, attempts: 0 })))
+}
+
 fn document() -> Value {
     json!({"idCitizen": 1_128_456_232, "UrlDocument": "https://bucket.example/f.pdf?signature=secret",
            "documentTitle": "Diploma Grado"})
@@ -230,6 +237,29 @@ async fn without_a_verdict_only_the_last_attempt_finishes_the_request() {
     let unreachable = Given { store: FakeJobStore::down(), ..authentic() };
     expect_problem(&unreachable.deliver(&last_attempt, &document()).await, 503, "storage-unavailable");
     expect_problem(&unreachable.submit(&[], &document()).await, 503, "storage-unavailable");
+}
+
+#[tokio::test]
+async fn the_problem_says_whether_the_registry_was_asked() {
+    let named = [("x-message-id", "m-1")];
+    let response = not_asked().deliver(&named, &document()).await;
+    expect_problem(&response, 503, "registry-unavailable");
+    assert_eq!((&body(&response)["asked"], &response.headers()[header::RETRY_AFTER]), (&json!(false), "9"));
+    assert_eq!(body(&down().deliver(&named, &document()).await).get("asked"), None);
+}
+
+#[tokio::test]
+async fn the_bridge_can_ask_how_long_records_have_been_waiting() {
+    let given = authentic();
+    let ages = json!({"limit": 1, "waiting": true});
+    let empty = body(&given.bridge("/internal/v1/outbox", &ages).await);
+    let none = json!({"events": [], "oldest_pending_seconds": null, "oldest_unpublished_seconds": null});
+    assert_eq!(empty, none);
+    given.submit(&[("prefer", "respond-async")], &document()).await;
+    given.submit(&[], &document()).await;
+    let filled = body(&given.bridge("/internal/v1/outbox", &ages).await);
+    let found = (&filled["oldest_pending_seconds"], &filled["oldest_unpublished_seconds"]);
+    assert_eq!(found, (&json!(0.0), &json!(0.0)), "{filled}");
 }
 
 #[tokio::test]

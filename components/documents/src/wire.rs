@@ -4,7 +4,7 @@ use crate::settings::RouteSettings;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::document::{DocumentRecord, RequestError, Submission};
-use connectivity_domain::job::Status;
+use connectivity_domain::job::{Status, Waiting};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_edge::history::{HistoryPage, HistoryQuery};
@@ -65,9 +65,17 @@ pub(crate) struct Record<'a> {
 }
 
 /// A request of the bridge for events to publish.
+///
+/// With `"waiting": true` the response tells how long records have been waiting, besides the events:
+/// `{"events": […], "oldest_pending_seconds": 12.5, "oldest_unpublished_seconds": null}`. The first
+/// is the age of the oldest record without a verdict, the second the time since the oldest result
+/// was recorded that is not marked as published; each is null if there is no such record. The query
+/// is not cheap: ask for it a few times per minute, not at each lease.
 #[derive(Deserialize)]
 pub(crate) struct LeaseRequest {
     pub(crate) limit: u64,
+    #[serde(default)]
+    pub(crate) waiting: bool,
 }
 
 /// The ids of records whose events have been published.
@@ -161,10 +169,36 @@ fn shown(record: &DocumentRecord) -> Record<'_> {
     }
 }
 
-/// Returns the events that the bridge is to publish.
-pub(crate) fn leased(records: &[DocumentRecord], settings: &RouteSettings) -> Response {
+/// Returns the events that the bridge is to publish, and if it asked for them the ages of what is
+/// waiting.
+pub(crate) fn leased(records: &[DocumentRecord], ages: Option<Ages>, settings: &RouteSettings) -> Response {
     let events: Vec<Value> = records.iter().map(|record| event(record, settings)).collect();
-    Json(json!({"events": events})).into_response()
+    Json(Leased { events, ages }).into_response()
+}
+
+/// The response to a [`LeaseRequest`].
+#[derive(Serialize)]
+struct Leased {
+    events: Vec<Value>,
+    #[serde(flatten)]
+    ages: Option<Ages>,
+}
+
+/// How long records have been waiting.
+#[derive(Serialize)]
+pub(crate) struct Ages {
+    oldest_pending_seconds: Option<f64>,
+    oldest_unpublished_seconds: Option<f64>,
+}
+
+impl Ages {
+    pub(crate) fn new(waiting: &Waiting, now: Timestamp) -> Self {
+        let age = |since: Timestamp| now.since(since).as_secs_f64();
+        Self {
+            oldest_pending_seconds: waiting.pending_since.map(age),
+            oldest_unpublished_seconds: waiting.unpublished_since.map(age),
+        }
+    }
 }
 
 /// Returns the event of a record: its result, or its request as long as there is no result.

@@ -6,6 +6,7 @@ use crate::subject::Subject;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
+use connectivity_domain::verdict::Cause;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -29,6 +30,7 @@ pub struct Problem {
     kind: ProblemKind,
     detail: String,
     field: Option<Cow<'static, str>>,
+    cause: Option<Cause>,
     headers: Vec<(HeaderName, HeaderValue)>,
     subject: Option<String>,
 }
@@ -36,7 +38,7 @@ pub struct Problem {
 impl Problem {
     /// Creates a problem. `detail` is a sentence that says what is wrong and what to do next.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, headers: Vec::new(), subject: None }
+        Self { kind, detail: detail.into(), field: None, cause: None, headers: Vec::new(), subject: None }
     }
 
     /// Creates the problem that the records cannot be read or written.
@@ -59,6 +61,14 @@ impl Problem {
     #[must_use]
     pub fn field(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.field = Some(name.into());
+        self
+    }
+
+    /// Sets why there is no verdict. The problem has the member `asked: false` if the registry was
+    /// not asked. The cause itself is not shown.
+    #[must_use]
+    pub fn without_verdict(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -100,6 +110,11 @@ pub(crate) fn urn(kind: ProblemKind) -> String {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Problem))]
 pub(crate) struct ProblemBody {
+    /// False if the registry was not asked, because it has failed repeatedly or its settings are
+    /// invalid. Missing otherwise
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    asked: Option<bool>,
     /// What is wrong with this request, and what to do next
     detail: String,
     /// The field of the request that is wrong
@@ -153,6 +168,7 @@ impl IntoResponse for Problem {
             response.extensions_mut().insert(Subject(subject));
         }
         response.extensions_mut().insert(PendingProblem(ProblemBody {
+            asked: self.cause.filter(|cause| !cause.was_asked()).map(|_| false),
             detail: self.detail,
             field: self.field,
             request_id: String::new(),

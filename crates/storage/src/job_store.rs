@@ -11,7 +11,7 @@ pub use statements::JobStatements;
 use crate::database::{Database, Sql, Value};
 use crate::table::Table;
 use connectivity_domain::citizen::CitizenId;
-use connectivity_domain::job::{Claim, Claimed, JobArchive, JobStore, MessageId, Outbox, Outcome, Record};
+use connectivity_domain::job::{Claim, Claimed, JobArchive, JobStore, MessageId, Outbox, Outcome, Record, Waiting};
 use connectivity_domain::page::Page;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -140,6 +140,12 @@ impl<T: JobTable> Outbox<T::Question> for SqlJobStore<T> {
         self.table.run(T::STATEMENTS.lease, parameters).await?;
         let found = self.read(T::STATEMENTS.by_lease, vec![Value::text(lease)]).await?;
         Ok(found.into_iter().map(|found| found.record).collect())
+    }
+
+    async fn waiting(&self) -> Result<Waiting, StoreError> {
+        let row = self.table.run(T::STATEMENTS.waiting, Vec::new()).await?.pop().ok_or(StoreError)?;
+        let [pending, unpublished] = <[Value; 2]>::try_from(row).map_err(|_| StoreError)?;
+        Ok(Waiting { pending_since: pending.into_time(), unpublished_since: unpublished.into_time() })
     }
 
     async fn results_published(&self, ids: &[String], at: Timestamp) -> Result<(), StoreError> {

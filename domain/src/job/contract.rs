@@ -3,7 +3,7 @@
 use super::claim::{Claim, Origin};
 use super::message_id::MessageId;
 use super::outcome::{Outcome, Status, Verdict};
-use super::ports::{Claimed, JobArchive, JobStore, Outbox};
+use super::ports::{Claimed, JobArchive, JobStore, Outbox, Waiting};
 use super::record::{Question, Record};
 use crate::page::Page;
 use crate::registry::{NoVerdict, RegistryError, StoreError};
@@ -246,6 +246,8 @@ where
 
     async fn requests_in_the_outbox(&mut self) {
         let enqueue_at = START.plus(LEASE);
+        let found = self.store.waiting().await;
+        self.expect("an empty outbox has no oldest record", &found, &Ok(Waiting::default()));
         let [published, finished, queued] = [30, 31, 32].map(|number| {
             let origin = if number == 32 { Origin::Queue } else { Origin::Http { enqueue_at } };
             Claim { origin, ..self.claim::<Q>(number, START) }
@@ -261,6 +263,9 @@ where
         _ = (found.as_mut().map(|ids| ids.sort()), expected.sort());
         self.expect("requests that came over HTTP are leased", &found, &Ok(expected.clone()));
         let _ = self.store.finish(&finished, &success(), enqueue_at).await;
+        let found = self.store.waiting().await;
+        let waiting = Waiting { pending_since: Some(START), unpublished_since: Some(enqueue_at) };
+        self.expect("the outbox knows its oldest records", &found, &Ok(waiting));
         let _ = self.store.results_published(std::slice::from_ref(&published.id), enqueue_at).await;
         let _ = self.store.requests_published(&expected).await;
         let found = self.lease(10, enqueue_at.plus(LEASE * 2)).await;

@@ -2,7 +2,7 @@
 
 use super::claim::Claim;
 use super::outcome::{Outcome, Status};
-use super::ports::{Claimed, JobArchive, JobRegistry, JobStore, Outbox};
+use super::ports::{Claimed, JobArchive, JobRegistry, JobStore, Outbox, Waiting};
 use super::record::{Question, Record};
 use crate::citizen::CitizenId;
 use crate::page::Page;
@@ -170,6 +170,16 @@ impl<Q: Question> Outbox<Q> for FakeJobStore<Q> {
             row.record.clone()
         });
         Ok(leased.collect())
+    }
+
+    async fn waiting(&self) -> Result<Waiting, StoreError> {
+        let rows = self.rows()?;
+        let waiting = rows.iter().filter(|row| row.outbox_due.is_some()).map(|row| &row.record);
+        let (finished, pending): (Vec<_>, Vec<_>) = waiting.partition(|record| record.status.is_final());
+        Ok(Waiting {
+            pending_since: pending.iter().map(|record| record.received_at).min(),
+            unpublished_since: finished.iter().filter_map(|record| record.processed_at).min(),
+        })
     }
 
     async fn results_published(&self, ids: &[String], at: Timestamp) -> Result<(), StoreError> {

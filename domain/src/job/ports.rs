@@ -75,6 +75,15 @@ pub trait JobArchive<Q: Question>: Send + Sync {
     ) -> impl Future<Output = Result<(u64, Vec<Record<Q>>), StoreError>> + Send;
 }
 
+/// How long the records of a job have been waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// When the oldest record without a verdict was received.
+    pub pending_since: Option<Timestamp>,
+    /// When the oldest record was finished whose result has not been recorded as published.
+    pub unpublished_since: Option<Timestamp>,
+}
+
 /// The transactional outbox: the events that have to be published. An event is the result of a
 /// finished record, or the request of a pending record that came over HTTP.
 pub trait Outbox<Q: Question>: Send + Sync {
@@ -87,6 +96,10 @@ pub trait Outbox<Q: Question>: Send + Sync {
         now: Timestamp,
         until: Timestamp,
     ) -> impl Future<Output = Result<Vec<Record<Q>>, StoreError>> + Send;
+
+    /// Returns since when records in the outbox have been waiting. It may regard only the ten
+    /// thousand records that are due first.
+    fn waiting(&self) -> impl Future<Output = Result<Waiting, StoreError>> + Send;
 
     /// Records that the results of these records have been published. Records that are pending stay
     /// as they are.

@@ -19,6 +19,9 @@ pub enum Reply {
         detail: String,
         /// The header `Retry-After`.
         retry_after: Option<Duration>,
+        /// Whether the registry was asked: the member `asked` of the problem, which is true unless it
+        /// says otherwise.
+        asked: bool,
     },
     /// There was no answer, or it was malformed.
     None,
@@ -44,11 +47,15 @@ pub enum Settlement {
     DeadLetter(String),
 }
 
-/// Why a message is delivered again. The bridge counts the first and the last reason per message.
+/// Why a message is delivered again. The bridge counts [`RetryReason::NoVerdict`] and
+/// [`RetryReason::ComponentsUnavailable`] per message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryReason {
     /// The registry gave no verdict. This uses up one of the attempts of the message.
     NoVerdict,
+    /// The registry was not asked, for example because the circuit breaker is open. This is not
+    /// counted.
+    NotAsked,
     /// Another instance is processing the request. This is not counted.
     InProgress,
     /// The components or their database are unavailable. This does not use up an attempt, but it is
@@ -75,6 +82,7 @@ const IN_PROGRESS: Duration = Duration::from_secs(1);
 ///     slug: "registry-unavailable".into(),
 ///     detail: "the registry did not answer in time".into(),
 ///     retry_after: Some(Duration::from_secs(5)),
+///     asked: true,
 /// };
 /// let expected = Settlement::Retry { after: Duration::from_secs(5), reason: RetryReason::NoVerdict };
 /// assert_eq!(settle(&reply, 0), expected);
@@ -87,8 +95,9 @@ pub fn settle(reply: &Reply, component_failures: u32) -> Settlement {
             Settlement::Retry { after: retry_after.unwrap_or(IN_PROGRESS), reason: RetryReason::InProgress }
         }
         Reply::Problem { status: 400 | 413 | 422, detail, .. } => Settlement::DeadLetter(detail.clone()),
-        Reply::Problem { status: 503, slug, retry_after, .. } if slug.starts_with("registry-") => {
-            Settlement::Retry { after: retry_after.unwrap_or_default(), reason: RetryReason::NoVerdict }
+        Reply::Problem { status: 503, slug, retry_after, asked, .. } if slug.starts_with("registry-") => {
+            let reason = if *asked { RetryReason::NoVerdict } else { RetryReason::NotAsked };
+            Settlement::Retry { after: retry_after.unwrap_or_default(), reason }
         }
         Reply::Problem { retry_after, .. } => retry(reply, retry_after.unwrap_or_default(), component_failures),
         Reply::None => retry(reply, Duration::ZERO, component_failures),
@@ -120,7 +129,12 @@ mod tests {
 
     fn problem(status: u16, slug: &str, seconds: Option<u64>) -> Reply {
         let retry_after = seconds.map(Duration::from_secs);
-        Reply::Problem { status, slug: slug.into(), detail: "why".into(), retry_after }
+        Reply::Problem { status, slug: slug.into(), detail: "why".into(), retry_after, asked: true }
+    }
+
+    fn not_asked(slug: &str) -> Reply {
+        let retry_after = Some(Duration::from_secs(9));
+        Reply::Problem { status: 503, slug: slug.into(), detail: "why".into(), retry_after, asked: false }
     }
 
     fn retry(seconds: u64, reason: RetryReason) -> Settlement {
@@ -139,7 +153,9 @@ mod tests {
             (problem(422, "message-id-reused", None), Settlement::DeadLetter("why".into())),
             (problem(503, "registry-unavailable", Some(5)), retry(5, RetryReason::NoVerdict)),
             (problem(503, "registry-unexpected-response", None), retry(0, RetryReason::NoVerdict)),
+            (not_asked("registry-unavailable"), retry(9, RetryReason::NotAsked)),
             (problem(503, "storage-unavailable", Some(5)), retry(5, RetryReason::ComponentsUnavailable)),
+            (not_asked("storage-unavailable"), retry(9, RetryReason::ComponentsUnavailable)),
             (problem(401, "invalid-token", None), retry(0, RetryReason::ComponentsUnavailable)),
             (problem(403, "forbidden", None), retry(0, RetryReason::ComponentsUnavailable)),
             (problem(404, "not-found", None), retry(0, RetryReason::ComponentsUnavailable)),
@@ -155,8 +171,9 @@ mod tests {
     fn component_failures_are_limited() {
         assert!(matches!(settle(&Reply::None, MAX_COMPONENT_FAILURES - 1), Settlement::Retry { .. }));
         assert!(matches!(settle(&Reply::None, MAX_COMPONENT_FAILURES), Settlement::DeadLetter(_)));
-        let busy = problem(409, "in-progress", None);
-        assert!(matches!(settle(&busy, MAX_COMPONENT_FAILURES), Settlement::Retry { .. }));
+        for uncounted in [problem(409, "in-progress", None), not_asked("registry-unavailable")] {
+            assert!(matches!(settle(&uncounted, MAX_COMPONENT_FAILURES), Settlement::Retry { .. }));
+        }
     }
 
     #[test]

@@ -97,7 +97,7 @@ async fn fake_store_keeps_the_contract() {
     let store = Store::default();
     let promises = contract::check(&store, greeting, new_id).await;
     let broken: Vec<_> = promises.iter().filter(|promise| promise.failure.is_some()).map(ToString::to_string).collect();
-    assert_eq!((promises.len(), broken), (50, Vec::new()));
+    assert_eq!((promises.len(), broken), (52, Vec::new()));
     let records = store.records();
     assert!(Status::ALL.iter().all(|status| records.iter().any(|record| record.status == *status)));
     assert!(promises[0].to_string().starts_with("ok "), "{}", promises[0]);

@@ -35,6 +35,8 @@ pub struct JobStatements {
     #[doc(hidden)]
     pub lease: Sql,
     #[doc(hidden)]
+    pub waiting: Sql,
+    #[doc(hidden)]
     pub results_published: Sql,
     #[doc(hidden)]
     pub requests_published: Sql,
@@ -94,6 +96,18 @@ macro_rules! job_statements {
                     "(SELECT id FROM ", $table, " WHERE outbox_due_at <= ? ORDER BY outbox_due_at LIMIT ?)"
                 ),
             },
+            // Reads at most ten thousand rows: more would cost the database more and tell an operator
+            // nothing new.
+            waiting: $crate::database::Sql {
+                mysql: concat!(
+                    "SELECT DATE_FORMAT(MIN(pending), '%Y-%m-%d %H:%i:%s.%f'), ",
+                    "DATE_FORMAT(MIN(unpublished), '%Y-%m-%d %H:%i:%s.%f') FROM ",
+                    $crate::job_statements!(@waiting $table)
+                ),
+                sqlite: concat!(
+                    "SELECT MIN(pending), MIN(unpublished) FROM ", $crate::job_statements!(@waiting $table)
+                ),
+            },
             results_published: $crate::job_statements!(
                 @mark $table, "event_published_at = COALESCE(event_published_at, ?), ", "RESULT"
             ),
@@ -114,6 +128,13 @@ macro_rules! job_statements {
                 $question, " FROM ", $table, " ", $condition
             ),
         }
+    };
+    (@waiting $table:literal) => {
+        concat!(
+            "(SELECT CASE outbox WHEN 'RESULT' THEN NULL ELSE received_at END AS pending, ",
+            "CASE outbox WHEN 'RESULT' THEN processed_at END AS unpublished FROM ", $table, " ",
+            "WHERE outbox_due_at IS NOT NULL ORDER BY outbox_due_at LIMIT 10000) AS waiting"
+        )
     };
     // Has as many parameters for ids as `MARKED` says.
     (@mark $table:literal, $change:literal, $event:literal) => {
@@ -150,6 +171,7 @@ mod tests {
             (statements.release, 3),
             (statements.due, 1),
             (statements.lease, 4),
+            (statements.waiting, 0),
             (statements.results_published, MARKED + 1),
             (statements.requests_published, MARKED),
         ] {
