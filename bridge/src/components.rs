@@ -51,10 +51,11 @@ impl Components {
 
     /// Delivers a message. Its body is sent as it is.
     pub(crate) async fn deliver(&self, job: &Job, message: &Message, attempt: Attempt, span: &Span) -> Delivered {
-        let span = span.call(&job.delivery_path);
+        let path = job.delivery_path();
+        let span = span.call(&path);
         let trace = span.trace().or_else(|| message.trace.clone());
         let headers = delivery::headers(message, attempt, trace.as_ref());
-        let request = self.post(&job.delivery_path).headers(headers).body(message.body.clone());
+        let request = self.post(&path).headers(headers).body(message.body.clone());
         let delivered = match self.send(request).await {
             Ok(response) => {
                 span.set_http_status(response.status().as_u16());
@@ -69,13 +70,13 @@ impl Components {
 
     /// Leases events of a job's outbox.
     pub(crate) async fn lease(&self, job: &Job, limit: usize) -> Result<Vec<Event>, Reply> {
-        let request = self.post(&job.outbox_path).json(&json!({"limit": limit}));
+        let request = self.post(&job.outbox_path()).json(&json!({"limit": limit}));
         Ok(read::<Leased>(self.send(request).await?).await?.events)
     }
 
     /// Marks the events of these records as published.
     pub(crate) async fn mark_published(&self, job: &Job, results: &[String], requests: &[String]) -> Result<(), Reply> {
-        let path = format!("{}/published", job.outbox_path);
+        let path = format!("{}/published", job.outbox_path());
         let request = self.post(&path).json(&json!({"results": results, "requests": requests}));
         successful(self.send(request).await?).await.map(|_| ())
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Job {
-    /// The name in metrics, logs and commands.
+    /// The name in metrics, logs, commands and paths.
     pub(crate) name: String,
     /// The queue of requests.
     pub(crate) queue: String,
@@ -15,10 +15,18 @@ pub(crate) struct Job {
     pub(crate) routing_key: String,
     /// The routing keys of results: of successes, and of all others.
     pub(crate) result_keys: [String; 2],
+}
+
+impl Job {
     /// The path to which the components take deliveries.
-    pub(crate) delivery_path: String,
+    pub(crate) fn delivery_path(&self) -> String {
+        format!("/internal/v1/{}/deliveries", self.name)
+    }
+
     /// The path at which the components keep the outbox.
-    pub(crate) outbox_path: String,
+    pub(crate) fn outbox_path(&self) -> String {
+        format!("/internal/v1/{}/outbox", self.name)
+    }
 }
 
 /// The rows that are built in. The queue and the routing key of the first one are settings.
@@ -28,8 +36,6 @@ pub(crate) fn table(documents_queue: String, documents_key: String) -> Vec<Job> 
         queue: documents_queue,
         routing_key: documents_key,
         result_keys: ["document.authentication.ready", "document.authentication.failure"].map(str::to_owned),
-        delivery_path: "/internal/v1/documents/deliveries".to_owned(),
-        outbox_path: "/internal/v1/outbox".to_owned(),
     }]
 }
 
@@ -37,15 +43,15 @@ pub(crate) fn table(documents_queue: String, documents_key: String) -> Vec<Job> 
 pub(crate) const DOCUMENTS: &str = "documents";
 
 /// Parses further rows: a JSON array of objects with the fields of [`Job`]. Returns `None` if it is
-/// not one, or if a field is empty, a path does not begin with a slash, or two rows have the same
-/// name or queue.
+/// not one, or if a field is empty, a name has other characters than a-z, 0-9 and `-`, or two rows
+/// have the same name or queue.
 pub(crate) fn parse(text: &str) -> Option<Vec<Job>> {
     let jobs: Vec<Job> = serde_json::from_str(text).ok()?;
     let is_valid = |job: &Job| {
         let [ready, failure] = &job.result_keys;
-        let names = [&job.name, &job.queue, &job.routing_key, ready, failure];
-        let paths = [&job.delivery_path, &job.outbox_path];
-        names.iter().all(|name| !name.is_empty()) && paths.iter().all(|path| path.starts_with('/'))
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        [&job.name, &job.queue, &job.routing_key, ready, failure].iter().all(|name| !name.is_empty())
+            && job.name.bytes().all(is_plain)
     };
     (jobs.iter().all(is_valid) && are_distinct(&jobs)).then_some(jobs)
 }
@@ -62,17 +68,16 @@ mod tests {
     use super::*;
 
     fn row(name: &str, queue: &str) -> String {
-        format!(
-            r#"{{"name": "{name}", "queue": "{queue}", "routing_key": "k", "result_keys": ["done", "failed"],
-                 "delivery_path": "/d", "outbox_path": "/o"}}"#
-        )
+        format!(r#"{{"name": "{name}", "queue": "{queue}", "routing_key": "k", "result_keys": ["done", "failed"]}}"#)
     }
 
     #[test]
     fn rows_are_parsed() {
         let jobs = parse(&format!("[{}, {}]", row("a", "q"), row("b", "r"))).expect("rows");
         assert_eq!(jobs[1].name, "b");
-        assert_eq!((jobs[0].result_keys[1].as_str(), jobs[0].delivery_path.as_str()), ("failed", "/d"));
+        assert_eq!(jobs[0].result_keys[1], "failed");
+        assert_eq!(jobs[0].delivery_path(), "/internal/v1/a/deliveries");
+        assert_eq!(jobs[0].outbox_path(), "/internal/v1/a/outbox");
         assert_eq!(parse("[]"), Some(Vec::new()));
     }
 
@@ -83,7 +88,7 @@ mod tests {
             "{}".into(),
             r#"[{"name": "a"}]"#.into(),
             format!("[{}]", row("", "q")),
-            format!("[{}]", row("a", "q").replace("\"/d\"", "\"d\"")),
+            format!("[{}]", row("a/b", "q")),
             format!("[{}]", row("a", "q").replace("\"name\"", "\"title\"")),
             format!("[{}, {}]", row("a", "q"), row("a", "r")),
             format!("[{}, {}]", row("a", "q"), row("b", "q")),

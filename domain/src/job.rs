@@ -13,12 +13,14 @@ mod outcome;
 mod ports;
 mod record;
 pub mod settlement;
+pub mod submission;
 
 pub use claim::{Claim, Origin};
 pub use message_id::MessageId;
 pub use outcome::{Outcome, Status, Verdict};
 pub use ports::{Claimed, JobArchive, JobRegistry, JobStore, Outbox, Waiting};
 pub use record::{Question, Record};
+pub use submission::{RequestError, Submission};
 
 use crate::registry::{RegistryError, StoreError};
 use crate::time::Timestamp;

@@ -103,9 +103,7 @@ impl DummyJob {
 
     /// The value of `BRIDGE_JOBS`.
     pub fn row(&self) -> String {
-        let row = json!({"name": "dummy", "queue": self.queue, "routing_key": REQUESTED, "result_keys": RESULT_KEYS,
-                         "delivery_path": "/internal/v1/dummies/deliveries",
-                         "outbox_path": "/internal/v1/dummies/outbox"});
+        let row = json!({"name": "dummies", "queue": self.queue, "routing_key": REQUESTED, "result_keys": RESULT_KEYS});
         json!([row]).to_string()
     }
 

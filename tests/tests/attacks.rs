@@ -35,8 +35,8 @@ const ROUTES: [(&str, &str, Needs); 29] = [
     ("GET", "/api/v1/documents/history", Needs::Scope("documents")),
     ("GET", "/api/v1/documents/{id}", Needs::Scope("documents")),
     ("POST", "/internal/v1/documents/deliveries", Needs::Scope("bridge")),
-    ("POST", "/internal/v1/outbox", Needs::Scope("bridge")),
-    ("POST", "/internal/v1/outbox/published", Needs::Scope("bridge")),
+    ("POST", "/internal/v1/documents/outbox", Needs::Scope("bridge")),
+    ("POST", "/internal/v1/documents/outbox/published", Needs::Scope("bridge")),
     ("POST", "/api/v1/token", Needs::Nothing),
     ("POST", "/api/v1/token/refresh", Needs::Nothing),
     ("POST", "/api/v1/token/verify", Needs::Nothing),
@@ -72,10 +72,24 @@ fn sources(folder: &Path) -> Vec<String> {
         .collect()
 }
 
+/// Returns the text of a constant in the source of a component.
+fn constant<'a>(source: &'a str, name: &str) -> Option<&'a str> {
+    source.split_once(&format!("const {name}: &'static str = \""))?.1.split('"').next()
+}
+
+/// Returns the paths of a job, if this is the source that names it. They follow from its name.
+fn paths_of_a_job(source: &str) -> Vec<String> {
+    let (Some(name), Some(action)) = (constant(source, "NAME"), constant(source, "ACTION")) else { return Vec::new() };
+    let callers = [action, "history", "{id}"].map(|last| format!("/api/v1/{name}/{last}"));
+    let bridge = ["deliveries", "outbox", "outbox/published"].map(|last| format!("/internal/v1/{name}/{last}"));
+    [callers, bridge].concat()
+}
+
 /// Returns the paths that a component's source passes to its router.
 fn served(component: &str) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     for source in sources(&root().join(format!("components/{component}/src"))) {
+        paths.extend(paths_of_a_job(&source));
         for call in source.split(".route(").skip(1) {
             let path = call.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
             paths.extend(path.filter(|path| path.starts_with('/')).map(str::to_owned));

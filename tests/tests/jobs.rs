@@ -67,10 +67,10 @@ async fn second_job_has_its_own_attempts_dead_letters_and_replays() {
     until("the first one is a dead letter", async || dead_letters().await == 1).await;
     publish(&pipeline, "m-2", INVALID).await;
     until("both are dead letters", async || dead_letters().await == 2).await;
-    let listed = pipeline.command(&["dlq", "list", "--job", "dummy"]);
+    let listed = pipeline.command(&["dlq", "list", "--job", "dummies"]);
     assert!(listed.contains("m-1  attempts 1  the registry gave no verdict in 2 attempts"), "{listed}");
     assert!(listed.contains("dummy-id  attempts 0  the dummy is invalid"), "{listed}");
     assert_eq!(pipeline.dead_letters().await, 0, "documents have a queue of their own");
-    assert_eq!(pipeline.command(&["dlq", "replay", "--job", "dummy", "--limit", "1"]).trim(), "replayed: 1");
+    assert_eq!(pipeline.command(&["dlq", "replay", "--job", "dummies", "--limit", "1"]).trim(), "replayed: 1");
     until("the replay is delivered", async || job.deliveries().iter().any(|it| it.header("x-replay") == "1")).await;
 }

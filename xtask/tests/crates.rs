@@ -12,13 +12,17 @@ const STORAGE: &str = "connectivity-storage";
 const REGISTRY: &str = "connectivity-registry";
 const REGISTRY_HTTP: &str = "connectivity-registry-http";
 const EDGE: &str = "connectivity-edge";
+const JOBS: &str = "connectivity-jobs";
 const SIMULATOR: &str = "govcarpeta-simulator";
 
 /// What the components may depend on.
 const BELOW_COMPONENTS: &[&str] = &[DOMAIN, RUNTIME, STORAGE, REGISTRY, EDGE];
 
+/// What the component of a job may depend on.
+const BELOW_JOBS: &[&str] = &[DOMAIN, RUNTIME, STORAGE, REGISTRY, EDGE, JOBS];
+
 /// The crates, each with the crates of this workspace that it may depend on.
-const TABLE: [(&str, &[&str]); 20] = [
+const TABLE: [(&str, &[&str]); 21] = [
     (DOMAIN, &[]),
     (MIGRATIONS, &[]),
     (RUNTIME, &[DOMAIN]),
@@ -27,9 +31,10 @@ const TABLE: [(&str, &[&str]); 20] = [
     (REGISTRY, &[DOMAIN, RUNTIME, STORAGE]),
     (REGISTRY_HTTP, &[DOMAIN, RUNTIME]),
     (EDGE, &[DOMAIN, RUNTIME, STORAGE]),
+    (JOBS, BELOW_COMPONENTS),
     ("affiliation", BELOW_COMPONENTS),
     ("auth", BELOW_COMPONENTS),
-    ("documents", BELOW_COMPONENTS),
+    ("documents", BELOW_JOBS),
     ("ops", BELOW_COMPONENTS),
     ("govcarpeta", &[DOMAIN, RUNTIME, REGISTRY_HTTP]),
     ("static-registry", &[]),
@@ -50,14 +55,8 @@ const RESTRICTED: [(&str, &[&str]); 8] = [
     ("lapin", &["connectivity-bridge", "connectivity-tests"]),
     ("rusqlite", &["connectivity-host", MIGRATIONS]),
     ("mysql_async", &["connectivity-host", MIGRATIONS, "connectivity-tests"]),
-    (
-        "axum",
-        &[EDGE, "affiliation", "auth", "documents", "ops", "connectivity-bridge", SIMULATOR, "connectivity-tests"],
-    ),
-    (
-        "jsonwebtoken",
-        &[EDGE, "affiliation", "auth", "documents", "connectivity-bridge", "host-probe", "connectivity-tests"],
-    ),
+    ("axum", &[EDGE, JOBS, "affiliation", "auth", "ops", "connectivity-bridge", SIMULATOR, "connectivity-tests"]),
+    ("jsonwebtoken", &[EDGE, JOBS, "affiliation", "auth", "connectivity-bridge", "host-probe", "connectivity-tests"]),
 ];
 
 fn root() -> PathBuf {

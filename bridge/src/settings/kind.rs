@@ -152,8 +152,8 @@ impl Kind for Jobs {
 impl Display for Jobs {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a JSON array of objects with name, queue, routing_key, result_keys (of successes, of all others), \
-             delivery_path and outbox_path, each with a name and a queue of its own",
+            "a JSON array of objects with name (of a-z, 0-9 and -), queue, routing_key and result_keys (of \
+             successes, of all others), each with a name and a queue of its own",
         )
     }
 }

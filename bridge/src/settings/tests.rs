@@ -109,7 +109,7 @@ fn each_problem_names_the_setting_and_its_values() {
 #[test]
 fn further_jobs_must_not_repeat_the_first_one() {
     let row = |name: &str| {
-        let keys = r#""routing_key": "k", "result_keys": ["a", "b"], "delivery_path": "/d", "outbox_path": "/o""#;
+        let keys = r#""routing_key": "k", "result_keys": ["a", "b"]"#;
         format!(r#"[{{"name": "{name}", "queue": "q", {keys}}}]"#)
     };
     let names = |name: &str, queue: &str| {

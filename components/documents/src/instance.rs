@@ -1,18 +1,11 @@
 //! The state that one instance keeps between requests: settings, keys, connections.
 
-use crate::routes;
-use crate::services::Services;
-use crate::settings::Settings;
-use crate::store::Store;
-use connectivity_edge::instance::{self, Component, Dependencies};
-use connectivity_registry::{Plugin, PluginInfo, configure_documents};
-use connectivity_runtime as runtime;
+use crate::store::Documents;
+use connectivity_edge::instance::{self, Component};
+use connectivity_jobs::{JobSettings, component};
+use connectivity_registry::{Plugin, PluginCall, PluginInfo, configure_documents};
 use connectivity_runtime::settings::Invalid;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-
-/// The longest time that the two statements of a claim take.
-const STATEMENTS: Duration = Duration::from_secs(10);
 
 static INSTANCE: OnceLock<Component> = OnceLock::new();
 
@@ -23,23 +16,14 @@ pub(crate) async fn get() -> Option<&'static Component> {
 
 /// Reads the settings and configures the plugin, so that invalid settings show before the first
 /// question is asked.
-async fn settings() -> Result<(Settings, PluginInfo), Invalid> {
-    let settings = Settings::from_host().await?;
+async fn settings() -> Result<(JobSettings, PluginInfo), Invalid> {
+    let settings = JobSettings::from_host().await?;
     Ok((settings, configure_documents().await?))
 }
 
-fn make((settings, plugin): (Settings, PluginInfo)) -> Component {
-    let Dependencies { database, cache, guard } = Dependencies::new("documents", &settings.service);
-    let lease = plugin.call_timeout + STATEMENTS;
-    let plugin = Plugin::new(&plugin, Arc::clone(&cache));
-    let services = Services {
-        registry: Arc::new(move |context, subject| plugin.for_request(context, subject)),
-        store: Store::new(database),
-        guard,
-        lease,
-        settings: settings.routes,
-        now: runtime::now,
-        new_id: runtime::new_id,
-    };
-    Component::new(routes::router(services), settings.service.guard.cors, cache)
+fn make((settings, plugin): (JobSettings, PluginInfo)) -> Component {
+    component::<Documents, PluginCall>(settings, plugin.call_timeout, |cache| {
+        let plugin = Plugin::new(&plugin, cache);
+        Arc::new(move |context, subject| plugin.for_request(context, subject))
+    })
 }

@@ -1,29 +1,21 @@
-//! The component `documents`: `/api/v1/documents/…` for callers, `/internal/v1/…` for the bridge.
+//! The component `documents`: the job that asks whether documents are authentic. Its routes are
+//! those of every job, in `crates/jobs`.
 
-#![cfg_attr(
-    not(target_family = "wasm"),
-    expect(dead_code, reason = "only the handler uses it, and that exists in wasm only")
-)]
-
-mod delivery;
 #[cfg(target_family = "wasm")]
 mod handler;
 #[cfg(target_family = "wasm")]
 mod instance;
-mod internal;
+#[cfg(any(target_family = "wasm", feature = "openapi", test))]
+mod job;
 #[cfg(feature = "openapi")]
 mod openapi;
-mod routes;
 #[cfg(feature = "openapi")]
 mod schema;
-mod services;
-mod settings;
-#[cfg(target_family = "wasm")]
+#[cfg(any(target_family = "wasm", feature = "openapi", test))]
 mod store;
-mod wire;
 
 #[cfg(feature = "openapi")]
-pub use openapi::openapi;
+pub use openapi::{openapi, paths};
 
 #[cfg(test)]
 mod tests;

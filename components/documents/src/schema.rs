@@ -1,40 +1,10 @@
-//! Schemas and problems of the routes for callers, for the OpenAPI document.
+//! Schemas of the bodies, for the OpenAPI document.
 
 use connectivity_domain::job::Status;
-use connectivity_domain::problem::ProblemKind as Kind;
-use connectivity_edge::openapi::RouteProblems;
-use connectivity_edge::schema::{one_of, page, page_size};
+use connectivity_edge::schema::one_of;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, OneOf, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
-use utoipa::{IntoParams, ToSchema};
-
-/// The query of the history.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "the query is read by `HistoryQuery::parse`")]
-pub(crate) struct HistoryParameters {
-    /// 6 to 12 digits. White space around them is ignored
-    #[param(pattern = r"^\s*[0-9]{6,12}\s*$", example = "1128456232")]
-    id_citizen: String,
-    #[param(schema_with = page)]
-    page: Option<String>,
-    #[param(schema_with = page_size)]
-    page_size: Option<String>,
-}
-
-/// The request headers of this route.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "`wire` reads the headers one by one")]
-pub(crate) struct RequestHeaders {
-    /// Identifies the request: a request with the same key and the same body is the same request;
-    /// the same key with another body is rejected with 422. 1 to 255 visible ASCII characters
-    #[param(rename = "Idempotency-Key", nullable = false, pattern = r"^[!-~]([ -~]{0,253}[!-~])?$")]
-    idempotency_key: Option<String>,
-    /// `respond-async` (RFC 7240 section 4.1): respond with 202 as soon as the request is stored
-    #[param(rename = "Prefer", nullable = false, example = "respond-async")]
-    prefer: Option<String>,
-}
 
 /// A request to authenticate a document. Other fields are ignored.
 #[derive(ToSchema)]
@@ -83,35 +53,4 @@ pub(crate) fn status() -> RefOr<Schema> {
     let description = "`PENDING`: in progress; it changes to one of the others, which are final. `SUCCESS`: the document is \
         authentic. `FAILED`: the registry refused it. `ERROR`: there was no verdict after the last attempt";
     one_of(&all.map(Status::as_str), description)
-}
-
-pub(crate) fn pending() -> RefOr<Schema> {
-    one_of(&[Status::Pending.as_str()], "Always `PENDING`")
-}
-
-pub(crate) struct SubmitProblems;
-
-impl RouteProblems for SubmitProblems {
-    const KINDS: &'static [Kind] = &[
-        Kind::InvalidRequest,
-        Kind::InvalidDocument,
-        Kind::InProgress,
-        Kind::PayloadTooLarge,
-        Kind::UnsupportedMediaType,
-        Kind::MessageIdReused,
-        Kind::RegistryUnavailable,
-        Kind::RegistryUnexpectedResponse,
-    ];
-}
-
-pub(crate) struct HistoryProblems;
-
-impl RouteProblems for HistoryProblems {
-    const KINDS: &'static [Kind] = &[Kind::InvalidRequest, Kind::InvalidCitizenId];
-}
-
-pub(crate) struct FindProblems;
-
-impl RouteProblems for FindProblems {
-    const KINDS: &'static [Kind] = &[Kind::NotFound];
 }

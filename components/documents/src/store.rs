@@ -6,10 +6,7 @@ use connectivity_domain::job::Status;
 use connectivity_runtime::metrics;
 use connectivity_storage::database::Value;
 use connectivity_storage::job_statements;
-use connectivity_storage::job_store::{JobStatements, JobTable, SqlJobStore};
-
-/// The store of document authentications.
-pub(crate) type Store = SqlJobStore<Documents>;
+use connectivity_storage::job_store::{JobStatements, JobTable};
 
 /// The table of the job.
 pub(crate) struct Documents;

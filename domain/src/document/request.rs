@@ -2,8 +2,10 @@
 
 use super::url::DocumentUrl;
 use crate::citizen::CitizenId;
-use crate::job::{Question, Record, Status, Verdict};
+use crate::job::submission::{bounded, citizen, message_id, parse_fields, string};
+use crate::job::{Question, Record, RequestError, Status, Submission, Verdict};
 use crate::verdict::Evidence;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// A request to authenticate a document (messages contract).
@@ -18,6 +20,25 @@ pub struct DocumentRequest {
     /// The id of the document in the system of the caller.
     pub document_id: Option<String>,
 }
+
+/// The known fields of a request, of any JSON type.
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(rename = "messageId")]
+    message_id: Option<Value>,
+    #[serde(rename = "documentId")]
+    document_id: Option<Value>,
+    #[serde(rename = "idCitizen")]
+    citizen: Option<Value>,
+    #[serde(rename = "UrlDocument")]
+    url: Option<Value>,
+    #[serde(rename = "urlDocument")]
+    other_url: Option<Value>,
+    #[serde(rename = "documentTitle")]
+    title: Option<Value>,
+}
+
+const REPEATED: &str = "a field appears twice, or UrlDocument and urlDocument have different values";
 
 /// The registry's verdict on a document, with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +68,38 @@ impl Verdict for Authenticity {
 
 impl Question for DocumentRequest {
     type Verdict = Authenticity;
+
+    /// ```
+    /// use connectivity_domain::document::Submission;
+    ///
+    /// let json = br#"{"messageId": "m-1", "idCitizen": 1128456232,
+    ///     "UrlDocument": "https://host/file.pdf", "documentTitle": "Diploma"}"#;
+    /// let submission = Submission::parse(json).expect("a valid request");
+    /// assert_eq!(submission.message_id.expect("an id").as_str(), "m-1");
+    /// assert_eq!(submission.request.title, "Diploma");
+    ///
+    /// let error = Submission::parse(b"{}").expect_err("the fields are missing");
+    /// assert_eq!(error.to_string(), "idCitizen is missing");
+    /// ```
+    fn parse(bytes: &[u8]) -> Result<Submission<Self>, RequestError> {
+        let fields: Fields = parse_fields(bytes, REPEATED)?;
+        let citizen = citizen("idCitizen", fields.citizen)?;
+        let url = match (fields.url, fields.other_url) {
+            (Some(one), Some(other)) if one != other => return Err(RequestError::Repeated(REPEATED)),
+            (one, other) => one.or(other),
+        };
+        let url = DocumentUrl::parse(&string("UrlDocument", url)?);
+        let url = url.map_err(|what| RequestError::field("UrlDocument", what))?;
+        let title = bounded("documentTitle", string("documentTitle", fields.title)?.trim())?;
+        let document_id = match fields.document_id {
+            None => None,
+            Some(Value::Number(number)) => Some(number.to_string()),
+            Some(Value::String(text)) => Some(bounded("documentId", &text)?),
+            Some(_) => return Err(RequestError::field("documentId", "must be a string or a number")),
+        };
+        let message_id = message_id("messageId", fields.message_id)?;
+        Ok(Submission { message_id, request: Self { citizen, url, title, document_id } })
+    }
 
     fn citizen(&self) -> &CitizenId {
         &self.citizen

@@ -1,5 +1,6 @@
 use super::*;
-use crate::job::{Claim, MessageId, Origin, Outcome, Question};
+use crate::job::submission::MAX_REQUEST;
+use crate::job::{Claim, MessageId, Origin, Outcome, Question, RequestError};
 use crate::registry::{NoVerdict, RegistryError};
 use crate::time::Timestamp;
 use crate::verdict::{Cause, Evidence};
@@ -94,7 +95,10 @@ fn two_spellings_of_the_url_must_have_the_same_value() {
     both["urlDocument"] = both["UrlDocument"].clone();
     assert_eq!(parse(&both), parse(&message()));
     both["urlDocument"] = "https://bucket.example/another.pdf".into();
-    assert_eq!(parse(&both), Err(RequestError::Repeated));
+    assert_eq!(
+        parse(&both),
+        Err(RequestError::Repeated("a field appears twice, or UrlDocument and urlDocument have different values"))
+    );
 }
 
 #[test]
@@ -142,7 +146,7 @@ fn limits_are_inclusive() {
     longest["documentTitle"] = "x".repeat(200).into();
     longest["documentId"] = "ñ".repeat(200).into();
     assert_eq!(parse(&longest).expect("a request").request.title.len(), 200);
-    let padded = format!("{}{}", message(), " ".repeat(submission::MAX_REQUEST - message().to_string().len()));
+    let padded = format!("{}{}", message(), " ".repeat(MAX_REQUEST - message().to_string().len()));
     assert!(Submission::parse(padded.as_bytes()).is_ok());
     assert_eq!(Submission::parse(format!("{padded} ").as_bytes()), Err(RequestError::TooLong));
 }

@@ -2,6 +2,7 @@
 
 use super::message_id::MessageId;
 use super::outcome::{Outcome, Status, Verdict};
+use super::submission::{RequestError, Submission};
 use crate::citizen::CitizenId;
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
@@ -13,6 +14,10 @@ use std::fmt::Debug;
 pub trait Question: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The registry's verdict on the question.
     type Verdict: Verdict;
+
+    /// Parses a request (messages contract), in a message or in an HTTP body. Unknown fields are
+    /// ignored. The functions in [`submission`](super::submission) parse what many jobs have.
+    fn parse(bytes: &[u8]) -> Result<Submission<Self>, RequestError>;
 
     /// Returns the citizen whom the question is about.
     fn citizen(&self) -> &CitizenId;

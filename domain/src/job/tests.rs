@@ -32,6 +32,13 @@ impl Verdict for Greeted {
 impl Question for Greeting {
     type Verdict = Greeted;
 
+    fn parse(bytes: &[u8]) -> Result<Submission<Self>, RequestError> {
+        let fields: Map<String, Value> = submission::parse_fields(bytes, "a field appears twice")?;
+        let citizen = submission::citizen("citizen", fields.get("citizen").cloned())?;
+        let message_id = submission::message_id("messageId", fields.get("messageId").cloned())?;
+        Ok(Submission { message_id, request: Self(citizen) })
+    }
+
     fn citizen(&self) -> &CitizenId {
         &self.0
     }

@@ -1,7 +1,7 @@
 //! Checks that the database and the cache behave the same on every server. `tests/conformance.rs`
 //! runs them on each.
 
-use crate::documents::Store;
+use crate::documents::Documents;
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::document::{DocumentRequest, DocumentUrl};
 use connectivity_domain::job::contract;
@@ -11,6 +11,7 @@ use connectivity_storage::cache::CacheSettings;
 use connectivity_storage::cache::{Cache, GuardAnswer, GuardQuery, RateLimitHit};
 use connectivity_storage::database::DatabaseSettings;
 use connectivity_storage::database::{Database, DatabaseError, Row, Sql, Value};
+use connectivity_storage::job_store::SqlJobStore;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +39,7 @@ async fn selected_database() -> Result<Database, String> {
 
 /// Checks the store of a job on the database that the variables select.
 pub(crate) async fn jobs() -> Result<String, String> {
-    let store = Store::new(Arc::new(selected_database().await?));
+    let store = SqlJobStore::<Documents>::new(Arc::new(selected_database().await?));
     let first = 1_000_000_000 + runtime::random() % 1_000_000_000 * 100;
     let question = |number: u32| DocumentRequest {
         citizen: CitizenId::parse(&(first + u64::from(number)).to_string()).expect("ten to twelve digits"),

@@ -3,7 +3,7 @@
 #![cfg(target_family = "wasm")]
 
 mod conformance;
-// The store of the component `documents`. A component cannot be linked into another one, so its file
+// The table of the component `documents`. A component cannot be linked into another one, so its file
 // is compiled here too.
 #[path = "../../../components/documents/src/store.rs"]
 mod documents;

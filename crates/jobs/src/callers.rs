@@ -1,0 +1,175 @@
+//! The routes for callers.
+
+use crate::job::Job;
+use crate::preferences::{idempotency_key, prefers_async};
+use crate::problems::{invalid, unfinished};
+use crate::services::{Records, Services};
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use connectivity_domain::job::{
+    Claimed, JobRegistry, MessageId, Origin, Record, RequestError, Status, Submission, Unfinished, perform,
+};
+use connectivity_domain::problem::ProblemKind;
+use connectivity_edge::guard::Route;
+use connectivity_edge::history::{HistoryPage, HistoryQuery};
+use connectivity_edge::json_body::{check_object, expect_json};
+use connectivity_edge::path::in_path;
+use connectivity_edge::problem::Problem;
+use connectivity_edge::token::Caller;
+use connectivity_runtime::request_context::RequestContext;
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// How long after the end of its claim a request that came over HTTP stays pending. Then it is
+/// handed to the queue: its caller has gone, or was asked to come back and did not.
+const ENQUEUE_AFTER: Duration = Duration::from_mins(1);
+
+/// A request that has been accepted for the queue.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Accepted<'a> {
+    id: &'a str,
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::pending))]
+    status: &'static str,
+}
+
+/// Asks the registry and returns the finished record, or accepts the request for the queue.
+pub(crate) async fn submit<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
+    State(services): State<Arc<Services<R, S>>>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let route = const { Route::new("submit", J::NAME) };
+    let respond = async |caller: Caller| services.submit::<J>(&context, &caller.subject, &headers, &body).await;
+    services.guard.guarded(route, &headers, (services.now)(), respond).await
+}
+
+/// Lists the records of a citizen, newest first.
+pub(crate) async fn history<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
+    State(services): State<Arc<Services<R, S>>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let route = const { Route::new("history", J::NAME) };
+    let respond = |_| services.history::<J>(query.as_deref());
+    services.guard.guarded(route, &headers, (services.now)(), respond).await
+}
+
+/// Shows a record.
+pub(crate) async fn find<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
+    State(services): State<Arc<Services<R, S>>>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    let route = const { Route::new("find", J::NAME) };
+    let id = in_path(id);
+    services.guard.guarded(route, &headers, (services.now)(), |_| services.find::<J>(&id)).await
+}
+
+impl<R, S> Services<R, S> {
+    async fn submit<J: Job>(
+        &self,
+        context: &RequestContext,
+        subject: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Response, Problem>
+    where
+        R: JobRegistry<J::Question> + 'static,
+        S: Records<J::Question>,
+    {
+        let Submission { message_id, request } = read::<J>(headers, body)?;
+        let key = idempotency_key(headers)?;
+        let message_id = match (message_id, key) {
+            (Some(_), Some(_)) => {
+                let detail = "the request has a messageId and an Idempotency-Key: give only one of them";
+                return Err(Problem::new(ProblemKind::InvalidRequest, detail).field("messageId"));
+            }
+            (Some(id), None) => id,
+            (None, Some(key)) => MessageId::digest(format!("key:{subject}:{key}").as_bytes()),
+            (None, None) => MessageId::digest((self.new_id)().as_bytes()),
+        };
+        if prefers_async(headers) {
+            return self.enqueue::<J>(context, message_id, request).await;
+        }
+        let mut claim = self.claim(context, message_id, request, Origin::Queue);
+        claim.origin = Origin::Http { enqueue_at: claim.until.plus(ENQUEUE_AFTER) };
+        let record = perform(&(self.registry)(context, subject), &self.store, &claim, false, self.now).await;
+        Ok(shown::<J>(&record.map_err(|error| unfinished::<J>(&error))?))
+    }
+
+    /// Accepts a request for the queue: its record is pending, its claim ends at once, and it is
+    /// due to be published.
+    async fn enqueue<J: Job>(
+        &self,
+        context: &RequestContext,
+        message_id: MessageId,
+        request: J::Question,
+    ) -> Result<Response, Problem>
+    where
+        S: Records<J::Question>,
+    {
+        let mut claim = self.claim(context, message_id, request, Origin::Queue);
+        claim.origin = Origin::Http { enqueue_at: claim.at };
+        claim.until = claim.at;
+        match self.store.claim(&claim).await? {
+            Claimed::Acquired { id, .. } => Ok(accepted::<J>(&id)),
+            Claimed::Finished(record) => Ok(shown::<J>(&record)),
+            Claimed::InProgress(left) => Err(unfinished::<J>(&Unfinished::InProgress(left))),
+            Claimed::MessageIdReused => Err(unfinished::<J>(&Unfinished::MessageIdReused)),
+        }
+    }
+
+    async fn find<J: Job>(&self, id: &str) -> Result<Response, Problem>
+    where
+        S: Records<J::Question>,
+    {
+        // Ids are written in lower case, and may be given in either case (RFC 9562 section 4).
+        let found = self.store.find(&id.to_ascii_lowercase()).await?;
+        let none = || Problem::new(ProblemKind::NotFound, "there is no record with this id");
+        Ok(shown::<J>(&found.ok_or_else(none)?))
+    }
+
+    async fn history<J: Job>(&self, query: Option<&str>) -> Result<Response, Problem>
+    where
+        S: Records<J::Question>,
+    {
+        let query = HistoryQuery::parse(query, "id_citizen")?;
+        let (count, records) = self.store.history(&query.citizen, query.page).await?;
+        let results = records.iter().map(J::shown).collect();
+        let path = format!("/api/v1/{}/history/", J::NAME);
+        Ok(Json(HistoryPage::new(&path, &query, count, results)).into_response())
+    }
+}
+
+/// Reads the body of a request over HTTP.
+fn read<J: Job>(headers: &HeaderMap, body: &[u8]) -> Result<Submission<J::Question>, Problem> {
+    expect_json(headers)?;
+    Submission::parse(body).map_err(|error| match error {
+        // The domain only says that the body is not what it should be. `check_object` says what it
+        // is instead.
+        RequestError::NotUtf8 | RequestError::NotAnObject | RequestError::Repeated(_) => {
+            check_object(body).map_or_else(Problem::from, |()| invalid::<J>(&error))
+        }
+        RequestError::TooLong | RequestError::Field { .. } => invalid::<J>(&error),
+    })
+}
+
+fn shown<J: Job>(record: &Record<J::Question>) -> Response {
+    Json(J::shown(record)).into_response()
+}
+
+fn accepted<J: Job>(id: &str) -> Response {
+    let location = format!("/api/v1/{}/{id}/", J::NAME);
+    let body = Json(Accepted { id, status: Status::Pending.as_str() });
+    (StatusCode::ACCEPTED, [(header::LOCATION, location), (PREFERENCE_APPLIED, "respond-async".to_owned())], body)
+        .into_response()
+}

@@ -1,0 +1,66 @@
+//! Deliveries of the bridge. The body is that of a message, unchanged; the AMQP properties of the
+//! message and the state of its attempts are in headers. `bridge/src/delivery.rs` describes them.
+
+use crate::event::Event;
+use crate::job::Job;
+use crate::problems::{invalid, unfinished};
+use crate::settings::ResultKeys;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use connectivity_domain::job::{MessageId, Record, Status, Submission, Unfinished};
+use connectivity_edge::problem::Problem;
+use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+
+/// In a delivery the AMQP property `message_id`; in a response the id of the request.
+const MESSAGE_ID: &str = "x-message-id";
+/// The number of the replay, if the message was replayed from the dead-letter queue.
+const REPLAY: &str = "x-replay";
+/// `true` if no attempt follows this one.
+const LAST_ATTEMPT: &str = "x-last-attempt";
+
+/// A delivered request.
+pub(crate) struct Delivery<Q> {
+    pub(crate) message_id: MessageId,
+    pub(crate) request: Q,
+    pub(crate) is_last_attempt: bool,
+}
+
+/// The response to a delivery of a finished request.
+#[derive(Serialize)]
+struct Finished<'a> {
+    outcome: &'static str,
+    event: Event<'a>,
+}
+
+/// Reads a delivery. The id of the request is the `messageId` in the body, else the AMQP
+/// `message_id`, else a digest of the body.
+pub(crate) fn read<J: Job>(headers: &HeaderMap, body: &[u8]) -> Result<Delivery<J::Question>, Problem> {
+    let Submission { message_id, request } = Submission::parse(body).map_err(|error| invalid::<J>(&error))?;
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let given = text(MESSAGE_ID).and_then(|id| MessageId::parse(id).ok());
+    let message_id = message_id.or(given).unwrap_or_else(|| MessageId::digest(body));
+    let replay = text(REPLAY).and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+    let message_id = replay.map_or(message_id.clone(), |number| message_id.replay(number));
+    Ok(Delivery { message_id, request, is_last_attempt: text(LAST_ATTEMPT) == Some("true") })
+}
+
+/// Returns the response to a delivery: the event to publish, or why the request is not finished.
+pub(crate) fn respond<J: Job>(
+    message_id: &MessageId,
+    record: Result<Record<J::Question>, Unfinished>,
+    keys: &ResultKeys,
+) -> Response {
+    let mut response = match record {
+        Ok(record) => {
+            let outcome = if record.status == Status::Error { "done-without-verdict" } else { "done" };
+            Json(Finished { outcome, event: Event::new(&record, keys) }).into_response()
+        }
+        Err(error) => unfinished::<J>(&error).into_response(),
+    };
+    // A message id has visible ASCII characters only.
+    if let Ok(id) = HeaderValue::from_str(message_id.as_str()) {
+        response.headers_mut().insert(MESSAGE_ID, id);
+    }
+    response
+}

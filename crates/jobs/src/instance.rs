@@ -1,0 +1,40 @@
+//! The instance of a job's component.
+
+use crate::job::Job;
+use crate::services::{Services, router};
+use crate::settings::JobSettings;
+use connectivity_domain::job::JobRegistry;
+use connectivity_edge::instance::{Component, Dependencies};
+use connectivity_registry::RegistryFactory;
+use connectivity_runtime as runtime;
+use connectivity_storage::cache::Cache;
+use connectivity_storage::job_store::{JobTable, SqlJobStore};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest time that the two statements of a claim take.
+const STATEMENTS: Duration = Duration::from_secs(10);
+
+/// Creates the instance of a job's component. `call_timeout` is the longest time that a call of the
+/// registry takes, and `registry` makes the port of the registry; the cache is for its breaker.
+pub fn component<J, R>(
+    settings: JobSettings,
+    call_timeout: Duration,
+    registry: impl FnOnce(Arc<Cache>) -> RegistryFactory<R>,
+) -> Component
+where
+    J: Job + JobTable<Question = <J as Job>::Question>,
+    R: JobRegistry<<J as Job>::Question> + 'static,
+{
+    let Dependencies { database, cache, guard } = Dependencies::new(J::NAME, &settings.service);
+    let services = Services {
+        registry: registry(Arc::clone(&cache)),
+        store: SqlJobStore::<J>::new(database),
+        guard,
+        keys: settings.keys,
+        lease: call_timeout + STATEMENTS,
+        now: runtime::now,
+        new_id: runtime::new_id,
+    };
+    Component::new(router::<J, R, SqlJobStore<J>>(services), settings.service.guard.cors, cache)
+}

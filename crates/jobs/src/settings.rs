@@ -1,0 +1,46 @@
+//! The settings of a job's component.
+
+use connectivity_edge::service_settings::ServiceSettings;
+use connectivity_runtime::settings::{Invalid, Reader};
+
+/// The settings of a job's component. Without `Debug`, because they hold secrets.
+pub struct JobSettings {
+    /// The settings of every component that serves callers.
+    pub service: ServiceSettings,
+    /// The routing keys of results.
+    pub keys: ResultKeys,
+}
+
+/// The routing keys of a job's results.
+#[derive(Clone, Debug)]
+pub struct ResultKeys {
+    /// `event_ready_key`: the routing key of successes.
+    pub ready: String,
+    /// `event_failure_key`: the routing key of all other results.
+    pub failure: String,
+}
+
+const NAMES: [&str; 2] = ["event_ready_key", "event_failure_key"];
+
+impl JobSettings {
+    /// Reads the settings from the component's variables.
+    ///
+    /// # Errors
+    ///
+    /// Some of them are invalid.
+    pub async fn from_host() -> Result<Self, Invalid> {
+        let mut reader = ServiceSettings::reader(&NAMES).await;
+        let [ready, failure] = NAMES.map(|name| routing_key(&mut reader, name));
+        let settings = Self { service: ServiceSettings::read(&mut reader), keys: ResultKeys { ready, failure } };
+        reader.finish(settings)
+    }
+}
+
+/// Reads a routing key: a short string of AMQP 0-9-1, 1 to 255 bytes.
+fn routing_key(reader: &mut Reader, name: &str) -> String {
+    let key = reader.text(name);
+    if key.is_empty() || key.len() > 255 {
+        reader.problem(name, "must have 1 to 255 bytes");
+    }
+    key
+}
