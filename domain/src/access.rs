@@ -14,7 +14,7 @@ pub use audit::{Audit, Event, LoginOrigin};
 pub use login::{Login, LoginError, log_in};
 pub use login_throttle::{Attempts, FailedLogins, LoginThrottle};
 pub use scope::{Scope, ScopeError, Scopes};
-pub use session::{RefreshError, Rotation, Session, Sessions, end, refresh};
+pub use session::{RefreshError, Refreshed, Rotation, Session, Sessions, end, refresh};
 
 #[cfg(test)]
 mod tests;

@@ -219,9 +219,9 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let ChangedAccount { scopes, disabled } = read_json(headers, body)?;
         let scopes = scopes.map(|scopes| wire::read_scopes(&scopes)).transpose()?;
         let before = self.account(name).await?;
-        let ends = disabled == Some(true) || scopes.as_ref().is_some_and(|scopes| !before.scopes.within(scopes));
-        let change = AccountChange { scopes, disabled, ..AccountChange::default() };
-        self.apply(&by, &before.name, &change, Event::Changed, ends).await?;
+        let ends_sessions = disabled == Some(true) || scopes.as_ref().is_some_and(|new| !before.scopes.within(new));
+        let change = AccountChange { scopes, disabled, ends_sessions, ..AccountChange::default() };
+        self.apply(&by, &before.name, &change, Event::Changed).await?;
         self.show(name).await
     }
 
@@ -229,39 +229,30 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let before = self.account(name).await?;
         let (at, secret) = ((self.now)(), new_secret());
         let new = NewSecret { hash: self.state.argon.hash(&secret), at };
-        let change = AccountChange { secret: Some(new), ..AccountChange::default() };
-        self.apply(&by, &before.name, &change, Event::Rotated, true).await?;
+        let change = AccountChange { secret: Some(new), ends_sessions: true, ..AccountChange::default() };
+        self.apply(&by, &before.name, &change, Event::Rotated).await?;
         Ok(wire::account_with_secret(&self.account(name).await?, &secret, StatusCode::OK))
     }
 
     async fn delete(&self, by: LoginOrigin, name: &str) -> Result<Response, Problem> {
-        let name = self.account(name).await?.name;
-        self.store.delete(&name).await?;
-        self.end_all(&name).await?;
-        self.store.note(Event::Deleted, name.as_str(), &by, (self.now)()).await?;
+        let (name, now) = (self.account(name).await?.name, (self.now)());
+        let ended = self.store.delete(&name, now).await?;
+        self.publish_revocations(&ended, now).await;
+        self.store.note(Event::Deleted, name.as_str(), &by, now).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 
-    /// Changes an account, ends its sessions if `ends` is set, and records the event.
+    /// Changes an account, tells the guards which sessions ended, and records the event.
     async fn apply(
         &self,
         by: &LoginOrigin,
         name: &AccountName,
         change: &AccountChange,
         event: Event,
-        ends: bool,
     ) -> Result<(), Problem> {
-        self.store.change(name, change).await?;
-        if ends {
-            self.end_all(name).await?;
-        }
-        Ok(self.store.note(event, name.as_str(), by, (self.now)()).await?)
-    }
-
-    async fn end_all(&self, name: &AccountName) -> Result<(), Problem> {
         let now = (self.now)();
-        let ended = self.store.end_all(name.as_str(), now).await?;
+        let ended = self.store.change(name, change, now).await?;
         self.publish_revocations(&ended, now).await;
-        Ok(())
+        Ok(self.store.note(event, name.as_str(), by, now).await?)
     }
 }

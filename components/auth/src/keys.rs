@@ -17,6 +17,8 @@ pub(crate) struct Lifetimes {
     pub(crate) access: Duration,
     /// `jwt_refresh_days`
     pub(crate) refresh: Duration,
+    /// `jwt_session_days`
+    pub(crate) session: Duration,
 }
 
 /// Signs tokens. Without `Debug`, because it holds a key.
@@ -35,7 +37,7 @@ pub(crate) struct Token<'a> {
     pub(crate) session: &'a str,
     pub(crate) subject: &'a str,
     pub(crate) scopes: &'a Scopes,
-    pub(crate) lifetime: Duration,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// Why `jwt_signing_key` cannot be used.
@@ -61,12 +63,11 @@ impl Signer {
     /// Signs a token. Returns `None` if signing fails, which it does not with a key that `new`
     /// accepts.
     pub(crate) fn sign(&self, token: &Token<'_>, now: Timestamp) -> Option<String> {
-        let issued = now.as_micros().div_euclid(1_000_000);
-        let lifetime = i64::try_from(token.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let [issued, expires] = [now, token.expires_at].map(|time| time.as_micros().div_euclid(1_000_000));
         let claims = json!({
             "iss": self.issuer, "aud": self.audience, "sub": token.subject, "scope": token.scopes.to_string(),
             "token_type": token.kind, "jti": token.id, "sid": token.session,
-            "iat": issued, "nbf": issued, "exp": issued.saturating_add(lifetime),
+            "iat": issued, "nbf": issued, "exp": expires,
         });
         jsonwebtoken::encode(&self.header, &claims, &self.key).ok()
     }

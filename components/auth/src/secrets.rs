@@ -19,34 +19,44 @@ const LANES: u32 = 1;
 const DUMMY_HASH: &str =
     "$argon2id$v=19$m=7168,t=5,p=1$bm9ib2R5IGF0IGFsbCA6KQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Argon2id with these parameters.
-pub(crate) struct Argon(Argon2<'static>);
+/// Argon2id with certain parameters.
+pub(crate) struct Argon {
+    argon: Argon2<'static>,
+    dummy_hash: &'static str,
+}
 
 impl Argon {
+    /// Creates the Argon2id of the service.
     pub(crate) fn new() -> Self {
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).unwrap_or_default();
-        Self(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+        Self::with(MEMORY_KIB, PASSES, DUMMY_HASH)
+    }
+
+    /// Creates one for tests that are not about Argon2id: it is fast and protects nothing.
+    #[cfg(test)]
+    pub(crate) fn fast() -> Self {
+        Self::with(8, 1, "$argon2id$v=19$m=8,t=1,p=1$bm9ib2R5IGF0IGFsbCA6KQ$AAAAAAAAAAAAAAAAAAAAAA")
+    }
+
+    fn with(memory_kib: u32, passes: u32, dummy_hash: &'static str) -> Self {
+        let params = Params::new(memory_kib, passes, LANES, None).unwrap_or_default();
+        Self { argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), dummy_hash }
     }
 
     /// Returns the hash of a secret: a PHC string with a salt of its own.
     pub(crate) fn hash(&self, secret: &str) -> String {
-        hash(&self.0, secret)
+        let hashed: Result<PasswordHash, _> = self.argon.hash_password_with_salt(secret.as_bytes(), &random::<1>()[0]);
+        // Hashing cannot fail with constant parameters and a salt of 16 bytes. An empty hash would
+        // match no secret.
+        hashed.map(|hash| hash.to_string()).unwrap_or_default()
     }
 }
 
 impl Secrets for Argon {
     fn verify(&self, stored: Option<&str>, secret: &str) -> bool {
-        let Ok(parsed) = PasswordHash::new(stored.unwrap_or(DUMMY_HASH)) else { return false };
+        let Ok(parsed) = PasswordHash::new(stored.unwrap_or(self.dummy_hash)) else { return false };
         // Compares in constant time.
-        self.0.verify_password(secret.as_bytes(), &parsed).is_ok() && stored.is_some()
+        self.argon.verify_password(secret.as_bytes(), &parsed).is_ok() && stored.is_some()
     }
-}
-
-fn hash(argon: &Argon2<'_>, secret: &str) -> String {
-    let hashed: Result<PasswordHash, _> = argon.hash_password_with_salt(secret.as_bytes(), &random::<1>()[0]);
-    // Hashing cannot fail with constant parameters and a salt of 16 bytes. An empty hash would
-    // match no secret.
-    hashed.map(|hash| hash.to_string()).unwrap_or_default()
 }
 
 /// Returns a new secret of 244 random bits.
@@ -86,7 +96,7 @@ mod tests {
         assert_eq!((dummy.algorithm, dummy.version, &dummy.params), (real.algorithm, real.version, &real.params));
         let length = |hash: &PasswordHash| hash.hash.as_ref().map(|output| output.as_bytes().len());
         assert_eq!(length(&dummy), length(&real));
-        assert!(dummy.salt.is_some() && argon.0.verify_password(b"", &dummy).is_err());
+        assert!(dummy.salt.is_some() && argon.argon.verify_password(b"", &dummy).is_err());
     }
 
     #[test]

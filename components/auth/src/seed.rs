@@ -7,8 +7,7 @@
 
 use crate::secrets::Argon;
 use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, NewSecret, Scopes, Session, Sessions,
-    StoredAccount,
+    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, NewSecret, Scopes, Session, StoredAccount,
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -73,7 +72,7 @@ impl Seed {
 
     /// Creates the account, or changes it if the entry has changed since, and returns the sessions
     /// that ended with its old secret.
-    pub(crate) async fn apply<S: Accounts + Sessions + Audit>(
+    pub(crate) async fn apply<S: Accounts + Audit>(
         &self,
         store: &S,
         argon: &Argon,
@@ -106,9 +105,9 @@ impl Seed {
                 disabled: None,
                 secret: Some(NewSecret { hash: secret_hash, at: now }),
                 seed: Some(self.digest.clone()),
+                ends_sessions: true,
             };
-            store.change(&self.name, &change).await?;
-            store.end_all(self.name.as_str(), now).await?
+            store.change(&self.name, &change, now).await?
         };
         store.note(Event::Seeded, self.name.as_str(), origin, now).await?;
         Ok(ended)

@@ -48,6 +48,13 @@ pub(crate) struct Granted {
     pub(crate) scopes: Scopes,
 }
 
+/// What the tokens of one login have in common.
+pub(crate) struct Descent<'a> {
+    pub(crate) session: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) scopes: &'a Scopes,
+}
+
 impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
     /// Logs in. The session gets a refresh token if `refresh` is set.
     pub(crate) async fn log_in(
@@ -61,12 +68,13 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         self.seed_accounts(origin).await?;
         let (session, refresh_id) = ((self.new_id)(), refresh.then_some((self.new_id)()));
         let lifetimes = self.state.signer.lifetimes;
-        let lifetime = if refresh { lifetimes.refresh } else { lifetimes.access };
+        let lifetime = if refresh { lifetimes.refresh } else { lifetimes.access }.min(lifetimes.session);
         let login = Login { name, secret, scopes, session: &session, refresh_id: refresh_id.as_deref(), lifetime };
         let now = (self.now)();
         let (session, scopes) = log_in(&self.store, &self.state.argon, &self.failed, &login, origin, now).await?;
-        let refresh = refresh_id.map(|id| self.refresh_token(&session.id, &session.subject, &id, &scopes, now));
-        let access = self.access_token(&session.id, &session.subject, &scopes, now);
+        let descent = Descent { session: &session.id, subject: &session.subject, scopes: &scopes };
+        let access = self.access_token(&descent, now.plus(lifetimes.session), now);
+        let refresh = refresh_id.map(|id| self.refresh_token(&descent, &id, session.expires_at, now));
         Ok(Granted { access, refresh: refresh.unwrap_or_default(), scopes })
     }
 
@@ -94,26 +102,23 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         }
     }
 
-    pub(crate) fn access_token(&self, session: &str, subject: &str, scopes: &Scopes, now: Timestamp) -> String {
+    /// Signs an access token. It expires when its session ends, if that is sooner than
+    /// `jwt_access_minutes` say.
+    pub(crate) fn access_token(&self, of: &Descent<'_>, ends_at: Timestamp, now: Timestamp) -> String {
         let (id, lifetime) = ((self.new_id)(), self.state.signer.lifetimes.access);
-        self.sign(&Token { kind: "access", id: &id, session, subject, scopes, lifetime }, now)
+        self.sign("access", of, &id, now.plus(lifetime).min(ends_at), now)
     }
 
-    pub(crate) fn refresh_token(
-        &self,
-        session: &str,
-        subject: &str,
-        id: &str,
-        scopes: &Scopes,
-        now: Timestamp,
-    ) -> String {
-        let lifetime = self.state.signer.lifetimes.refresh;
-        self.sign(&Token { kind: "refresh", id, session, subject, scopes, lifetime }, now)
+    /// Signs a refresh token with this id.
+    pub(crate) fn refresh_token(&self, of: &Descent<'_>, id: &str, expires_at: Timestamp, now: Timestamp) -> String {
+        self.sign("refresh", of, id, expires_at, now)
     }
 
-    fn sign(&self, token: &Token<'_>, now: Timestamp) -> String {
+    fn sign(&self, kind: &'static str, of: &Descent<'_>, id: &str, expires_at: Timestamp, now: Timestamp) -> String {
+        let Descent { session, subject, scopes } = *of;
+        let token = Token { kind, id, session, subject, scopes, expires_at };
         // Signing cannot fail with a key that was read. An empty token would be refused everywhere.
-        self.state.signer.sign(token, now).unwrap_or_default()
+        self.state.signer.sign(&token, now).unwrap_or_default()
     }
 }
 

@@ -18,8 +18,8 @@ pub(crate) struct Settings {
     pub(crate) public_url: String,
 }
 
-const NAMES: [&str; 5] =
-    ["jwt_signing_key", "jwt_access_minutes", "jwt_refresh_days", "service_accounts", "public_url"];
+const NAMES: [&str; 6] =
+    ["jwt_signing_key", "jwt_access_minutes", "jwt_refresh_days", "jwt_session_days", "service_accounts", "public_url"];
 
 impl Settings {
     pub(crate) async fn from_host() -> Result<Self, Invalid> {
@@ -31,6 +31,7 @@ impl Settings {
         let lifetimes = Lifetimes {
             access: Duration::from_mins(reader.number("jwt_access_minutes", 1..=1_440)),
             refresh: Duration::from_hours(24 * reader.number("jwt_refresh_days", 1..=365)),
+            session: Duration::from_hours(24 * reader.number("jwt_session_days", 1..=3_650)),
         };
         let signer = Signer::new(&service.tokens, reader.secret("jwt_signing_key").trim(), lifetimes);
         let signer = signer.map_err(|error| match error {

@@ -1,4 +1,4 @@
-//! Accounts, sessions and the audit in SQL. Every change is one statement.
+//! Accounts, sessions and the audit in SQL. Every change is one statement or one transaction.
 
 use connectivity_domain::access::{
     Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, Scopes, Session, Sessions, StoredAccount,
@@ -32,12 +32,12 @@ macro_rules! sessions {
         Sql {
             mysql: concat!(
                 "SELECT id, subject, refresh_id, DATE_FORMAT(created_at, '%Y-%m-%d %H:%i:%s.%f'), ",
-                "DATE_FORMAT(expires_at, '%Y-%m-%d %H:%i:%s.%f'), DATE_FORMAT(revoked_at, '%Y-%m-%d %H:%i:%s.%f') ",
-                "FROM sessions ",
+                "DATE_FORMAT(secret_at, '%Y-%m-%d %H:%i:%s.%f'), DATE_FORMAT(expires_at, '%Y-%m-%d %H:%i:%s.%f'), ",
+                "DATE_FORMAT(revoked_at, '%Y-%m-%d %H:%i:%s.%f') FROM sessions ",
                 $condition
             ),
             sqlite: concat!(
-                "SELECT id, subject, refresh_id, created_at, expires_at, revoked_at FROM sessions ",
+                "SELECT id, subject, refresh_id, created_at, secret_at, expires_at, revoked_at FROM sessions ",
                 $condition
             ),
         }
@@ -65,11 +65,22 @@ const DELETE_ACCOUNT: Sql = Sql::same("DELETE FROM service_accounts WHERE name =
 const USED: Sql = Sql::same("UPDATE service_accounts SET last_used_at = ? WHERE name = ?");
 
 const SESSION: Sql = sessions!("WHERE id = ?");
-const LIVING_SESSIONS: Sql = sessions!("WHERE subject = ? AND revoked_at IS NULL AND expires_at > ?");
+const ENDED_SESSIONS: Sql = sessions!("WHERE subject = ? AND revoked_at = ? AND expires_at > ?");
 
-const BEGIN: Sql = Sql::same(
-    "INSERT INTO sessions (id, subject, refresh_id, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)",
-);
+/// The lock on the account makes the statement wait for a transaction that is changing the account,
+/// and read what that transaction committed, whatever the isolation level.
+const BEGIN: Sql = Sql {
+    mysql: "INSERT INTO sessions (id, subject, refresh_id, created_at, secret_at, expires_at, revoked_at)
+            SELECT ?, name, ?, ?, rotated_at, ?, NULL FROM service_accounts
+            WHERE name = ? AND secret_hash = ? AND disabled = 0 LOCK IN SHARE MODE",
+    sqlite: "INSERT INTO sessions (id, subject, refresh_id, created_at, secret_at, expires_at, revoked_at)
+             SELECT ?, name, ?, ?, rotated_at, ?, NULL FROM service_accounts
+             WHERE name = ? AND secret_hash = ? AND disabled = 0",
+};
+
+/// Returns the scopes of the account of a session, if the session exists.
+const HELD_SCOPES: Sql =
+    Sql::same("SELECT scopes FROM service_accounts WHERE name = (SELECT subject FROM sessions WHERE id = ?)");
 
 /// Of two requests with the same refresh token, only one changes the row.
 const EXCHANGE: Sql = Sql::same(
@@ -106,6 +117,22 @@ impl Store {
     pub(crate) fn new(database: Arc<Database>, new_id: fn() -> String) -> Self {
         Self { tables: Table::new(database, "service_accounts, sessions or access_audit"), new_id }
     }
+
+    /// Runs a statement on an account and ends the account's sessions, in one transaction. Returns
+    /// the sessions that ended and whose tokens have not expired.
+    async fn end_all_with(
+        &self,
+        statement: (Sql, Vec<Value>),
+        name: &AccountName,
+        at: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let (subject, at) = (Value::text(name.as_str()), Value::time(at));
+        // The account comes first: a login that locks it afterwards finds it changed, and the
+        // session of a login that locked it before is ended.
+        let ending = (END_ALL, vec![at.clone(), subject.clone()]);
+        self.tables.run_together(vec![statement, ending]).await?;
+        self.tables.read(ENDED_SESSIONS, vec![subject, at.clone(), at], session).await
+    }
 }
 
 impl Accounts for Store {
@@ -133,7 +160,12 @@ impl Accounts for Store {
         self.tables.insert(INSERT_ACCOUNT, parameters).await
     }
 
-    async fn change(&self, name: &AccountName, change: &AccountChange) -> Result<(), StoreError> {
+    async fn change(
+        &self,
+        name: &AccountName,
+        change: &AccountChange,
+        at: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
         let secret = change.secret.as_ref();
         let parameters = vec![
             Value::optional(change.scopes.as_ref().map(Scopes::to_string).as_deref()),
@@ -143,13 +175,15 @@ impl Accounts for Store {
             Value::optional(change.seed.as_deref()),
             Value::text(name.as_str()),
         ];
+        if change.ends_sessions {
+            return self.end_all_with((CHANGE_ACCOUNT, parameters), name, at).await;
+        }
         self.tables.run(CHANGE_ACCOUNT, parameters).await?;
-        Ok(())
+        Ok(Vec::new())
     }
 
-    async fn delete(&self, name: &AccountName) -> Result<(), StoreError> {
-        self.tables.run(DELETE_ACCOUNT, vec![Value::text(name.as_str())]).await?;
-        Ok(())
+    async fn delete(&self, name: &AccountName, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        self.end_all_with((DELETE_ACCOUNT, vec![Value::text(name.as_str())]), name, at).await
     }
 
     async fn used(&self, name: &AccountName, at: Timestamp) -> Result<(), StoreError> {
@@ -159,17 +193,18 @@ impl Accounts for Store {
 }
 
 impl Sessions for Store {
-    async fn begin(&self, session: &Session) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, secret_hash: &str) -> Result<Option<Scopes>, StoreError> {
         self.tables.run(CLEAN, vec![Value::time(session.created_at)]).await?;
         let parameters = vec![
             Value::text(&session.id),
-            Value::text(&session.subject),
             Value::optional(session.refresh_id.as_deref()),
             Value::time(session.created_at),
             Value::time(session.expires_at),
+            Value::text(&session.subject),
+            Value::text(secret_hash),
         ];
         self.tables.run(BEGIN, parameters).await?;
-        Ok(())
+        Ok(self.tables.read(HELD_SCOPES, vec![Value::text(&session.id)], scopes).await?.pop())
     }
 
     async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
@@ -194,12 +229,6 @@ impl Sessions for Store {
         ];
         self.tables.run(END, parameters).await?;
         Ok(())
-    }
-
-    async fn end_all(&self, subject: &str, at: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let living = self.tables.read(LIVING_SESSIONS, vec![Value::text(subject), Value::time(at)], session).await?;
-        self.tables.run(END_ALL, vec![Value::time(at), Value::text(subject)]).await?;
-        Ok(living)
     }
 }
 
@@ -232,13 +261,18 @@ fn account(row: Row) -> Option<StoredAccount> {
     Some(StoredAccount { account, secret_hash: hash.into_text()?, seed: seed.into_text() })
 }
 
+fn scopes(mut row: Row) -> Option<Scopes> {
+    Scopes::parse(&row.pop()?.into_text()?).ok()
+}
+
 fn session(row: Row) -> Option<Session> {
-    let [id, subject, refresh, created, expires, revoked] = <[Value; 6]>::try_from(row).ok()?;
+    let [id, subject, refresh, created, secret, expires, revoked] = <[Value; 7]>::try_from(row).ok()?;
     Some(Session {
         id: id.into_text()?,
         subject: subject.into_text()?,
         refresh_id: refresh.into_text(),
         created_at: created.into_time()?,
+        secret_at: secret.into_time(),
         expires_at: expires.into_time()?,
         revoked_at: revoked.into_time(),
     })

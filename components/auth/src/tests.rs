@@ -27,7 +27,11 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
-const LIFETIMES: Lifetimes = Lifetimes { access: Duration::from_mins(15), refresh: Duration::from_hours(7 * 24) };
+const LIFETIMES: Lifetimes = Lifetimes {
+    access: Duration::from_mins(15),
+    refresh: Duration::from_hours(7 * 24),
+    session: Duration::from_hours(30 * 24),
+};
 
 fn tokens() -> TokenSettings {
     TokenSettings {
@@ -77,7 +81,7 @@ fn given() -> Given {
         guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens()))),
         state: AuthState {
             signer: signer(),
-            argon: Argon::new(),
+            argon: Argon::fast(),
             key_set: "{\"keys\":[]}".into(),
             public_url: String::new(),
             seeds: seeds_of(&seeds.to_string()),
@@ -352,7 +356,7 @@ async fn accounts_are_seeded_again_only_if_their_entry_changes() {
     let seed = async |secret: &str| {
         let text = json!([{"name": "operator", "secret": secret, "scopes": ["documents"]}]).to_string();
         for seed in seeds_of(&text) {
-            seed.apply(&given.store, &Argon::new(), &LoginOrigin::default(), NOW).await.expect("an account");
+            seed.apply(&given.store, &Argon::fast(), &LoginOrigin::default(), NOW).await.expect("an account");
         }
         secret_of(given.store.clone()).await
     };

@@ -1,17 +1,18 @@
 //! `/api/v1/token/…` and `/api/v1/auth/logout/`: the routes, names and lifetimes that existing
 //! clients use.
 
+use crate::keys::Lifetimes;
 use crate::origin::Origin;
 #[cfg(feature = "openapi")]
 use crate::schema;
-use crate::services::{Records, Services, refused};
+use crate::services::{Descent, Records, Services, refused};
 use crate::wire::{AnyToken, Credentials, Nothing, RefreshToken, TokenPair};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{
-    Event, FailedLogins, LoginOrigin, RefreshError, Rotation, Session, end, refresh as exchange,
+    Event, FailedLogins, LoginOrigin, RefreshError, Refreshed, Rotation, Session, end, refresh as exchange,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
@@ -126,12 +127,13 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let used = self.refresh_token_of(&refresh, now).await?;
         let (subject, session) = (&used.caller.subject, &used.caller.session);
         let new = (self.new_id)();
-        let expires_at = now.plus(self.state.signer.lifetimes.refresh);
-        let rotation = Rotation { session, subject, old: &used.token_id, new: &new, expires_at };
+        let Lifetimes { refresh: lifetime, session: session_lifetime, .. } = self.state.signer.lifetimes;
+        let rotation = Rotation { session, subject, old: &used.token_id, new: &new, lifetime, session_lifetime };
         match exchange(&self.store, &rotation, origin, now).await {
-            Ok(scopes) => {
-                let access = self.access_token(session, subject, &scopes, now);
-                let refresh = self.refresh_token(session, subject, &new, &scopes, now);
+            Ok(Refreshed { scopes, ends_at, expires_at }) => {
+                let descent = Descent { session, subject, scopes: &scopes };
+                let access = self.access_token(&descent, ends_at, now);
+                let refresh = self.refresh_token(&descent, &new, expires_at, now);
                 Ok(Json(TokenPair { access, refresh }).into_response())
             }
             Err(RefreshError::Reused(ended)) => {
@@ -198,6 +200,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
             subject: caller.subject.clone(),
             refresh_id: None,
             created_at: now,
+            secret_at: None,
             expires_at: caller.expires_at,
             revoked_at: None,
         });

@@ -73,11 +73,41 @@ impl Database {
                     .await
             }
         };
-        let result = work.unwrap_or_else(|| Err(DatabaseError::Unavailable("no answer in time".into())));
-        match &result {
-            Ok(_) | Err(DatabaseError::Duplicate) => {}
-            Err(error) => log::line(Level::Error, "database", &[("cause", error.to_string().into())]),
-        }
-        result
+        logged(work)
     }
+
+    /// Runs statements in one transaction: all of them take effect, or none does. Failures are
+    /// logged here.
+    ///
+    /// If a pooled connection turns out to be broken, the transaction is run once more on a new one,
+    /// as for [`Database::run`]: together its statements must be safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Database::run`]. After [`DatabaseError::Unavailable`] the transaction may have taken
+    /// effect.
+    pub async fn run_together(&self, statements: Vec<(Sql, Vec<Value>)>) -> Result<(), DatabaseError> {
+        let work = match self {
+            Self::MySql(pool) => {
+                let pool = Arc::clone(pool);
+                timeout_detached(STATEMENT_TIMEOUT, async move { mysql::run_together(&pool, statements).await }).await
+            }
+            Self::Sqlite(pool) => {
+                let pool = Arc::clone(pool);
+                timeout_detached(STATEMENT_TIMEOUT, async move { sqlite::run_together(&pool, statements).await }).await
+            }
+        };
+        logged(work)
+    }
+}
+
+/// Logs a failure. `None` means that the timeout passed.
+fn logged<T>(result: Option<Result<T, DatabaseError>>) -> Result<T, DatabaseError> {
+    let result = result.unwrap_or_else(|| Err(DatabaseError::Unavailable("no answer in time".into())));
+    if let Err(error) = &result
+        && *error != DatabaseError::Duplicate
+    {
+        log::line(Level::Error, "database", &[("cause", error.to_string().into())]);
+    }
+    result
 }

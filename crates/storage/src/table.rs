@@ -21,12 +21,12 @@ impl Table {
 
     /// Runs a statement and returns its rows. See [`Database::run`].
     pub async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        self.database.run(sql, parameters).await.map_err(|error| match error {
-            DatabaseError::Unavailable(_)
-            | DatabaseError::Duplicate
-            | DatabaseError::OutdatedSchema { .. }
-            | DatabaseError::Refused(_) => StoreError,
-        })
+        self.database.run(sql, parameters).await.map_err(|error| unavailable(&error))
+    }
+
+    /// Runs statements in one transaction. See [`Database::run_together`].
+    pub async fn run_together(&self, statements: Vec<(Sql, Vec<Value>)>) -> Result<(), StoreError> {
+        self.database.run_together(statements).await.map_err(|error| unavailable(&error))
     }
 
     /// Inserts a row. Returns false if a row with its key exists already.
@@ -70,5 +70,14 @@ impl Table {
         let Some([Value::Integer(count)]) = counted.first().map(Vec::as_slice) else { return Err(StoreError) };
         let parameters = vec![Value::text(key), Value::number(page.size()), Value::number(page.offset())];
         Ok((u64::try_from(*count).unwrap_or_default(), self.read(rows, parameters, read).await?))
+    }
+}
+
+fn unavailable(error: &DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::Unavailable(_)
+        | DatabaseError::Duplicate
+        | DatabaseError::OutdatedSchema { .. }
+        | DatabaseError::Refused(_) => StoreError,
     }
 }

@@ -1,6 +1,7 @@
 //! Service accounts and the ports that store them.
 
 use super::scope::Scopes;
+use super::session::Session;
 use crate::registry::StoreError;
 use crate::time::Timestamp;
 use std::fmt;
@@ -94,6 +95,8 @@ pub struct AccountChange {
     pub secret: Option<NewSecret>,
     /// The digest of the entry of the variable `service_accounts` that requires the change.
     pub seed: Option<String>,
+    /// Whether the sessions of the account end with the change.
+    pub ends_sessions: bool,
 }
 
 /// Stores the service accounts.
@@ -107,12 +110,22 @@ pub trait Accounts: Send + Sync {
     /// Adds an account. Returns false, and changes nothing, if the name is taken.
     fn insert(&self, account: &StoredAccount) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Changes an account. Does nothing if there is no account with this name.
-    fn change(&self, name: &AccountName, change: &AccountChange)
-    -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Changes an account and ends its sessions if the change says so, in one transaction. Returns
+    /// the sessions that ended. Does nothing if there is no account with this name.
+    fn change(
+        &self,
+        name: &AccountName,
+        change: &AccountChange,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;
 
-    /// Deletes an account. Does nothing if there is no account with this name.
-    fn delete(&self, name: &AccountName) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Deletes an account and ends its sessions, in one transaction. Returns the sessions that
+    /// ended. Does nothing if there is no account with this name.
+    fn delete(
+        &self,
+        name: &AccountName,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;
 
     /// Records that the account logged in.
     fn used(&self, name: &AccountName, at: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;

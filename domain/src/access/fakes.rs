@@ -3,6 +3,7 @@
 use super::account::{Account, AccountChange, AccountName, Accounts, Secrets, StoredAccount};
 use super::audit::{Audit, Event, LoginOrigin};
 use super::login_throttle::{Attempts, FailedLogins, LoginThrottle};
+use super::scope::Scopes;
 use super::session::{Session, Sessions};
 use crate::registry::StoreError;
 use crate::time::Timestamp;
@@ -34,6 +35,13 @@ impl FakeAccess {
         lock(&self.events).clone()
     }
 
+    fn end_all(&self, name: &AccountName, at: Timestamp) -> Vec<Session> {
+        let mut sessions = lock(&self.sessions);
+        let own = sessions.values_mut().filter(|session| session.subject == name.as_str());
+        let living = own.filter(|session| session.revoked_at.is_none());
+        living.map(|session| (session.revoked_at = Some(at), session.clone()).1).collect()
+    }
+
     fn up(&self) -> Result<&Self, StoreError> {
         if self.down { Err(StoreError) } else { Ok(self) }
     }
@@ -55,9 +63,14 @@ impl Accounts for FakeAccess {
         Ok(is_new)
     }
 
-    async fn change(&self, name: &AccountName, change: &AccountChange) -> Result<(), StoreError> {
+    async fn change(
+        &self,
+        name: &AccountName,
+        change: &AccountChange,
+        at: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
         let mut accounts = lock(&self.up()?.accounts);
-        let Some(stored) = accounts.get_mut(name) else { return Ok(()) };
+        let Some(stored) = accounts.get_mut(name) else { return Ok(Vec::new()) };
         if let Some(scopes) = &change.scopes {
             stored.account.scopes = scopes.clone();
         }
@@ -70,12 +83,13 @@ impl Accounts for FakeAccess {
         if let Some(seed) = &change.seed {
             stored.seed = Some(seed.clone());
         }
-        Ok(())
+        Ok(if change.ends_sessions { self.end_all(name, at) } else { Vec::new() })
     }
 
-    async fn delete(&self, name: &AccountName) -> Result<(), StoreError> {
-        lock(&self.up()?.accounts).remove(name);
-        Ok(())
+    async fn delete(&self, name: &AccountName, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let mut accounts = lock(&self.up()?.accounts);
+        accounts.remove(name);
+        Ok(self.end_all(name, at))
     }
 
     async fn used(&self, name: &AccountName, at: Timestamp) -> Result<(), StoreError> {
@@ -87,9 +101,14 @@ impl Accounts for FakeAccess {
 }
 
 impl Sessions for FakeAccess {
-    async fn begin(&self, session: &Session) -> Result<(), StoreError> {
-        lock(&self.up()?.sessions).insert(session.id.clone(), session.clone());
-        Ok(())
+    async fn begin(&self, session: &Session, secret_hash: &str) -> Result<Option<Scopes>, StoreError> {
+        let accounts = lock(&self.up()?.accounts);
+        let mut stored = accounts.values().filter(|stored| stored.account.name.as_str() == session.subject);
+        let Some(stored) = stored.find(|stored| stored.secret_hash == secret_hash && !stored.account.disabled) else {
+            return Ok(None);
+        };
+        lock(&self.sessions).insert(session.id.clone(), session.clone());
+        Ok(Some(stored.account.scopes.clone()))
     }
 
     async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
@@ -111,12 +130,6 @@ impl Sessions for FakeAccess {
         let known = sessions.entry(session.id.clone()).or_insert_with(|| session.clone());
         known.revoked_at = known.revoked_at.or(Some(at));
         Ok(())
-    }
-
-    async fn end_all(&self, subject: &str, at: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let mut sessions = lock(&self.up()?.sessions);
-        let living = sessions.values_mut().filter(|session| session.subject == subject && session.revoked_at.is_none());
-        Ok(living.map(|session| (session.revoked_at = Some(at), session.clone()).1).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Logins: a name and a secret are exchanged for a session.
 
-use super::account::{AccountName, Accounts, Secrets};
+use super::account::{AccountName, Accounts, Secrets, StoredAccount};
 use super::audit::{Audit, Event, LoginOrigin};
 use super::login_throttle::{FailedLogins, LoginThrottle};
 use super::scope::Scopes;
@@ -70,13 +70,17 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
         Err(_) => None,
     };
     let matches = secrets.verify(found.as_ref().map(|found| found.secret_hash.as_str()), login.secret);
-    let Some(account) = found.map(|found| found.account).filter(|account| matches && !account.disabled) else {
+    let Some(StoredAccount { account, secret_hash, .. }) = found.filter(|found| matches && !found.account.disabled)
+    else {
         store.note(Event::LoginRefused, subject, origin, now).await?;
         return Err(LoginError::Refused);
     };
     failed.forget(&keys, now).await;
-    let scopes = login.scopes.clone().unwrap_or_else(|| account.scopes.clone());
-    if !scopes.within(&account.scopes) {
+    let granted = |held: &Scopes| {
+        let asked = login.scopes.as_ref().unwrap_or(held);
+        asked.within(held).then(|| asked.clone())
+    };
+    if granted(&account.scopes).is_none() {
         store.note(Event::LoginRefused, subject, origin, now).await?;
         return Err(LoginError::Scope);
     }
@@ -85,10 +89,16 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
         subject: account.name.as_str().to_owned(),
         refresh_id: login.refresh_id.map(str::to_owned),
         created_at: now,
+        secret_at: Some(account.rotated_at),
         expires_at: now.plus(login.lifetime),
         revoked_at: None,
     };
-    store.begin(&session).await?;
+    // The account may have changed while the secret was compared.
+    let Some(held) = store.begin(&session, &secret_hash).await? else {
+        store.note(Event::LoginRefused, subject, origin, now).await?;
+        return Err(LoginError::Refused);
+    };
+    let scopes = granted(&held).ok_or(LoginError::Scope)?;
     store.note(Event::Login, subject, origin, now).await?;
     store.used(&account.name, now).await?;
     Ok((session, scopes))

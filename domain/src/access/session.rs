@@ -1,11 +1,12 @@
 //! Sessions: all tokens that descend from one login belong to its session, and end with it.
 
-use super::account::{AccountName, Accounts};
+use super::account::{Account, AccountName, Accounts};
 use super::audit::{Audit, Event, LoginOrigin};
 use super::scope::Scopes;
 use crate::registry::StoreError;
 use crate::time::Timestamp;
 use std::future::Future;
+use std::time::Duration;
 
 /// One login and the tokens that descend from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +19,20 @@ pub struct Session {
     pub refresh_id: Option<String>,
     /// When the session started.
     pub created_at: Timestamp,
+    /// When the account got the secret that the session started with. `None` for a session that was
+    /// started by a release that did not store it.
+    pub secret_at: Option<Timestamp>,
     /// When the last of its tokens expires.
     pub expires_at: Timestamp,
     /// When the session was ended.
     pub revoked_at: Option<Timestamp>,
+}
+
+impl Session {
+    /// Returns whether the session started with the present secret of its account.
+    fn has_secret_of(&self, account: &Account) -> bool {
+        self.secret_at.map_or(self.created_at >= account.rotated_at, |at| at == account.rotated_at)
+    }
 }
 
 /// A request to exchange a refresh token for a new one.
@@ -34,6 +45,19 @@ pub struct Rotation<'a> {
     pub old: &'a str,
     /// The claim `jti` of the new refresh token.
     pub new: &'a str,
+    /// How long the new refresh token is valid, if the session lasts that long.
+    pub lifetime: Duration,
+    /// How long a session lasts, however often its refresh tokens are exchanged.
+    pub session_lifetime: Duration,
+}
+
+/// What the tokens for an exchanged refresh token contain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The present scopes of the account.
+    pub scopes: Scopes,
+    /// When the session ends. No token is valid for longer.
+    pub ends_at: Timestamp,
     /// When the new refresh token expires.
     pub expires_at: Timestamp,
 }
@@ -41,7 +65,8 @@ pub struct Rotation<'a> {
 /// Why a refresh token was not exchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshError {
-    /// The session has ended or is unknown, or its account is disabled or deleted.
+    /// The session has ended or is unknown, its account is disabled or deleted, or the account has
+    /// another secret than the one that the session started with.
     Ended,
     /// The refresh token had been used before. Its session, given here, has been ended.
     Reused(Session),
@@ -57,8 +82,17 @@ impl From<StoreError> for RefreshError {
 
 /// Stores the sessions.
 pub trait Sessions: Send + Sync {
-    /// Adds a session.
-    fn begin(&self, session: &Session) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Adds a session, if its account is enabled and the hash of its secret is `secret_hash`. This
+    /// is one atomic statement, so that a login cannot outlive a change of the account that was
+    /// made while its secret was compared.
+    ///
+    /// Returns the scopes that the account has after the session was added, or `None` if it was
+    /// not.
+    fn begin(
+        &self,
+        session: &Session,
+        secret_hash: &str,
+    ) -> impl Future<Output = Result<Option<Scopes>, StoreError>> + Send;
 
     /// Returns the session with this id.
     fn find_session(&self, id: &str) -> impl Future<Output = Result<Option<Session>, StoreError>> + Send;
@@ -76,12 +110,9 @@ pub trait Sessions: Send + Sync {
     /// Ends a session. A session that is not stored yet is stored as ended. Durable when this
     /// returns.
     fn end(&self, session: &Session, at: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Ends all sessions of a subject and returns those that had not ended before.
-    fn end_all(&self, subject: &str, at: Timestamp) -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;
 }
 
-/// Exchanges a refresh token for a new one and returns the present scopes of the account.
+/// Exchanges a refresh token for a new one.
 ///
 /// A refresh token that is used twice ends its session, and with it every token that descends from
 /// the same login: one of the two users has stolen it, and the server cannot know which (RFC 9700
@@ -91,18 +122,21 @@ pub async fn refresh<S: Accounts + Sessions + Audit>(
     rotation: &Rotation<'_>,
     origin: &LoginOrigin,
     now: Timestamp,
-) -> Result<Scopes, RefreshError> {
+) -> Result<Refreshed, RefreshError> {
     let name = AccountName::parse(rotation.subject).map_err(|_| RefreshError::Ended)?;
-    let account = store.find(&name).await?.map(|found| found.account);
-    let Some(account) = account.filter(|account| !account.disabled) else {
-        store.note(Event::RefreshRefused, rotation.subject, origin, now).await?;
-        return Err(RefreshError::Ended);
+    let found = (store.find(&name).await?, store.find_session(rotation.session).await?);
+    let (Some(account), Some(session)) = (found.0.map(|found| found.account), found.1) else {
+        return refuse(store, rotation, origin, now).await;
     };
-    store.exchange(rotation.session, rotation.old, rotation.new, rotation.expires_at).await?;
-    let session = store.find_session(rotation.session).await?.filter(|session| session.subject == rotation.subject);
+    let ends_at = session.created_at.plus(rotation.session_lifetime);
+    if account.disabled || session.subject != rotation.subject || !session.has_secret_of(&account) || now >= ends_at {
+        return refuse(store, rotation, origin, now).await;
+    }
+    let expires_at = now.plus(rotation.lifetime).min(ends_at);
+    store.exchange(rotation.session, rotation.old, rotation.new, expires_at).await?;
+    let session = store.find_session(rotation.session).await?;
     let Some(session) = session.filter(|session| session.revoked_at.is_none()) else {
-        store.note(Event::RefreshRefused, rotation.subject, origin, now).await?;
-        return Err(RefreshError::Ended);
+        return refuse(store, rotation, origin, now).await;
     };
     if session.refresh_id.as_deref() != Some(rotation.new) {
         store.end(&session, now).await?;
@@ -110,7 +144,17 @@ pub async fn refresh<S: Accounts + Sessions + Audit>(
         return Err(RefreshError::Reused(session));
     }
     store.note(Event::Refresh, rotation.subject, origin, now).await?;
-    Ok(account.scopes)
+    Ok(Refreshed { scopes: account.scopes, ends_at, expires_at })
+}
+
+async fn refuse<S: Audit>(
+    store: &S,
+    rotation: &Rotation<'_>,
+    origin: &LoginOrigin,
+    now: Timestamp,
+) -> Result<Refreshed, RefreshError> {
+    store.note(Event::RefreshRefused, rotation.subject, origin, now).await?;
+    Err(RefreshError::Ended)
 }
 
 /// Ends a session and records `event` as the reason.

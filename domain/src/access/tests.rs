@@ -4,8 +4,11 @@ use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod sessions;
+
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 const LIFETIME: Duration = Duration::from_hours(168);
+const SESSION_LIFETIME: Duration = Duration::from_hours(24 * 30);
 
 fn scopes(text: &str) -> Scopes {
     Scopes::parse(text).expect("scopes")
@@ -48,8 +51,18 @@ impl Service {
     }
 
     async fn refresh(&self, old: &str, new: &str) -> Result<Scopes, RefreshError> {
-        let rotation = Rotation { session: "s", subject: "operator", old, new, expires_at: NOW.plus(LIFETIME) };
-        refresh(&self.store, &rotation, &LoginOrigin::default(), NOW).await
+        self.refresh_at(old, new, NOW).await.map(|refreshed| refreshed.scopes)
+    }
+
+    async fn refresh_at(&self, old: &str, new: &str, now: Timestamp) -> Result<Refreshed, RefreshError> {
+        let (lifetime, session_lifetime) = (LIFETIME, SESSION_LIFETIME);
+        let rotation = Rotation { session: "s", subject: "operator", old, new, lifetime, session_lifetime };
+        refresh(&self.store, &rotation, &LoginOrigin::default(), now).await
+    }
+
+    async fn change(&self, change: AccountChange) -> Vec<Session> {
+        let name = AccountName::parse("operator").expect("a name");
+        self.store.change(&name, &change, NOW).await.expect("a change")
     }
 
     fn events(&self) -> Vec<Event> {
@@ -125,31 +138,6 @@ async fn login_fails_if_it_cannot_be_recorded() {
 }
 
 #[tokio::test]
-async fn reuse_of_a_refresh_token_ends_the_session() {
-    let service = Service::new(false).await;
-    service.log_in("operator", "right", None, NOW).await.expect("a session");
-    assert_eq!(service.refresh("r0", "r1").await, Ok(scopes("affiliation documents")));
-    assert_eq!(service.refresh("r1", "r2").await, Ok(scopes("affiliation documents")));
-    assert!(matches!(service.refresh("r0", "r3").await, Err(RefreshError::Reused(_))));
-    assert_eq!(service.refresh("r2", "r4").await, Err(RefreshError::Ended), "the unused token ends with its session");
-    let expected = [Event::Login, Event::Refresh, Event::Refresh, Event::RefreshReused, Event::RefreshRefused];
-    assert_eq!(service.events(), expected);
-}
-
-#[tokio::test]
-async fn refresh_uses_the_present_scopes_of_the_account() {
-    let service = Service::new(false).await;
-    service.log_in("operator", "right", None, NOW).await.expect("a session");
-    let name = AccountName::parse("operator").expect("a name");
-    let narrowed = AccountChange { scopes: Some(scopes("documents")), ..AccountChange::default() };
-    service.store.change(&name, &narrowed).await.expect("changed");
-    assert_eq!(service.refresh("r0", "r1").await, Ok(scopes("documents")));
-    let disabled = AccountChange { disabled: Some(true), ..AccountChange::default() };
-    service.store.change(&name, &disabled).await.expect("changed");
-    assert_eq!(service.refresh("r1", "r2").await, Err(RefreshError::Ended));
-}
-
-#[tokio::test]
 async fn success_resets_only_the_attempts_of_its_keys() {
     let failed = FakeFailedLogins::default();
     let throttle = LoginThrottle { free: 1, longest: Duration::from_mins(1) };
@@ -161,45 +149,12 @@ async fn success_resets_only_the_attempts_of_its_keys() {
 }
 
 #[tokio::test]
-async fn logout_ends_the_session_and_is_audited() {
-    let service = Service::new(false).await;
-    service.log_in("operator", "right", None, NOW).await.expect("a session");
-    let session = service.store.find_session("s").await.expect("a store").expect("a session");
-    end(&service.store, &session, Event::Logout, &LoginOrigin::default(), NOW).await.expect("ended");
-    assert_eq!(service.refresh("r0", "r1").await, Err(RefreshError::Ended));
-    assert_eq!(service.events(), [Event::Login, Event::Logout, Event::RefreshRefused]);
-}
-
-#[tokio::test]
-async fn all_sessions_of_a_subject_are_ended_once() {
-    let store = FakeAccess::default();
-    for (id, subject) in [("1", "operator"), ("2", "operator"), ("3", "other")] {
-        let session = Session {
-            id: id.into(),
-            subject: subject.into(),
-            refresh_id: None,
-            created_at: NOW,
-            expires_at: NOW,
-            revoked_at: None,
-        };
-        store.begin(&session).await.expect("a session");
-        if id == "2" {
-            store.end(&session, NOW).await.expect("ended");
-        }
-    }
-    let ids = |sessions: Vec<Session>| sessions.into_iter().map(|session| session.id).collect::<Vec<_>>();
-    assert_eq!(ids(store.end_all("operator", NOW).await.expect("ended")), ["1"]);
-    assert_eq!(ids(store.end_all("operator", NOW).await.expect("ended")), [""; 0]);
-    assert_eq!(store.find_session("3").await.expect("a store").expect("a session").revoked_at, None);
-}
-
-#[tokio::test]
 async fn account_is_created_once_and_deleted() {
     let store = with_account(false).await;
     let name = AccountName::parse("operator").expect("a name");
     let stored = store.find(&name).await.expect("a store").expect("an account");
     assert_eq!(store.insert(&stored).await, Ok(false));
-    store.delete(&name).await.expect("deleted");
+    store.delete(&name, NOW).await.expect("deleted");
     assert!(store.find(&name).await.expect("a store").is_none());
     assert_eq!(store.insert(&stored).await, Ok(true));
 }

@@ -52,6 +52,7 @@ fn all_invalid_settings_are_reported_together() {
             ("jwt_audience", "connectivity"),
             ("jwt_access_minutes", "15"),
             ("jwt_refresh_days", "7"),
+            ("jwt_session_days", "30"),
             ("throttle_user", "1000/hour"),
             ("throttle_anon", "100/hour"),
             ("log_level", "info"),
@@ -65,6 +66,7 @@ fn all_invalid_settings_are_reported_together() {
         ("service_accounts", "{}"),
         ("public_url", "example"),
         ("jwt_refresh_days", "0"),
+        ("jwt_session_days", "0"),
     ];
     let problems = read(&wrong).err().expect("problems").to_string();
     for (name, _) in wrong {
@@ -80,6 +82,7 @@ fn only_public_members_of_keys_are_published() {
         ("jwt_audience", "c"),
         ("jwt_access_minutes", "15"),
         ("jwt_refresh_days", "7"),
+        ("jwt_session_days", "30"),
         ("throttle_user", "1000/hour"),
         ("throttle_anon", "100/hour"),
         ("log_level", "info"),

@@ -1,11 +1,14 @@
 //! MySQL and MariaDB through the host.
 
 use crate::pool::{Connect, Lease, Pool};
-use crate::sql::{DatabaseError, Row, Value};
+use crate::sql::{DatabaseError, Row, Sql, Value};
 use connectivity_migrations::{MYSQL_VERSION_TABLES, NEEDED, VERSION};
 use spin_sdk::mysql::{Connection, DbValue, Error, MysqlError, ParameterValue};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How often a transaction is repeated that the server has rolled back because of a deadlock.
+const MAX_DEADLOCKS: u32 = 3;
 
 /// Opens connections to one server. It holds a secret, and so has no `Debug`.
 pub struct Server {
@@ -49,16 +52,65 @@ pub(super) async fn run(
     sql: &'static str,
     parameters: Vec<Value>,
 ) -> Result<Vec<Row>, DatabaseError> {
-    let has_schema = &pool.connector().has_schema;
-    if !has_schema.load(Ordering::Relaxed) {
-        expect_schema(pool).await?;
-        has_schema.store(true, Ordering::Relaxed);
-    }
+    expect_schema(pool).await?;
     run_statement(pool, sql, parameters).await
+}
+
+pub(super) async fn run_together(
+    pool: &Arc<Pool<Server>>,
+    statements: Vec<(Sql, Vec<Value>)>,
+) -> Result<(), DatabaseError> {
+    expect_schema(pool).await?;
+    let statements: Vec<(&str, Vec<ParameterValue>)> = (statements.into_iter())
+        .map(|(sql, parameters)| (sql.mysql, parameters.into_iter().map(parameter).collect()))
+        .collect();
+    let mut deadlocks = 0;
+    loop {
+        let lease = pool.lease().await?;
+        let was_idle = lease.was_idle();
+        match run_transaction(lease, &statements).await {
+            Ok(()) => return Ok(()),
+            Err(Failure::Connection(_)) if was_idle => {}
+            // The server has rolled back this one of two transactions that waited for each other.
+            Err(Failure::Statement(error)) if is_deadlock(&error) && deadlocks < MAX_DEADLOCKS => deadlocks += 1,
+            Err(Failure::Statement(error) | Failure::Connection(error)) => return Err(error),
+        }
+    }
+}
+
+async fn run_transaction(
+    lease: Lease<Server>,
+    statements: &[(&'static str, Vec<ParameterValue>)],
+) -> Result<(), Failure> {
+    let Some(connection) = lease.connection() else {
+        return Err(Failure::Connection(DatabaseError::Unavailable("no connection".into())));
+    };
+    let work = async {
+        connection.execute("START TRANSACTION", Vec::new()).await?;
+        for (sql, parameters) in statements {
+            connection.execute(*sql, parameters.clone()).await?;
+        }
+        connection.execute("COMMIT", Vec::new()).await
+    };
+    let Err(error) = work.await else {
+        lease.give_back();
+        return Ok(());
+    };
+    let failure = translate(&error);
+    // A connection whose transaction cannot be ended is not used again. The server ends the
+    // transaction together with the connection.
+    if matches!(failure, Failure::Statement(_)) && connection.execute("ROLLBACK", Vec::new()).await.is_ok() {
+        lease.give_back();
+    }
+    Err(failure)
 }
 
 /// Fails if the schema is older than the one that this program needs.
 async fn expect_schema(pool: &Arc<Pool<Server>>) -> Result<(), DatabaseError> {
+    let has_schema = &pool.connector().has_schema;
+    if has_schema.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     // Spin hides why a query failed, and the connection of such a query is not used again. So
     // whether the table exists is asked before it is read.
     let tables = run_statement(pool, MYSQL_VERSION_TABLES, Vec::new()).await?;
@@ -67,7 +119,11 @@ async fn expect_schema(pool: &Arc<Pool<Server>>) -> Result<(), DatabaseError> {
         Some(_) => run_statement(pool, VERSION, Vec::new()).await?,
     };
     let found = integer(&versions).and_then(|version| u32::try_from(version).ok()).unwrap_or_default();
-    if found < NEEDED { Err(DatabaseError::OutdatedSchema { found }) } else { Ok(()) }
+    if found < NEEDED {
+        return Err(DatabaseError::OutdatedSchema { found });
+    }
+    has_schema.store(true, Ordering::Relaxed);
+    Ok(())
 }
 
 /// Returns the first column of the first row if it is an integer.
@@ -127,6 +183,10 @@ async fn run_on(lease: Lease<Server>, sql: &str, parameters: Vec<ParameterValue>
             Err(failure)
         }
     }
+}
+
+fn is_deadlock(error: &DatabaseError) -> bool {
+    matches!(error, DatabaseError::Unavailable(cause) if cause.contains("code: 1213"))
 }
 
 /// Translates an error. Spin reports every failed statement as `query-failed` with the driver's

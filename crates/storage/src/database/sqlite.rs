@@ -1,7 +1,7 @@
 //! The host's own SQLite database `default`, which is used where no server is set.
 
 use crate::pool::{Connect, Pool};
-use crate::sql::{DatabaseError, Row, Value};
+use crate::sql::{DatabaseError, Row, Sql, Value};
 use connectivity_migrations::STEPS;
 use connectivity_runtime::log::{self, Level};
 use spin_sdk::sqlite::{Connection, Error, Value as SqliteValue};
@@ -40,6 +40,38 @@ pub(super) async fn run(
     // There is no network to break, so the connection works after an error too.
     lease.give_back();
     result.map_err(|error| translate(&error))
+}
+
+pub(super) async fn run_together(
+    pool: &Arc<Pool<Embedded>>,
+    statements: Vec<(Sql, Vec<Value>)>,
+) -> Result<(), DatabaseError> {
+    let lease = pool.lease().await?;
+    let Some(connection) = lease.connection() else {
+        return Err(DatabaseError::Unavailable("no connection".into()));
+    };
+    let result = match migrate(&pool.connector().has_schema, connection).await {
+        Ok(()) => transaction(connection, statements).await,
+        Err(error) => Err(error),
+    };
+    lease.give_back();
+    result.map_err(|error| translate(&error))
+}
+
+async fn transaction(connection: &Connection, statements: Vec<(Sql, Vec<Value>)>) -> Result<(), Error> {
+    execute(connection, "BEGIN IMMEDIATE", Vec::new()).await?;
+    let work = async {
+        for (sql, parameters) in statements {
+            execute(connection, sql.sqlite, parameters).await?;
+        }
+        execute(connection, "COMMIT", Vec::new()).await
+    };
+    let result = work.await;
+    if result.is_err() {
+        // If this fails too, the connection is broken and so is its transaction.
+        let _ = execute(connection, "ROLLBACK", Vec::new()).await;
+    }
+    result.map(|_| ())
 }
 
 async fn execute(connection: &Connection, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
