@@ -282,6 +282,11 @@ async fn by_address(on: On) {
     assert!(refused.header("retry-after").is_some());
     assert_eq!(refused.header("ratelimit-policy"), Some("\"anonymous\";q=3;w=86400"));
     assert_eq!(call("198.51.100.8").await.status, 401, "another address has its own limit");
+    let from = [("x-forwarded-for", "198.51.100.7".to_owned())];
+    for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
+        let repeated = access.form(path, &from, &"token=a&".repeat(1_000)).await;
+        assert_eq!(repeated.status, 429, "{path}: the form is read after the call was counted");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,12 @@ use crate::oauth_error::OAuthError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, header};
+use std::borrow::Cow;
 
-/// The parameters of a form, none of which is repeated.
+/// The most parameters that are read. The longest request that has a meaning here has five.
+const MAX_PARAMETERS: usize = 16;
+
+/// The parameters of a form. Those that have a meaning here are not repeated.
 pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -15,12 +19,24 @@ impl Form {
         if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(OAuthError::request("send the body as Content-Type: application/x-www-form-urlencoded"));
         }
-        let pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
-        let repeats = |(index, (name, _)): (usize, &(String, String))| pairs[..index].iter().any(|(it, _)| it == name);
-        if pairs.iter().enumerate().any(repeats) {
-            return Err(OAuthError::request("a parameter is given more than once"));
+        Self::from_pairs(form_urlencoded::parse(body))
+    }
+
+    /// Reads the parameters until there are too many, so that a body of many short ones costs no
+    /// more than one of a few.
+    fn from_pairs<'a>(pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Result<Self, OAuthError> {
+        let mut form = Self(Vec::new());
+        for (name, value) in pairs {
+            if form.0.len() == MAX_PARAMETERS {
+                return Err(OAuthError::request("the form has more than 16 parameters"));
+            }
+            // Only `resource` may be repeated (RFC 8707 section 2); it has no meaning here.
+            if name != "resource" && form.0.iter().any(|(known, _)| *known == name) {
+                return Err(OAuthError::request("a parameter is given more than once"));
+            }
+            form.0.push((name.into_owned(), value.into_owned()));
         }
-        Ok(Self(pairs))
+        Ok(form)
     }
 
     /// Returns a parameter's value. A parameter without a value counts as missing (RFC 6749 section
@@ -75,4 +91,27 @@ impl Client {
 fn decoded(text: &str) -> String {
     let pair = format!("v={}", text.replace('&', "%26"));
     form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a form, and returns with the error how many parameters were decoded.
+    fn read(body: &str) -> Result<usize, (usize, OAuthError)> {
+        let mut decoded = 0;
+        let form = Form::from_pairs(form_urlencoded::parse(body.as_bytes()).inspect(|_| decoded += 1));
+        form.map(|form| form.0.len()).map_err(|error| (decoded, error))
+    }
+
+    #[test]
+    fn a_form_is_read_only_until_it_has_too_many_parameters() {
+        let numbered = |count: usize| (0..count).map(|number| format!("p{number}=v")).collect::<Vec<_>>().join("&");
+        assert!(matches!(read(&numbered(16)), Ok(16)));
+        for body in [numbered(17), numbered(6_000)] {
+            assert!(matches!(read(&body), Err((17, _))), "{} bytes", body.len());
+        }
+        assert!(matches!(read(&"a&".repeat(32 * 1024)), Err((2, _))), "a repeated parameter ends the reading too");
+        assert!(matches!(read("resource=a&resource=b"), Ok(2)));
+    }
 }

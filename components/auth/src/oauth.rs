@@ -120,7 +120,8 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         }
         let client = Client::read(headers, &form)?.ok_or_else(OAuthError::client)?;
         let scopes = form.get("scope").map(Scopes::parse).transpose();
-        let scopes = scopes.map_err(|_| invalid_scope())?;
+        let scopes = scopes
+            .map_err(|_| OAuthError::because("invalid_scope", "scope must be known names, separated by single blanks"))?;
         let granted = self.log_in(origin, &client.id, &client.secret, scopes, false).await.map_err(refused)?;
         let seconds = self.state.signer.lifetimes.access.as_secs();
         let scope = granted.scopes.to_string();
@@ -162,20 +163,18 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         body: &[u8],
         respond: impl FnOnce(Form, Requester) -> T,
     ) -> Response {
-        let form = match Form::read(headers, body) {
-            Ok(form) => form,
-            Err(error) => return error.into_response(),
-        };
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let scheme = authorization.and_then(|value| value.get(..7));
+        // The form is read after the call was counted.
         if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer ")) {
-            let respond = |caller: Caller| {
+            let respond = async |caller: Caller| {
                 let is_admin = caller.has_scope("admin");
-                respond(form, Requester { subject: caller.subject, is_admin, origin })
+                respond(Form::read(headers, body)?, Requester { subject: caller.subject, is_admin, origin }).await
             };
             return self.guard.guarded(ROUTE, headers, (self.now)(), respond).await;
         }
         let respond = async {
+            let form = Form::read(headers, body)?;
             let client = Client::read(headers, &form)?.ok_or_else(OAuthError::client)?;
             let granted = self.log_in(&origin, &client.id, &client.secret, None, false).await.map_err(refused)?;
             let is_admin = granted.scopes.names().contains(&"admin");
@@ -195,7 +194,7 @@ fn refused(error: LoginError) -> OAuthError {
 }
 
 fn invalid_scope() -> OAuthError {
-    OAuthError::because("invalid_scope", "the client does not have all of these scopes, or one of them is not known")
+    OAuthError::because("invalid_scope", "the client does not have all of these scopes")
 }
 
 fn active(token: &Verified) -> Introspection<'_> {

@@ -237,6 +237,7 @@ async fn client_credentials_follow_rfc_6749() {
         (Some(basic), OPERATOR.to_owned(), 400, "invalid_request"),
         (None, format!("{OPERATOR}&grant_type=client_credentials"), 400, "invalid_request"),
         (None, format!("{OPERATOR}&client_id=root"), 400, "invalid_request"),
+        (None, format!("{OPERATOR}{}", "&a=b".repeat(10_000)), 400, "invalid_request"),
         (None, "client_id=operator".to_owned(), 400, "invalid_request"),
         (None, OPERATOR.replace("client_credentials", "password"), 400, "unsupported_grant_type"),
         (None, format!("{OPERATOR}&scope=admin"), 400, "invalid_scope"),
@@ -265,6 +266,8 @@ async fn tokens_can_be_introspected_by_all_and_revoked_by_their_clients() {
     assert_eq!(about("nonsense").await.json(), json!({"active": false}));
     assert_eq!(given.form("/oauth/introspect", None, &format!("token={roots}")).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(given.form("/oauth/introspect", Some(&bearer), "").await.status, StatusCode::BAD_REQUEST);
+    let malformed = given.form("/oauth/introspect", Some("Bearer nonsense"), "token=a&token=a").await;
+    assert_eq!(malformed.status, StatusCode::UNAUTHORIZED, "the form is read after the guard has admitted the request");
     let others = given.form("/oauth/revoke", Some(&bearer), &format!("token={roots}")).await;
     assert_eq!((others.status, &others.json()["error"]), (StatusCode::BAD_REQUEST, &json!("unauthorized_client")));
     let own = format!("token={operators}&{}", OPERATOR.replace("grant_type=client_credentials&", ""));
