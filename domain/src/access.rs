@@ -7,6 +7,7 @@ pub mod fakes;
 mod login;
 mod login_throttle;
 mod scope;
+mod seed;
 mod session;
 
 pub use account::{Account, AccountChange, AccountName, Accounts, NameError, NewSecret, Secrets, StoredAccount};
@@ -14,6 +15,7 @@ pub use audit::{Audit, Event, LoginOrigin};
 pub use login::{Login, LoginError, log_in};
 pub use login_throttle::{Attempts, FailedLogins, LoginThrottle};
 pub use scope::{Scope, ScopeError, Scopes};
+pub use seed::{Seed, Seeds};
 pub use session::{RefreshError, Refreshed, Rotation, Session, Sessions, end, refresh};
 
 #[cfg(test)]

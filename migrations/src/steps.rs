@@ -25,13 +25,14 @@ macro_rules! step {
 }
 
 /// All steps, in order. A new one is a file in `mysql/`, a file in `sqlite/` and a line here.
-pub const STEPS: [Step; 6] = [
+pub const STEPS: [Step; 7] = [
     step!(1, "0001", "affiliation_checks"),
     step!(2, "0002", "document_authentications"),
     step!(3, "0003", "access"),
     step!(4, "0004", "cache"),
     step!(5, "0005", "affiliation_checks_requested_by"),
     step!(6, "0006", "sessions_secret_at"),
+    step!(7, "0007", "service_account_seeds"),
 ];
 
 /// The version of the schema that this program needs.

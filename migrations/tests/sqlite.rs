@@ -134,6 +134,27 @@ async fn a_database_without_recorded_versions_is_migrated_and_keeps_its_rows() {
     }
 }
 
+/// Accounts that were deleted count too, so that the next release does not create them again.
+#[tokio::test]
+async fn accounts_that_earlier_releases_have_seeded_are_recorded() {
+    let database = Database::new("seeded");
+    let mut session = database.open();
+    let step = STEPS.iter().position(|step| step.name == "service_account_seeds").expect("the step");
+    migrate(&mut session, &STEPS[..step]).await.expect("the version before");
+    let earlier = "
+        INSERT INTO service_accounts (name, secret_hash, scopes, disabled, seed, created_at, rotated_at)
+        VALUES ('seeded', '', '', 0, 'digest', '1', '1'), ('created', '', '', 0, NULL, '1', '1');
+        INSERT INTO access_audit (id, at, event, subject, request_id)
+        VALUES ('1', '1', 'ACCOUNT_SEEDED', 'seeded', ''), ('2', '2', 'ACCOUNT_SEEDED', 'deleted', ''),
+               ('3', '3', 'ACCOUNT_SEEDED', 'deleted', ''), ('4', '4', 'LOGIN', 'created', '');";
+    session.connection.execute_batch(earlier).expect("rows");
+    migrate_all(&mut session).await;
+    let sql = "SELECT name || ' ' || version || ' ' || applied_at FROM service_account_seeds ORDER BY name";
+    let mut statement = session.connection.prepare(sql).expect("the table");
+    let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+    assert_eq!(rows.map(|row| row.expect("a row")).collect::<Vec<String>>(), ["deleted 1 3", "seeded 1 1"]);
+}
+
 #[tokio::test]
 async fn a_migration_killed_at_any_statement_can_be_repeated() {
     let mut killed = 0;

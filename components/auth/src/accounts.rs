@@ -206,7 +206,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let (name, scopes) = (wire::read_name(&name)?, wire::read_scopes(&scopes)?);
         let (now, secret) = ((self.now)(), new_secret());
         let account = Account { name, scopes, disabled: false, created_at: now, rotated_at: now, last_used_at: None };
-        let stored = StoredAccount { account, secret_hash: self.state.argon.hash(&secret), seed: None };
+        let stored = StoredAccount { account, secret_hash: self.state.argon.hash(&secret) };
         if !self.store.insert(&stored).await? {
             let detail = "a service account with this name exists: rotate its secret, or choose another name";
             return Err(Problem::new(ProblemKind::AccountExists, detail).field("name"));

@@ -120,8 +120,9 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         }
         let client = Client::read(headers, &form)?.ok_or_else(OAuthError::client)?;
         let scopes = form.get("scope").map(Scopes::parse).transpose();
-        let scopes = scopes
-            .map_err(|_| OAuthError::because("invalid_scope", "scope must be known names, separated by single blanks"))?;
+        let scopes = scopes.map_err(|_| {
+            OAuthError::because("invalid_scope", "scope must be known names, separated by single blanks")
+        })?;
         let granted = self.log_in(origin, &client.id, &client.secret, scopes, false).await.map_err(refused)?;
         let seconds = self.state.signer.lifetimes.access.as_secs();
         let scope = granted.scopes.to_string();

@@ -1,30 +1,24 @@
-//! The accounts of the variable `service_accounts`: created or changed at the first login of an
-//! instance.
+//! The variable `service_accounts`: accounts that are created at the first login of an instance.
 //!
-//! Several instances may do so at the same time: every write is conditional, and each row holds a
-//! digest of the entry that it was written from. What an administrator changes later stays until
-//! the entry changes.
+//! Each version of an entry is applied once, by one of the instances. What an administrator changes
+//! or deletes later stays so until the entry's version is raised.
 
 use crate::secrets::Argon;
-use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, NewSecret, Scopes, Session, StoredAccount,
-};
-use connectivity_domain::registry::StoreError;
-use connectivity_domain::time::Timestamp;
-use jsonwebtoken::{Algorithm, EncodingKey};
+use connectivity_domain::access::{AccountName, Scopes, Seed};
 use serde::Deserialize;
 
 /// The shortest secret that is accepted, in bytes.
 const MIN_SECRET: usize = 16;
 
+/// The greatest version: numbers of JSON are exact up to it (RFC 8259 section 6).
+const MAX_VERSION: u64 = (1 << 53) - 1;
+
 /// One entry of the variable. Without `Debug`, because it holds a secret.
-pub(crate) struct Seed {
-    name: AccountName,
+pub(crate) struct Entry {
+    pub(crate) name: AccountName,
+    pub(crate) version: u64,
     secret: String,
     scopes: Scopes,
-    /// A keyed digest of the entry. It shows whether the entry has changed, and reveals nothing
-    /// about the secret to those who can only read the database.
-    digest: String,
 }
 
 #[derive(Deserialize)]
@@ -33,83 +27,52 @@ struct Raw {
     name: String,
     secret: String,
     scopes: Vec<String>,
+    #[serde(default = "first_version")]
+    version: u64,
 }
 
-impl Seed {
+fn first_version() -> u64 {
+    1
+}
+
+impl Entry {
     /// Parses the variable.
     ///
     /// # Errors
     ///
     /// What is wrong with it, without any of its values.
-    pub(crate) fn read(text: &str, key: &str) -> Result<Vec<Self>, String> {
+    pub(crate) fn read_all(text: &str) -> Result<Vec<Self>, String> {
         if text.trim().is_empty() {
             return Ok(Vec::new());
         }
-        let shape = "must be JSON: [{\"name\": …, \"secret\": …, \"scopes\": [\"affiliation\", …]}, …]";
+        let shape = "must be JSON: [{\"name\": …, \"secret\": …, \"scopes\": [\"affiliation\", …], \"version\": 1}, …]";
         let raw: Vec<Raw> = serde_json::from_str(text).map_err(|_| shape.to_owned())?;
-        let seeds: Vec<Self> = (raw.into_iter().enumerate())
-            .map(|(index, raw)| Self::from_raw(raw, key).map_err(|what| format!("entry {}: {what}", index + 1)))
+        let entries: Vec<Self> = (raw.into_iter().enumerate())
+            .map(|(index, raw)| Self::from_raw(raw).map_err(|what| format!("entry {}: {what}", index + 1)))
             .collect::<Result<_, _>>()?;
-        for (index, seed) in seeds.iter().enumerate() {
-            if seeds[..index].iter().any(|other| other.name == seed.name) {
+        for (index, entry) in entries.iter().enumerate() {
+            if entries[..index].iter().any(|other| other.name == entry.name) {
                 return Err(format!("entry {}: an earlier entry has the same name", index + 1));
             }
         }
-        Ok(seeds)
+        Ok(entries)
     }
 
-    fn from_raw(raw: Raw, key: &str) -> Result<Self, String> {
+    fn from_raw(raw: Raw) -> Result<Self, String> {
         let name = AccountName::parse(&raw.name).map_err(|error| error.to_string())?;
         let scopes = Scopes::from_names(&raw.scopes).map_err(|error| error.to_string())?;
         if raw.secret.len() < MIN_SECRET {
             return Err(format!("its secret must have at least {MIN_SECRET} bytes"));
         }
-        let content = format!("{name}\n{scopes}\n{}", raw.secret);
-        let key = EncodingKey::from_secret(key.as_bytes());
-        let digest = jsonwebtoken::crypto::sign(content.as_bytes(), &key, Algorithm::HS256);
-        Ok(Self { name, secret: raw.secret, scopes, digest: digest.map_err(|error| error.to_string())? })
+        if !(1..=MAX_VERSION).contains(&raw.version) {
+            return Err(format!("its version must be a whole number from 1 to {MAX_VERSION}"));
+        }
+        Ok(Self { name, version: raw.version, secret: raw.secret, scopes })
     }
 
-    /// Creates the account, or changes it if the entry has changed since, and returns the sessions
-    /// that ended with its old secret.
-    pub(crate) async fn apply<S: Accounts + Audit>(
-        &self,
-        store: &S,
-        argon: &Argon,
-        origin: &LoginOrigin,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError> {
-        let found = store.find(&self.name).await?;
-        if found.as_ref().is_some_and(|found| found.seed.as_deref() == Some(&self.digest)) {
-            return Ok(Vec::new());
-        }
-        let secret_hash = argon.hash(&self.secret);
-        let ended = if found.is_none() {
-            let account = Account {
-                name: self.name.clone(),
-                scopes: self.scopes.clone(),
-                disabled: false,
-                created_at: now,
-                rotated_at: now,
-                last_used_at: None,
-            };
-            let stored = StoredAccount { account, secret_hash, seed: Some(self.digest.clone()) };
-            // Another instance may have created it meanwhile, from the same variable.
-            if !store.insert(&stored).await? {
-                return Ok(Vec::new());
-            }
-            Vec::new()
-        } else {
-            let change = AccountChange {
-                scopes: Some(self.scopes.clone()),
-                disabled: None,
-                secret: Some(NewSecret { hash: secret_hash, at: now }),
-                seed: Some(self.digest.clone()),
-                ends_sessions: true,
-            };
-            store.change(&self.name, &change, now).await?
-        };
-        store.note(Event::Seeded, self.name.as_str(), origin, now).await?;
-        Ok(ended)
+    /// Returns the seed, with the hash of its secret.
+    pub(crate) fn hashed(&self, argon: &Argon) -> Seed {
+        let (name, scopes) = (self.name.clone(), self.scopes.clone());
+        Seed { name, version: self.version, scopes, secret_hash: argon.hash(&self.secret) }
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::keys::{Signer, Token};
 use crate::secrets::Argon;
-use crate::seed::Seed;
-use connectivity_domain::access::{Accounts, Audit, FailedLogins, LoginError, LoginOrigin, Scopes, Session, Sessions};
-use connectivity_domain::access::{Login, log_in};
+use crate::seed::Entry;
+use connectivity_domain::access::{
+    Accounts, Audit, Event, FailedLogins, Login, LoginError, LoginOrigin, Scopes, Seeds, Session, Sessions, log_in,
+};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -15,9 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The store of these routes.
-pub(crate) trait Records: Accounts + Sessions + Audit + 'static {}
+pub(crate) trait Records: Accounts + Sessions + Seeds + Audit + 'static {}
 
-impl<S: Accounts + Sessions + Audit + 'static> Records for S {}
+impl<S: Accounts + Sessions + Seeds + Audit + 'static> Records for S {}
 
 /// The state that an instance keeps between requests. Without `Debug`, because it holds secrets.
 pub(crate) struct AuthState {
@@ -25,8 +26,8 @@ pub(crate) struct AuthState {
     pub(crate) argon: Argon,
     pub(crate) key_set: String,
     pub(crate) public_url: String,
-    pub(crate) seeds: Vec<Seed>,
-    /// Whether the accounts of the variable `service_accounts` have been created.
+    pub(crate) seeds: Vec<Entry>,
+    /// Whether this instance has applied the entries of the variable `service_accounts`.
     pub(crate) seeded: AtomicBool,
 }
 
@@ -78,15 +79,19 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         Ok(Granted { access, refresh: refresh.unwrap_or_default(), scopes })
     }
 
-    /// Creates or changes the accounts of the variable `service_accounts`, once per instance.
+    /// Applies the entries of the variable `service_accounts` that are new, once per instance.
     async fn seed_accounts(&self, origin: &LoginOrigin) -> Result<(), StoreError> {
         if self.state.seeded.load(Ordering::Acquire) {
             return Ok(());
         }
-        let now = (self.now)();
-        for seed in &self.state.seeds {
-            let ended = seed.apply(&self.store, &self.state.argon, origin, now).await?;
-            self.publish_revocations(&ended, now).await;
+        let applied = self.store.applied_seeds().await?;
+        let is_new = |entry: &&Entry| applied.get(&entry.name).is_none_or(|version| *version < entry.version);
+        for entry in self.state.seeds.iter().filter(is_new) {
+            let (seed, now) = (entry.hashed(&self.state.argon), (self.now)());
+            if let Some(ended) = self.store.apply_seed(&seed, &(self.new_id)(), now).await? {
+                self.publish_revocations(&ended, now).await;
+                self.store.note(Event::Seeded, seed.name.as_str(), origin, now).await?;
+            }
         }
         self.state.seeded.store(true, Ordering::Release);
         Ok(())

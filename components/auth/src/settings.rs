@@ -1,7 +1,7 @@
 //! The component's settings.
 
 use crate::keys::{KeyError, Lifetimes, Signer};
-use crate::seed::Seed;
+use crate::seed::Entry;
 use connectivity_edge::service_settings::ServiceSettings;
 use connectivity_runtime::settings::{Invalid, Reader};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) struct Settings {
     pub(crate) service: ServiceSettings,
     pub(crate) signer: Signer,
-    pub(crate) seeds: Vec<Seed>,
+    pub(crate) seeds: Vec<Entry>,
     /// The public members of `jwt_public_keys`, which are published.
     pub(crate) key_set: String,
     /// `public_url`: the address of this service for callers. If it is empty, the address of the
@@ -42,7 +42,7 @@ impl Settings {
                 reader.problem("jwt_public_keys", "must contain the public key of jwt_signing_key");
             }
         });
-        let seeds = Seed::read(&reader.secret("service_accounts"), &service.tokens.secret).unwrap_or_else(|what| {
+        let seeds = Entry::read_all(&reader.secret("service_accounts")).unwrap_or_else(|what| {
             reader.problem("service_accounts", &what);
             Vec::new()
         });

@@ -1,25 +1,28 @@
-//! Accounts, sessions and the audit in SQL. Every change is one statement or one transaction.
+//! Accounts, seeds, sessions and the audit in SQL. Every change is one statement or one
+//! transaction.
 
 use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, Scopes, Session, Sessions, StoredAccount,
+    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, Scopes, Seed, Seeds, Session, Sessions,
+    StoredAccount,
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
 use connectivity_storage::database::{Database, Row, Sql, Value};
 use connectivity_storage::table::Table;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 macro_rules! accounts {
     ($condition:literal) => {
         Sql {
             mysql: concat!(
-                "SELECT name, secret_hash, scopes, disabled, seed, ",
+                "SELECT name, secret_hash, scopes, disabled, ",
                 "DATE_FORMAT(created_at, '%Y-%m-%d %H:%i:%s.%f'), DATE_FORMAT(rotated_at, '%Y-%m-%d %H:%i:%s.%f'), ",
                 "DATE_FORMAT(last_used_at, '%Y-%m-%d %H:%i:%s.%f') FROM service_accounts ",
                 $condition
             ),
             sqlite: concat!(
-                "SELECT name, secret_hash, scopes, disabled, seed, created_at, rotated_at, last_used_at ",
+                "SELECT name, secret_hash, scopes, disabled, created_at, rotated_at, last_used_at ",
                 "FROM service_accounts ",
                 $condition
             ),
@@ -49,20 +52,55 @@ const ALL_ACCOUNTS: Sql = accounts!("ORDER BY name");
 
 const INSERT_ACCOUNT: Sql = Sql::same(
     "INSERT INTO service_accounts
-       (name, secret_hash, scopes, disabled, seed, created_at, rotated_at, last_used_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+       (name, secret_hash, scopes, disabled, created_at, rotated_at, last_used_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?)",
 );
 
 /// A parameter that is NULL changes nothing.
 const CHANGE_ACCOUNT: Sql = Sql::same(
     "UPDATE service_accounts
      SET scopes = COALESCE(?, scopes), disabled = COALESCE(?, disabled), secret_hash = COALESCE(?, secret_hash),
-         rotated_at = COALESCE(?, rotated_at), seed = COALESCE(?, seed)
+         rotated_at = COALESCE(?, rotated_at)
      WHERE name = ?",
 );
 
 const DELETE_ACCOUNT: Sql = Sql::same("DELETE FROM service_accounts WHERE name = ?");
 const USED: Sql = Sql::same("UPDATE service_accounts SET last_used_at = ? WHERE name = ?");
+
+const SEEDS: Sql = Sql::same("SELECT name, version FROM service_account_seeds");
+
+/// Records that a version of a seed is applied, unless this one or a later one was. The next
+/// statements have an effect only if `applied_by` is theirs. MySQL changes the columns in this
+/// order, so the version is the last.
+const CLAIM_SEED: Sql = Sql {
+    mysql: "INSERT INTO service_account_seeds (name, version, applied_by, applied_at) VALUES (?, ?, ?, ?)
+            ON DUPLICATE KEY UPDATE
+              applied_by = IF(version < VALUES(version), VALUES(applied_by), applied_by),
+              applied_at = IF(version < VALUES(version), VALUES(applied_at), applied_at),
+              version = GREATEST(version, VALUES(version))",
+    sqlite: "INSERT INTO service_account_seeds (name, version, applied_by, applied_at) VALUES (?, ?, ?, ?)
+             ON CONFLICT (name) DO UPDATE SET
+               applied_by = excluded.applied_by, applied_at = excluded.applied_at, version = excluded.version
+             WHERE version < excluded.version",
+};
+
+const SEED_ACCOUNT: Sql = Sql {
+    mysql: "INSERT INTO service_accounts (name, secret_hash, scopes, disabled, created_at, rotated_at)
+            SELECT name, ?, ?, 0, applied_at, applied_at FROM service_account_seeds WHERE name = ? AND applied_by = ?
+            ON DUPLICATE KEY UPDATE
+              secret_hash = VALUES(secret_hash), scopes = VALUES(scopes), rotated_at = VALUES(rotated_at)",
+    sqlite: "INSERT INTO service_accounts (name, secret_hash, scopes, disabled, created_at, rotated_at)
+             SELECT name, ?, ?, 0, applied_at, applied_at FROM service_account_seeds WHERE name = ? AND applied_by = ?
+             ON CONFLICT (name) DO UPDATE SET
+               secret_hash = excluded.secret_hash, scopes = excluded.scopes, rotated_at = excluded.rotated_at",
+};
+
+const END_ALL_OF_SEED: Sql = Sql::same(
+    "UPDATE sessions SET revoked_at = ? WHERE revoked_at IS NULL AND subject =
+       (SELECT name FROM service_account_seeds WHERE name = ? AND applied_by = ?)",
+);
+
+const IS_SEEDED: Sql = Sql::same("SELECT name FROM service_account_seeds WHERE name = ? AND applied_by = ?");
 
 const SESSION: Sql = sessions!("WHERE id = ?");
 const ENDED_SESSIONS: Sql = sessions!("WHERE subject = ? AND revoked_at = ? AND expires_at > ?");
@@ -115,7 +153,10 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(database: Arc<Database>, new_id: fn() -> String) -> Self {
-        Self { tables: Table::new(database, "service_accounts, sessions or access_audit"), new_id }
+        Self {
+            tables: Table::new(database, "service_accounts, service_account_seeds, sessions or access_audit"),
+            new_id,
+        }
     }
 
     /// Runs a statement on an account and ends the account's sessions, in one transaction. Returns
@@ -152,7 +193,6 @@ impl Accounts for Store {
             Value::text(&stored.secret_hash),
             Value::text(&account.scopes.to_string()),
             Value::truth(account.disabled),
-            Value::optional(stored.seed.as_deref()),
             Value::time(account.created_at),
             Value::time(account.rotated_at),
             account.last_used_at.map_or(Value::Null, Value::time),
@@ -172,7 +212,6 @@ impl Accounts for Store {
             change.disabled.map_or(Value::Null, Value::truth),
             Value::optional(secret.map(|secret| secret.hash.as_str())),
             secret.map_or(Value::Null, |secret| Value::time(secret.at)),
-            Value::optional(change.seed.as_deref()),
             Value::text(name.as_str()),
         ];
         if change.ends_sessions {
@@ -189,6 +228,27 @@ impl Accounts for Store {
     async fn used(&self, name: &AccountName, at: Timestamp) -> Result<(), StoreError> {
         self.tables.run(USED, vec![Value::time(at), Value::text(name.as_str())]).await?;
         Ok(())
+    }
+}
+
+impl Seeds for Store {
+    async fn applied_seeds(&self) -> Result<BTreeMap<AccountName, u64>, StoreError> {
+        Ok(self.tables.read(SEEDS, Vec::new(), applied).await?.into_iter().collect())
+    }
+
+    async fn apply_seed(&self, seed: &Seed, id: &str, at: Timestamp) -> Result<Option<Vec<Session>>, StoreError> {
+        let (name, id, at) = (Value::text(seed.name.as_str()), Value::text(id), Value::time(at));
+        let (hash, scopes) = (Value::text(&seed.secret_hash), Value::text(&seed.scopes.to_string()));
+        let statements = vec![
+            (CLAIM_SEED, vec![name.clone(), Value::number(seed.version), id.clone(), at.clone()]),
+            (SEED_ACCOUNT, vec![hash, scopes, name.clone(), id.clone()]),
+            (END_ALL_OF_SEED, vec![at.clone(), name.clone(), id.clone()]),
+        ];
+        self.tables.run_together(statements).await?;
+        if self.tables.run(IS_SEEDED, vec![name.clone(), id]).await?.is_empty() {
+            return Ok(None);
+        }
+        self.tables.read(ENDED_SESSIONS, vec![name, at.clone(), at], session).await.map(Some)
     }
 }
 
@@ -249,7 +309,7 @@ impl Audit for Store {
 }
 
 fn account(row: Row) -> Option<StoredAccount> {
-    let [name, hash, scopes, disabled, seed, created, rotated, used] = <[Value; 8]>::try_from(row).ok()?;
+    let [name, hash, scopes, disabled, created, rotated, used] = <[Value; 7]>::try_from(row).ok()?;
     let account = Account {
         name: AccountName::parse(&name.into_text()?).ok()?,
         scopes: Scopes::parse(&scopes.into_text()?).ok()?,
@@ -258,7 +318,16 @@ fn account(row: Row) -> Option<StoredAccount> {
         rotated_at: rotated.into_time()?,
         last_used_at: used.into_time(),
     };
-    Some(StoredAccount { account, secret_hash: hash.into_text()?, seed: seed.into_text() })
+    Some(StoredAccount { account, secret_hash: hash.into_text()? })
+}
+
+fn applied(row: Row) -> Option<(AccountName, u64)> {
+    match <[Value; 2]>::try_from(row).ok()? {
+        [Value::Text(name), Value::Integer(version)] => {
+            Some((AccountName::parse(&name).ok()?, version.try_into().ok()?))
+        }
+        _ => None,
+    }
 }
 
 fn scopes(mut row: Row) -> Option<Scopes> {

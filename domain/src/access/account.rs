@@ -70,9 +70,6 @@ pub struct StoredAccount {
     pub account: Account,
     /// The hash of the secret, as [`Secrets::verify`] takes it.
     pub secret_hash: String,
-    /// The digest of the entry of the variable `service_accounts` that was last written to the
-    /// account.
-    pub seed: Option<String>,
 }
 
 /// A secret that replaces the present one.
@@ -93,8 +90,6 @@ pub struct AccountChange {
     pub disabled: Option<bool>,
     /// The new secret.
     pub secret: Option<NewSecret>,
-    /// The digest of the entry of the variable `service_accounts` that requires the change.
-    pub seed: Option<String>,
     /// Whether the sessions of the account end with the change.
     pub ends_sessions: bool,
 }

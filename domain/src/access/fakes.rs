@@ -4,6 +4,7 @@ use super::account::{Account, AccountChange, AccountName, Accounts, Secrets, Sto
 use super::audit::{Audit, Event, LoginOrigin};
 use super::login_throttle::{Attempts, FailedLogins, LoginThrottle};
 use super::scope::Scopes;
+use super::seed::{Seed, Seeds};
 use super::session::{Session, Sessions};
 use crate::registry::StoreError;
 use crate::time::Timestamp;
@@ -20,6 +21,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct FakeAccess {
     accounts: Arc<Mutex<BTreeMap<AccountName, StoredAccount>>>,
     sessions: Arc<Mutex<BTreeMap<String, Session>>>,
+    seeds: Arc<Mutex<BTreeMap<AccountName, u64>>>,
     events: Arc<Mutex<Vec<(Event, String)>>>,
     down: bool,
 }
@@ -80,9 +82,6 @@ impl Accounts for FakeAccess {
         if let Some(secret) = &change.secret {
             (stored.secret_hash, stored.account.rotated_at) = (secret.hash.clone(), secret.at);
         }
-        if let Some(seed) = &change.seed {
-            stored.seed = Some(seed.clone());
-        }
         Ok(if change.ends_sessions { self.end_all(name, at) } else { Vec::new() })
     }
 
@@ -97,6 +96,34 @@ impl Accounts for FakeAccess {
             stored.account.last_used_at = Some(at);
         }
         Ok(())
+    }
+}
+
+impl Seeds for FakeAccess {
+    async fn applied_seeds(&self) -> Result<BTreeMap<AccountName, u64>, StoreError> {
+        Ok(lock(&self.up()?.seeds).clone())
+    }
+
+    async fn apply_seed(&self, seed: &Seed, _: &str, at: Timestamp) -> Result<Option<Vec<Session>>, StoreError> {
+        let mut seeds = lock(&self.up()?.seeds);
+        if seeds.get(&seed.name).is_some_and(|applied| *applied >= seed.version) {
+            return Ok(None);
+        }
+        seeds.insert(seed.name.clone(), seed.version);
+        let account = Account {
+            name: seed.name.clone(),
+            scopes: seed.scopes.clone(),
+            disabled: false,
+            created_at: at,
+            rotated_at: at,
+            last_used_at: None,
+        };
+        let mut accounts = lock(&self.accounts);
+        let stored =
+            accounts.entry(seed.name.clone()).or_insert_with(|| StoredAccount { account, secret_hash: String::new() });
+        (stored.account.scopes, stored.account.rotated_at) = (seed.scopes.clone(), at);
+        stored.secret_hash.clone_from(&seed.secret_hash);
+        Ok(Some(self.end_all(&seed.name, at)))
     }
 }
 

@@ -24,7 +24,7 @@ async fn with_account(disabled: bool) -> FakeAccess {
         rotated_at: NOW,
         last_used_at: None,
     };
-    assert_eq!(store.insert(&StoredAccount { account, secret_hash: "right".into(), seed: None }).await, Ok(true));
+    assert_eq!(store.insert(&StoredAccount { account, secret_hash: "right".into() }).await, Ok(true));
     store
 }
 

@@ -2,7 +2,7 @@
 
 use super::{LIFETIMES, SECRET, tokens};
 use crate::keys::{KeyError, Signer};
-use crate::seed::Seed;
+use crate::seed::Entry;
 use crate::settings::Settings;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,13 +21,15 @@ fn errors_in_service_accounts_do_not_reveal_secrets() {
         "[{\"name\": \"a b\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"bridge\"]}]",
         "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [\"all\"]}]",
         "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [], \"more\": 1}]",
+        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [], \"version\": 0}]",
+        "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": [], \"version\": 9007199254740992}]",
         "[{\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": []},
           {\"name\": \"a\", \"secret\": \"hunter2hunter2hunter2\", \"scopes\": []}]",
     ] {
-        let error = Seed::read(text, SECRET).err().expect("an error");
+        let error = Entry::read_all(text).err().expect("an error");
         assert!(!error.contains("hunter2"), "{error}");
     }
-    assert!(Seed::read(" ", SECRET).is_ok_and(|seeds| seeds.is_empty()));
+    assert!(Entry::read_all(" ").is_ok_and(|seeds| seeds.is_empty()));
 }
 
 #[test]

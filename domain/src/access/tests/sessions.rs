@@ -133,7 +133,7 @@ async fn a_change_ends_the_sessions_of_its_account_once() {
     let other = AccountName::parse("other").expect("a name");
     let mut account = service.store.list().await.expect("accounts").remove(0);
     account.name = other.clone();
-    let stored = StoredAccount { account, secret_hash: "right".into(), seed: None };
+    let stored = StoredAccount { account, secret_hash: "right".into() };
     assert_eq!(service.store.insert(&stored).await, Ok(true));
     for (id, subject) in [("1", "operator"), ("2", "operator"), ("3", "other")] {
         let session = Session {
