@@ -5,6 +5,7 @@
 //! in place.
 
 mod account;
+mod consumer;
 mod delivery;
 mod properties;
 mod session;
@@ -14,6 +15,8 @@ pub(crate) use delivery::{Delivery, MessageFault};
 pub(crate) use properties::{Death, Properties};
 pub(crate) use session::Session;
 
+use crate::message::Message;
+use async_trait::async_trait;
 use std::time::Duration;
 
 /// How long the broker may take to answer, to confirm a message for example.
@@ -34,6 +37,21 @@ pub(crate) enum AmqpError {
     Nacked,
     #[error("no queue is bound to {exchange:?} with {routing_key:?}")]
     Unroutable { exchange: String, routing_key: String },
+}
+
+/// Where messages are sent to. Each method returns when the broker has written the message to a
+/// queue.
+#[async_trait]
+pub(crate) trait Outgoing: Send + Sync {
+    /// Publishes to the exchange.
+    async fn publish(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError>;
+
+    /// Puts a message into a delay queue: the broker returns it to the queue of requests, after the
+    /// delay that follows this many earlier attempts or a longer one.
+    async fn delay(&self, message: &Message, attempts: u32, at_least: Duration) -> Result<(), AmqpError>;
+
+    /// Puts a message into the dead-letter queue.
+    async fn dead_letter(&self, message: &Message) -> Result<(), AmqpError>;
 }
 
 /// Awaits an answer of the broker for at most [`TIMEOUT`].

@@ -6,6 +6,7 @@ use crate::job::Job;
 use crate::message::Message;
 use crate::token::Tokens;
 use crate::trace::{Fault, Span};
+use async_trait::async_trait;
 use connectivity_domain::job::settlement::Reply;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -36,6 +37,13 @@ struct Problem {
     asked: Option<bool>,
 }
 
+/// Where messages are processed.
+#[async_trait]
+pub(crate) trait Deliver: Send + Sync {
+    /// Delivers a message. Its body is sent as it is.
+    async fn deliver(&self, job: &Job, message: &Message, attempt: Attempt, span: &Span) -> Delivered;
+}
+
 /// The client. Its connections are kept open.
 pub(crate) struct Components {
     http: reqwest::Client,
@@ -47,25 +55,6 @@ impl Components {
     pub(crate) fn new(url: &str, tokens: impl FnOnce(reqwest::Client) -> Tokens) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).no_proxy().build()?;
         Ok(Self { url: url.to_owned(), tokens: tokens(http.clone()), http })
-    }
-
-    /// Delivers a message. Its body is sent as it is.
-    pub(crate) async fn deliver(&self, job: &Job, message: &Message, attempt: Attempt, span: &Span) -> Delivered {
-        let path = job.delivery_path();
-        let span = span.call(&path);
-        let trace = span.trace().or_else(|| message.trace.clone());
-        let headers = delivery::headers(message, attempt, trace.as_ref());
-        let request = self.post(&path).headers(headers).body(message.body.clone());
-        let delivered = match self.send(request).await {
-            Ok(response) => {
-                span.set_http_status(response.status().as_u16());
-                let request_id = delivery::request_id(response.headers());
-                Delivered::new(read(response).await, request_id)
-            }
-            Err(reply) => Delivered::new(Err(reply), None),
-        };
-        span.set_fault(Fault::from_reply(&delivered.reply));
-        delivered
     }
 
     /// Leases events of a job's outbox.
@@ -95,6 +84,27 @@ impl Components {
             self.tokens.forget();
         }
         Ok(response)
+    }
+}
+
+#[async_trait]
+impl Deliver for Components {
+    async fn deliver(&self, job: &Job, message: &Message, attempt: Attempt, span: &Span) -> Delivered {
+        let path = job.delivery_path();
+        let span = span.call(&path);
+        let trace = span.trace().or_else(|| message.trace.clone());
+        let headers = delivery::headers(message, attempt, trace.as_ref());
+        let request = self.post(&path).headers(headers).body(message.body.clone());
+        let delivered = match self.send(request).await {
+            Ok(response) => {
+                span.set_http_status(response.status().as_u16());
+                let request_id = delivery::request_id(response.headers());
+                Delivered::new(read(response).await, request_id)
+            }
+            Err(reply) => Delivered::new(Err(reply), None),
+        };
+        span.set_fault(Fault::from_reply(&delivered.reply));
+        delivered
     }
 }
 

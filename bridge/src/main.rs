@@ -8,6 +8,7 @@ mod delivery;
 mod event;
 mod flow_control;
 mod job;
+mod log;
 mod marks;
 mod message;
 mod metrics;
@@ -28,7 +29,6 @@ use cli::{Arguments, Command, Dlq, ServiceAccount};
 use commands::{AccountError, Accounts, CommandError, KeyError};
 use settings::{AdminSettings, AmqpSettings, Environment, Invalid, RunSettings};
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// The exit code for an invalid setting (sysexits.h: `EX_USAGE`).
 const INVALID_SETTINGS: u8 = 64;
@@ -52,8 +52,7 @@ enum Failure {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(settings::DEFAULT_LOG_FILTER));
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    log::start();
     panics::log();
     // An error means that a library has installed a provider already, which will do.
     let _ = rustls::crypto::ring::default_provider().install_default();

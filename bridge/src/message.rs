@@ -53,12 +53,6 @@ impl Message {
         Self { body: body.into(), properties, trace, headers }
     }
 
-    /// The message without the bridge's own headers, which another sender has set.
-    pub(crate) fn without_own_headers(mut self) -> Self {
-        self.headers.clear();
-        self
-    }
-
     /// The headers that are set when the message is published.
     pub(crate) fn all_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));

@@ -1,7 +1,7 @@
 //! Publishes the events of a job's outbox: those that were committed and not published by the
 //! worker of their message.
 
-use crate::amqp::Session;
+use crate::amqp::{Outgoing, Session};
 use crate::components::Components;
 use crate::event::{Event, EventKind};
 use crate::job::Job;

@@ -90,8 +90,8 @@ impl Sessions {
     fn worker(&self, session: &Arc<Session>) -> Worker {
         Worker {
             job: Arc::clone(&self.job),
-            session: Arc::clone(session),
-            components: Arc::clone(&self.components),
+            session: Arc::<Session>::clone(session),
+            components: Arc::<Components>::clone(&self.components),
             status: Arc::clone(&self.status),
             max_attempts: self.settings.max_attempts,
             marks: self.marks.clone(),

@@ -1,8 +1,8 @@
 //! Processes one message, from its delivery to its acknowledgement. The domain decides what happens
 //! to the message.
 
-use crate::amqp::{AmqpError, Delivery, MessageFault, Session};
-use crate::components::Components;
+use crate::amqp::{AmqpError, Delivery, MessageFault, Outgoing};
+use crate::components::Deliver;
 use crate::delivery::{Attempt, Delivered, MAX_BODY};
 use crate::event::Event;
 use crate::job::Job;
@@ -24,8 +24,8 @@ const UNROUTABLE_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(crate) struct Worker {
     pub(crate) job: Arc<Job>,
-    pub(crate) session: Arc<Session>,
-    pub(crate) components: Arc<Components>,
+    pub(crate) session: Arc<dyn Outgoing>,
+    pub(crate) components: Arc<dyn Deliver>,
     pub(crate) status: Arc<JobStatus>,
     pub(crate) max_attempts: u32,
     pub(crate) marks: Marks,
@@ -62,8 +62,8 @@ impl Worker {
         let settled = timed(&metrics.processing, self.settle_or_dead_letter(&delivery, &span)).await;
         let (fault, session_is_alive) = match settled {
             Ok(fault) => {
-                let is_rejected = self.is_rejected(&delivery);
-                let acknowledged = if is_rejected { delivery.reject().await } else { delivery.acknowledge().await };
+                let acknowledged =
+                    if is_rejected(&delivery) { delivery.reject().await } else { delivery.acknowledge().await };
                 if acknowledged {
                     metrics.acknowledged.inc();
                 }
@@ -88,20 +88,17 @@ impl Worker {
                 Ok(settled) => return settled,
                 Err(panicked) => panicked.to_string(),
             },
-            Some(_) if self.is_rejected(delivery) => {
+            Some(_) if is_rejected(delivery) => {
                 self.count_dead_letter(&too_long());
                 return Ok(Some(Fault::Refused));
             }
-            Some(MessageFault::TooLong(length)) => format!("{}: it had {length} bytes, which are not kept", too_long()),
+            Some(MessageFault::TooLong { length, .. }) => {
+                format!("{}: it had {length} bytes, which are not kept", too_long())
+            }
             Some(MessageFault::Unreadable(fault)) => format!("the message is not valid AMQP: {fault}"),
         };
         self.dead_letter(&message.dead(&reason, None, false)).await?;
         Ok(Some(Fault::Refused))
-    }
-
-    /// Returns whether RabbitMQ moves the message to the dead-letter queue, with its whole body.
-    fn is_rejected(&self, delivery: &Delivery) -> bool {
-        matches!(delivery.fault, Some(MessageFault::TooLong(_))) && self.session.moves_rejected()
     }
 
     /// Settles a message that can be read. Returns what was wrong with it.
@@ -199,8 +196,7 @@ impl Worker {
     }
 
     async fn delay(&self, message: &Message, after: Duration, attempts: u32) -> Result<(), Abandoned> {
-        let delay = self.session.topology().delay(attempts).max(after);
-        self.session.delay(message, delay).await?;
+        self.session.delay(message, attempts, after).await?;
         self.status.metrics.delayed.inc();
         Ok(())
     }
@@ -234,3 +230,11 @@ fn is_component_failure(settlement: &Settlement) -> bool {
 fn too_long() -> String {
     format!("the message is longer than {MAX_BODY} bytes")
 }
+
+/// Returns whether RabbitMQ moves the message to the dead-letter queue, with its whole body.
+fn is_rejected(delivery: &Delivery) -> bool {
+    matches!(delivery.fault, Some(MessageFault::TooLong { is_movable: true, .. }))
+}
+
+#[cfg(test)]
+mod tests;

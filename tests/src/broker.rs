@@ -2,6 +2,7 @@
 
 use crate::servers::{Servers, USER};
 use futures_util::StreamExt;
+use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
     QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
@@ -164,17 +165,22 @@ impl Broker {
 
     /// Removes and returns the messages in the dead-letter queue.
     pub async fn take_dead_letters(&self) -> lapin::Result<Vec<Arrived>> {
+        Ok(self.take_dead_deliveries().await?.iter().map(read).collect())
+    }
+
+    /// Removes and returns the messages in the dead-letter queue, with all of their properties.
+    pub async fn take_dead_deliveries(&self) -> lapin::Result<Vec<Delivery>> {
         let queue = format!("{}.dead", self.names.queue);
         let mut letters = Vec::new();
         let options = lapin::options::BasicGetOptions { no_ack: true };
         while let Some(message) = self.channel.basic_get(queue.as_str().into(), options).await? {
-            letters.push(read(&message.delivery));
+            letters.push(message.delivery);
         }
         Ok(letters)
     }
 }
 
-fn read(delivery: &lapin::message::Delivery) -> Arrived {
+fn read(delivery: &Delivery) -> Arrived {
     let table = delivery.properties.headers().clone().unwrap_or_default();
     let headers = table.inner().iter().filter_map(|(name, value)| match value {
         AMQPValue::LongString(text) => {

@@ -21,5 +21,6 @@ pub mod pipeline;
 pub mod plugin;
 pub mod prometheus;
 pub mod proxy;
+pub mod raw_publisher;
 pub mod servers;
 mod spin;

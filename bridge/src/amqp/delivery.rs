@@ -1,5 +1,6 @@
 //! A message that RabbitMQ has delivered.
 
+use super::consumer::Settled;
 use super::in_time;
 use super::properties::Properties;
 use super::transport::{BODY_LENGTH, Held, Line, UNREADABLE};
@@ -17,6 +18,7 @@ pub(crate) struct Delivery {
     pub(crate) is_own: bool,
     acker: Acker,
     _bytes: Held,
+    _settled: Option<Settled>,
 }
 
 /// Why a message cannot be processed whatever its body says.
@@ -24,8 +26,9 @@ pub(crate) struct Delivery {
 pub(crate) enum MessageFault {
     /// A property or header was not valid, and was changed or removed.
     Unreadable(String),
-    /// The body has this many bytes, and was left out.
-    TooLong(u64),
+    /// The body has this many bytes, and was left out. If the message `is_movable`, RabbitMQ moves
+    /// it with its body to the dead-letter queue when it is rejected.
+    TooLong { length: u64, is_movable: bool },
 }
 
 impl Delivery {
@@ -37,8 +40,31 @@ impl Delivery {
         let is_own = account.is_none() || properties.user_id() == account;
         let length = properties.take(BODY_LENGTH).and_then(|length| length.parse().ok());
         let unreadable = properties.take(UNREADABLE).map(MessageFault::Unreadable);
-        let fault = length.map(MessageFault::TooLong).or(unreadable);
-        Self { message: Message::received(data, properties, headers), fault, is_own, acker, _bytes: bytes }
+        let fault = length.map(|length| MessageFault::TooLong { length, is_movable: false }).or(unreadable);
+        Self {
+            message: Message::received(data, properties, headers),
+            fault,
+            is_own,
+            acker,
+            _bytes: bytes,
+            _settled: None,
+        }
+    }
+
+    /// Removes headers of ours that others have set.
+    pub(crate) fn without_forged_headers(mut self) -> Self {
+        if !self.is_own {
+            self.message.headers.clear();
+        }
+        self
+    }
+
+    /// Adds what is known of the queue of the message, and what waits until the message is settled.
+    pub(super) fn in_queue(mut self, moves_rejected: bool, settled: Option<Settled>) -> Self {
+        if let Some(MessageFault::TooLong { is_movable, .. }) = &mut self.fault {
+            *is_movable = moves_rejected;
+        }
+        Self { _settled: settled, ..self }
     }
 
     /// Acknowledges the message. Returns false if the broker was not reached and delivers the
@@ -51,5 +77,14 @@ impl Delivery {
     /// not reached and delivers the message again.
     pub(crate) async fn reject(&self) -> bool {
         matches!(in_time(self.acker.reject(BasicRejectOptions { requeue: false })).await, Ok(true))
+    }
+}
+
+#[cfg(test)]
+impl Delivery {
+    /// A delivery that nobody has sent.
+    pub(crate) fn fake(body: &str, fault: Option<MessageFault>) -> Self {
+        let delivery = lapin::message::Delivery::mock(1, "".into(), "".into(), false, body.into());
+        Self { fault, ..Self::from_lapin(delivery, &Line::unlimited(), None) }
     }
 }

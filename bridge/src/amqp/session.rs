@@ -2,16 +2,17 @@
 
 use super::delivery::Delivery;
 use super::transport::{self, Line};
-use super::{AmqpError, account, in_time};
+use super::{AmqpError, Outgoing, account, consumer, in_time};
 use crate::job::Job;
 use crate::message::Message;
 use crate::settings::AmqpSettings;
 use crate::topology::{Argument, Queue, Topology};
+use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
 use lapin::message::BasicGetMessage;
 use lapin::options::{
-    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueuePurgeOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::uri::AMQPUri;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const CONSUMER: &str = "connectivity-bridge";
+/// How many unacknowledged results the broker delivers at most.
+const RESULTS_PREFETCH: u16 = 100;
 
 /// A connection, with a channel whose publishes are confirmed.
 pub(crate) struct Session {
@@ -111,8 +113,9 @@ impl Session {
         &self,
         prefetch: u16,
     ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
-        in_time(self.channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
-        self.consume_from(&self.topology.queue, CONSUMER).await
+        let deliveries = consumer::consume(&self.channel, &self.topology.queue, prefetch).await?;
+        let (receive, is_movable) = (self.receive(), !self.is_foreign.load(Ordering::Relaxed));
+        Ok(deliveries.map(move |(delivery, settled)| receive(delivery).in_queue(is_movable, settled)))
     }
 
     /// Consumes results from a queue, which is declared and bound to these routing keys.
@@ -126,41 +129,24 @@ impl Session {
         for key in keys {
             bind(&self.channel, queue, &self.topology.exchange, key).await?;
         }
-        self.consume_from(queue, "results").await
+        let started = consumer::start(self.channel.clone(), queue.to_owned(), RESULTS_PREFETCH, "results").await?;
+        Ok(consumer::received(started).map(self.receive()))
     }
 
-    async fn consume_from(
-        &self,
-        queue: &str,
-        consumer: &str,
-    ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
-        let options = BasicConsumeOptions::default();
-        let consumer = self.channel.basic_consume(queue.into(), consumer.into(), options, FieldTable::default());
-        let deliveries = in_time(consumer).await?.take_while(|delivery| std::future::ready(delivery.is_ok()));
+    /// Returns what turns deliveries into messages. Headers of ours that others have set are removed.
+    fn receive(&self) -> impl Fn(lapin::message::Delivery) -> Delivery + Send + use<> {
         let (line, account) = (Arc::clone(&self.line), self.account.clone());
-        let receive = move |delivery| {
-            let mut delivery = Delivery::from_lapin(delivery, &line, account.as_deref());
-            if !delivery.is_own {
-                delivery.message = delivery.message.without_own_headers();
-            }
-            delivery
-        };
-        Ok(deliveries.filter_map(move |delivery| std::future::ready(delivery.ok().map(&receive))))
+        move |delivery| Delivery::from_lapin(delivery, &line, account.as_deref()).without_forged_headers()
     }
 
     /// Asks the broker for no further requests.
     pub(crate) async fn stop_consuming(&self) -> Result<(), AmqpError> {
-        in_time(self.channel.basic_cancel(CONSUMER.into(), BasicCancelOptions::default())).await
+        consumer::cancel(&self.channel).await
     }
 
     /// Returns whether the connection and the channel are still open.
     pub(crate) fn is_alive(&self) -> bool {
         self.connection.status().connected() && self.channel.status().connected()
-    }
-
-    /// Publishes to the exchange. Returns when the broker has written the message to a queue.
-    pub(crate) async fn publish(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
-        self.send(&self.topology.exchange, routing_key, message, false).await
     }
 
     /// Publishes a request to the exchange.
@@ -171,23 +157,6 @@ impl Session {
     /// Puts a message into the queue of requests.
     pub(crate) async fn requeue(&self, message: &Message) -> Result<(), AmqpError> {
         self.send("", &self.topology.queue, message, false).await
-    }
-
-    /// Puts a message into a delay queue: the broker returns it to the queue of requests after
-    /// about that time.
-    pub(crate) async fn delay(&self, message: &Message, after: Duration) -> Result<(), AmqpError> {
-        self.send("", &self.topology.delay_queue(after), message, false).await
-    }
-
-    /// Puts a message into the dead-letter queue.
-    pub(crate) async fn dead_letter(&self, message: &Message) -> Result<(), AmqpError> {
-        self.send("", &self.topology.dead_letters(), message, true).await
-    }
-
-    /// Returns whether RabbitMQ moves a rejected request to the dead-letter queue. Of a queue that
-    /// others have declared this is not known.
-    pub(crate) fn moves_rejected(&self) -> bool {
-        !self.is_foreign.load(Ordering::Relaxed)
     }
 
     async fn send(
@@ -231,6 +200,22 @@ impl Session {
             // It is closed already, or the broker does not answer.
             self.line.abort();
         }
+    }
+}
+
+#[async_trait]
+impl Outgoing for Session {
+    async fn publish(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
+        self.send(&self.topology.exchange, routing_key, message, false).await
+    }
+
+    async fn delay(&self, message: &Message, attempts: u32, at_least: Duration) -> Result<(), AmqpError> {
+        let delay = self.topology.delay(attempts).max(at_least);
+        self.send("", &self.topology.delay_queue(delay), message, false).await
+    }
+
+    async fn dead_letter(&self, message: &Message) -> Result<(), AmqpError> {
+        self.send("", &self.topology.dead_letters(), message, true).await
     }
 }
 

@@ -47,7 +47,7 @@ fn reason(letter: &Delivery) -> Option<String> {
 
 fn fault_text(fault: Option<&MessageFault>) -> Option<String> {
     Some(match fault? {
-        MessageFault::TooLong(length) => format!("the message has {length} bytes"),
+        MessageFault::TooLong { length, .. } => format!("the message has {length} bytes"),
         MessageFault::Unreadable(fault) => format!("the message is not valid AMQP: {fault}"),
     })
 }
@@ -56,25 +56,24 @@ fn fault_text(fault: Option<&MessageFault>) -> Option<String> {
 pub(crate) async fn replay(settings: &AmqpSettings, job: &Job, limit: u32) -> Result<(), CommandError> {
     let session = Session::open(settings, job).await?;
     session.declare().await?;
-    let (mut replayed, mut kept) = (0, 0);
+    let (mut replayed, mut kept) = (0, Vec::new());
     while replayed < limit {
         let Some(letter) = session.next_dead_letter().await? else { break };
-        let Delivery { message, fault, is_own, .. } = &letter;
-        if fault.is_some() {
+        let letter = letter.without_forged_headers();
+        if letter.fault.is_some() {
             // It could not be processed either. It returns to the queue when the session is closed.
-            kept += 1;
+            kept.push(letter);
             continue;
         }
-        let message = if *is_own { message.clone() } else { message.clone().without_own_headers() };
-        session.requeue(&message.replayed()).await?;
+        session.requeue(&letter.message.replayed()).await?;
         if !letter.acknowledge().await {
             return Err(AmqpError::Timeout.into());
         }
         replayed += 1;
     }
     println!("replayed: {replayed}");
-    if kept > 0 {
-        println!("kept: {kept}, which cannot be processed (see dlq list)");
+    if !kept.is_empty() {
+        println!("kept: {}, which cannot be processed (see dlq list)", kept.len());
     }
     session.close().await;
     Ok(())

@@ -112,7 +112,7 @@ fn further_recipients_are_removed_and_the_history_is_kept_in_dead_letters_only()
 #[test]
 fn replay_is_sent_as_the_message_was_received() {
     let (properties, headers) = Properties::received(full(&all_types()).with_user_id("producer".into()));
-    let message = Message::received(b"{}".to_vec(), properties, headers).without_own_headers();
+    let message = Message::received(b"{}".to_vec(), properties, headers);
     let send = |message: &Message| message.properties.published(message.all_headers(), Some("bridge"), true);
     let (properties, headers) = Properties::received(send(&message.dead("why", None, false)));
     let replayed = Message::received(b"{}".to_vec(), properties, headers).replayed();

@@ -57,6 +57,11 @@ impl Line {
         line
     }
 
+    #[cfg(test)]
+    pub(in crate::amqp) fn unlimited() -> Arc<Self> {
+        Self::new(false)
+    }
+
     /// Makes a heartbeat due.
     pub(super) fn tick(&self) {
         self.is_heartbeat_due.store(true, Ordering::Release);

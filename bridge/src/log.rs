@@ -1,0 +1,26 @@
+//! The log: JSON lines on standard error.
+
+use crate::settings::DEFAULT_LOG_FILTER;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt, registry};
+
+/// The target under which the AMQP library logs messages that no queue was bound for, with their
+/// bodies. The bridge logs these itself.
+const RETURNED_MESSAGES: &str = "lapin::returned_messages";
+
+/// Starts the log. `RUST_LOG` chooses the records.
+pub(crate) fn start() {
+    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG_FILTER));
+    let filter = chosen.and(filter_fn(is_free_of_bodies));
+    registry().with(fmt::layer().json().with_writer(std::io::stderr).with_filter(filter)).init();
+}
+
+/// Returns whether records of this place never contain the body of a message. Libraries write what
+/// they send and receive at the level TRACE.
+fn is_free_of_bodies(place: &Metadata<'_>) -> bool {
+    let is_ours = place.target().starts_with("connectivity_bridge");
+    is_ours || (*place.level() < Level::TRACE && place.target() != RETURNED_MESSAGES)
+}

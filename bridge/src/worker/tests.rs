@@ -1,0 +1,107 @@
+use super::*;
+use crate::job;
+use crate::status::Status;
+use async_trait::async_trait;
+use connectivity_domain::job::settlement::Reply;
+use std::sync::{Mutex, PoisonError};
+
+/// The body of a request whose delivery panics.
+const PANICS: &str = "panics";
+
+struct FakeComponents;
+
+#[async_trait]
+impl Deliver for FakeComponents {
+    async fn deliver(&self, _: &Job, message: &Message, _: Attempt, _: &Span) -> Delivered {
+        assert!(message.body != PANICS, "the body is {:?}", message.body);
+        let event = r#"{"outcome": "done", "event":
+            {"id": "i", "kind": "result", "routing_key": "ready", "message_id": "e", "body": {}}}"#;
+        Delivered::new(serde_json::from_str(event).map_err(|_| Reply::None), None)
+    }
+}
+
+/// What was sent, as `where: reason`.
+#[derive(Default)]
+struct FakeQueues(Mutex<Vec<String>>);
+
+impl FakeQueues {
+    fn record(&self, place: &str, message: &Message) {
+        let reason = message.headers.get(REASON).map_or("", String::as_str);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{place}: {reason}"));
+    }
+
+    fn sent(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Outgoing for FakeQueues {
+    async fn publish(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
+        self.record(routing_key, message);
+        Ok(())
+    }
+
+    async fn delay(&self, message: &Message, _: u32, _: Duration) -> Result<(), AmqpError> {
+        self.record("delayed", message);
+        Ok(())
+    }
+
+    async fn dead_letter(&self, message: &Message) -> Result<(), AmqpError> {
+        self.record("dead", message);
+        Ok(())
+    }
+}
+
+struct Given {
+    worker: Worker,
+    queues: Arc<FakeQueues>,
+}
+
+fn given() -> Given {
+    let job = job::table("q".to_owned(), "k".to_owned()).remove(0);
+    let (queues, (_, stopping)) = (Arc::new(FakeQueues::default()), watch::channel(false));
+    let worker = Worker {
+        session: Arc::<FakeQueues>::clone(&queues),
+        components: Arc::new(FakeComponents),
+        status: Arc::clone(&Status::new(std::slice::from_ref(&job)).jobs()[0]),
+        job: Arc::new(job),
+        max_attempts: 5,
+        marks: Marks::new().0,
+        stopping,
+        tracer: Tracer::disabled(),
+    };
+    Given { worker, queues }
+}
+
+#[tokio::test]
+async fn panic_costs_its_own_message_and_nothing_else() {
+    let given = given();
+    for (body, expected) in [("first", "ready: "), (PANICS, "dead: internal error"), ("last", "ready: ")] {
+        assert!(given.worker.clone().process(Delivery::fake(body, None)).await, "the session goes on");
+        assert_eq!(given.queues.sent(), [expected]);
+    }
+    let metrics = &given.worker.status.metrics;
+    assert_eq!((metrics.acknowledged.get(), metrics.dead_lettered.get()), (3, 1));
+}
+
+#[tokio::test]
+async fn message_that_cannot_be_processed_is_dead_lettered_with_its_reason() {
+    let long = "x".repeat(MAX_BODY + 1);
+    let too_long = |is_movable| Some(MessageFault::TooLong { length: 104_857_600, is_movable });
+    for (body, fault, expected) in [
+        ("", Some(MessageFault::Unreadable("why".to_owned())), Some("dead: the message is not valid AMQP: why")),
+        (
+            "",
+            too_long(false),
+            Some("dead: the message is longer than 1048576 bytes: it had 104857600 bytes, which are not kept"),
+        ),
+        ("", too_long(true), None),
+        (&long, None, Some("dead: the message is longer than 1048576 bytes")),
+    ] {
+        let given = given();
+        assert!(given.worker.clone().process(Delivery::fake(body, fault)).await);
+        assert_eq!(given.queues.sent(), expected.into_iter().collect::<Vec<_>>());
+        assert_eq!(given.worker.status.metrics.dead_lettered.get(), 1);
+    }
+}
