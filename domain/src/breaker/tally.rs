@@ -32,7 +32,7 @@ impl Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub(super) subject: Subject,
-    /// One of 64 buckets. The id cannot be told from it: millions of ids share a bucket.
+    /// One of 64 buckets. The id cannot be derived from it: millions of ids share a bucket.
     bucket: u32,
     attempts: u32,
 }
