@@ -1,8 +1,8 @@
 //! A delivery to the components: a message as an HTTP request, and what came of it.
 //!
-//! The request has the body of the message, unchanged, and these headers: `x-message-id` and
-//! `x-correlation-id` (the AMQP properties, if there are any), `x-replay` (the number of the replay,
-//! if it is one), `x-attempt` (from 1), `x-last-attempt` (`true` or `false`), `traceparent` and
+//! The request has the body of the message, unchanged, and these headers: `x-message-id`,
+//! `x-correlation-id` and `x-reply-to` (the AMQP properties, if there are any), `x-replay` (the
+//! number of the replay, if it is one), `x-attempt` (from 1), `x-last-attempt` (`true` or `false`), `traceparent` and
 //! `tracestate`.
 //!
 //! The response to a finished request is a 200 with `{"outcome": "done" or "done-without-verdict",
@@ -25,6 +25,8 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 const MESSAGE_ID: &str = "x-message-id";
 /// The AMQP property `correlation_id`.
 const CORRELATION_ID: &str = "x-correlation-id";
+/// The AMQP property `reply_to`.
+const REPLY_TO: &str = "x-reply-to";
 /// The number of the attempt, from 1.
 const ATTEMPT: &str = "x-attempt";
 /// `true` if no attempt follows.
@@ -79,6 +81,7 @@ pub(crate) fn headers(message: &Message, attempt: Attempt, trace: Option<&TraceC
     let mut pairs = vec![(CONTENT_TYPE.as_str(), "application/json"), (ATTEMPT, &number), (LAST_ATTEMPT, &is_last)];
     pairs.extend(message.properties.message_id().map(|id| (MESSAGE_ID, id)));
     pairs.extend(message.properties.correlation_id().map(|id| (CORRELATION_ID, id)));
+    pairs.extend(message.properties.reply_to().map(|queue| (REPLY_TO, queue)));
     pairs.extend(message.headers.get(REPLAY).map(|number| (REPLAY, number.as_str())));
     pairs.extend(trace_headers(trace));
     let parse = |(name, value): (&str, &str)| {
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn properties_and_the_attempt_become_headers() {
         let trace = TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("a=1"));
-        let properties = Properties::json(Some("m"), Some("not\nfit"));
+        let properties = Properties::json(Some("m"), Some("not\nfit")).with_reply_to(Some("replies"));
         let headers = Headers::from([(REPLAY.to_owned(), "2".to_owned()), ("x-other".into(), "1".into())]);
         let message = Message { properties, headers, ..Message::default() };
         let headers = super::headers(&message, Attempt { number: 3, is_last: true }, trace.as_ref());
@@ -122,6 +125,7 @@ mod tests {
                 "x-last-attempt: true",
                 "x-message-id: m",
                 "x-replay: 2",
+                "x-reply-to: replies",
             ]
         );
     }

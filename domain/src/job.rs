@@ -15,7 +15,7 @@ mod record;
 pub mod settlement;
 pub mod submission;
 
-pub use claim::{Claim, Origin};
+pub use claim::{Claim, Correlation, Origin};
 pub use message_id::MessageId;
 pub use outcome::{Outcome, Status, Verdict};
 pub use ports::{Claimed, JobArchive, JobRegistry, JobStore, Outbox, Waiting};
@@ -65,7 +65,7 @@ pub async fn perform<Q: Question, R: JobRegistry<Q>, S: JobStore<Q>>(
 ) -> Result<Record<Q>, Unfinished> {
     let not_recorded = |StoreError| Unfinished::NotRecorded;
     let is_first_attempt = match store.claim(claim).await.map_err(not_recorded)? {
-        Claimed::Acquired { is_new, .. } => is_new && !claim.message_id.may_be_replay(),
+        Claimed::Acquired { is_new, .. } => is_new && !claim.message_id.is_replay(),
         Claimed::Finished(record) => return Ok(*record),
         Claimed::InProgress(left) => return Err(Unfinished::InProgress(left)),
         Claimed::MessageIdReused => return Err(Unfinished::MessageIdReused),

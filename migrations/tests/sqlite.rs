@@ -156,6 +156,27 @@ async fn accounts_that_earlier_releases_have_seeded_are_recorded() {
 }
 
 #[tokio::test]
+async fn pending_documents_of_earlier_releases_are_put_into_the_outbox() {
+    let database = Database::new("pending");
+    let mut session = database.open();
+    let step = STEPS.iter().position(|step| step.name == "document_authentications_ids").expect("the step");
+    migrate(&mut session, &STEPS[..step]).await.expect("the version before");
+    let earlier = "
+        INSERT INTO document_authentications (id, message_id, id_citizen, url_document, document_title, status,
+                                              received_at, claim, claimed_until, outbox, outbox_due_at)
+        VALUES ('1', 'queue', '1234567', 'u', 't', 'PENDING', 't', 'c', 't', NULL, NULL),
+               ('2', 'http', '1234567', 'u', 't', 'PENDING', 't', 'c', 't', 'REQUEST', 'due'),
+               ('3', 'done', '1234567', 'u', 't', 'SUCCESS', 't', 'c', 't', NULL, NULL);";
+    session.connection.execute_batch(earlier).expect("rows");
+    migrate_all(&mut session).await;
+    let sql = "SELECT id || ' ' || outbox || ' ' || (outbox_due_at = 'due' OR outbox_due_at > datetime('now'))
+               FROM document_authentications WHERE outbox IS NOT NULL ORDER BY id";
+    let mut statement = session.connection.prepare(sql).expect("the table");
+    let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+    assert_eq!(rows.map(|row| row.expect("a row")).collect::<Vec<String>>(), ["1 REQUEST 1", "2 REQUEST 1"]);
+}
+
+#[tokio::test]
 async fn a_migration_killed_at_any_statement_can_be_repeated() {
     let mut killed = 0;
     loop {

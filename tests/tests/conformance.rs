@@ -9,7 +9,7 @@ use connectivity_tests::servers::Servers;
 const DATABASE: usize = 8;
 const CACHE: usize = 17;
 const GUARD: usize = 24;
-const JOBS: usize = 52;
+const JOBS: usize = 58;
 
 async fn conform(variables: &[(&'static str, String)]) {
     let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));

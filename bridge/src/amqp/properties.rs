@@ -48,12 +48,21 @@ impl Properties {
         Self(properties)
     }
 
+    /// The same properties with this `reply_to`, if there is one.
+    pub(crate) fn with_reply_to(self, reply_to: Option<&str>) -> Self {
+        Self(reply_to.into_iter().fold(self.0, |properties, to| properties.with_reply_to(to.into())))
+    }
+
     pub(crate) fn message_id(&self) -> Option<&str> {
         self.0.message_id().as_ref().map(ShortString::as_str)
     }
 
     pub(crate) fn correlation_id(&self) -> Option<&str> {
         self.0.correlation_id().as_ref().map(ShortString::as_str)
+    }
+
+    pub(crate) fn reply_to(&self) -> Option<&str> {
+        self.0.reply_to().as_ref().map(ShortString::as_str)
     }
 
     /// The account that published the message. RabbitMQ refuses a message whose `user_id` is not

@@ -9,8 +9,8 @@ use std::time::Duration;
 const PROBE: Sql = Sql::same("SELECT id FROM affiliation_checks LIMIT 1");
 
 /// Counts results that are not marked as published, and requests that are due to be published. A
-/// request over HTTP that is in progress is neither. `outbox_due_at` is NULL in all other rows, and
-/// indexed.
+/// request that is in progress is neither. `outbox_due_at` is indexed, and NULL in all rows with a
+/// published result.
 ///
 /// Counts at most ten thousand rows: a larger number would cost the database more and would tell an
 /// operator nothing new.

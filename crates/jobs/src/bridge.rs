@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use connectivity_domain::job::{JobRegistry, Origin, perform};
+use connectivity_domain::job::{Claim, JobRegistry, MessageId, Origin, perform};
 use connectivity_edge::guard::Route;
 use connectivity_edge::json_body::read_json;
 use connectivity_edge::problem::Problem;
@@ -65,10 +65,24 @@ impl<R, S> Services<R, S> {
         R: JobRegistry<J::Question> + 'static,
         S: Records<J::Question>,
     {
-        let Delivery { message_id, request, is_last_attempt } = delivery::read::<J>(headers, body)?;
-        let claim = self.claim(context, message_id, request, Origin::Queue);
+        let Delivery { message_id, replay, request, correlation, is_last_attempt } =
+            delivery::read::<J>(headers, body)?;
+        let message_id = self.known_id::<J>(message_id, &request).await?;
+        let message_id = replay.map_or(message_id.clone(), |number| message_id.replay(number));
+        let claim = Claim { correlation, ..self.claim(context, message_id, request, Origin::Queue) };
         let record = perform(&(self.registry)(context, subject), &self.store, &claim, is_last_attempt, self.now).await;
         Ok(delivery::respond::<J>(&claim.message_id, record, &self.keys))
+    }
+
+    /// Returns the id of the record whose request the message hands over, or the id of the message
+    /// itself if it is a request of its own.
+    async fn known_id<J: Job>(&self, message_id: MessageId, request: &J::Question) -> Result<MessageId, Problem>
+    where
+        S: Records<J::Question>,
+    {
+        let Some(record) = message_id.record() else { return Ok(message_id) };
+        let found = self.store.find(record).await?.filter(|found| found.request == *request);
+        Ok(found.map_or(message_id, |found| found.message_id))
     }
 
     async fn lease<J: Job>(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem>
@@ -87,8 +101,9 @@ impl<R, S> Services<R, S> {
         S: Records<J::Question>,
     {
         let Published { results, requests } = read_json(headers, body)?;
-        self.store.results_published(&results, (self.now)()).await?;
-        self.store.requests_published(&requests).await?;
+        let now = (self.now)();
+        self.store.results_published(&results, now).await?;
+        self.store.requests_published(&requests, now.plus(self.requeue_after)).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 }

@@ -10,7 +10,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use connectivity_domain::job::{
-    Claimed, JobRegistry, MessageId, Origin, Record, RequestError, Status, Submission, Unfinished, perform,
+    Claim, Claimed, JobRegistry, MessageId, Origin, Record, RequestError, Status, Submission, Unfinished, perform,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_edge::guard::Route;
@@ -23,13 +23,8 @@ use connectivity_runtime::request_context::RequestContext;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::Duration;
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-
-/// How long after the end of its claim a request that came over HTTP stays pending. Then it is
-/// handed to the queue: its caller has gone, or was asked to come back and did not.
-const ENQUEUE_AFTER: Duration = Duration::from_mins(1);
 
 /// A request that has been accepted for the queue.
 #[derive(Serialize)]
@@ -97,11 +92,11 @@ impl<R, S> Services<R, S> {
             (None, Some(key)) => MessageId::digest(format!("key:{subject}:{key}").as_bytes()),
             (None, None) => MessageId::digest((self.new_id)().as_bytes()),
         };
+        let message_id = message_id.over_http(subject);
         if prefers_async(headers) {
             return self.enqueue::<J>(context, message_id, request).await;
         }
-        let mut claim = self.claim(context, message_id, request, Origin::Queue);
-        claim.origin = Origin::Http { enqueue_at: claim.until.plus(ENQUEUE_AFTER) };
+        let claim = self.claim(context, message_id, request, Origin::Http);
         let record = perform(&(self.registry)(context, subject), &self.store, &claim, false, self.now).await;
         Ok(shown::<J>(&record.map_err(|error| unfinished::<J>(&error))?))
     }
@@ -117,9 +112,8 @@ impl<R, S> Services<R, S> {
     where
         S: Records<J::Question>,
     {
-        let mut claim = self.claim(context, message_id, request, Origin::Queue);
-        claim.origin = Origin::Http { enqueue_at: claim.at };
-        claim.until = claim.at;
+        let claim = self.claim(context, message_id, request, Origin::Http);
+        let claim = Claim { until: claim.at, enqueue_at: claim.at, ..claim };
         match self.store.claim(&claim).await? {
             Claimed::Acquired { id, .. } => Ok(accepted::<J>(&id)),
             Claimed::Finished(record) => Ok(shown::<J>(&record)),

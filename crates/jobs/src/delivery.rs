@@ -7,7 +7,7 @@ use crate::problems::{invalid, unfinished};
 use crate::settings::ResultKeys;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::job::{MessageId, Record, Status, Submission, Unfinished};
+use connectivity_domain::job::{Correlation, MessageId, Record, Status, Submission, Unfinished};
 use connectivity_edge::problem::Problem;
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
@@ -16,13 +16,23 @@ use serde::Serialize;
 const MESSAGE_ID: &str = "x-message-id";
 /// The number of the replay, if the message was replayed from the dead-letter queue.
 const REPLAY: &str = "x-replay";
+/// The AMQP properties `correlation_id` and `reply_to`, which the result repeats.
+const CORRELATION_ID: &str = "x-correlation-id";
+const REPLY_TO: &str = "x-reply-to";
 /// `true` if no attempt follows this one.
 const LAST_ATTEMPT: &str = "x-last-attempt";
 
+/// The longest AMQP property, in bytes (a short string of AMQP 0-9-1).
+const MAX_PROPERTY: usize = 255;
+
 /// A delivered request.
 pub(crate) struct Delivery<Q> {
+    /// The id of the request, or of the request that it replays.
     pub(crate) message_id: MessageId,
+    /// The number of the replay.
+    pub(crate) replay: Option<u32>,
     pub(crate) request: Q,
+    pub(crate) correlation: Correlation,
     pub(crate) is_last_attempt: bool,
 }
 
@@ -41,8 +51,9 @@ pub(crate) fn read<J: Job>(headers: &HeaderMap, body: &[u8]) -> Result<Delivery<
     let given = text(MESSAGE_ID).and_then(|id| MessageId::parse(id).ok());
     let message_id = message_id.or(given).unwrap_or_else(|| MessageId::digest(body));
     let replay = text(REPLAY).and_then(|number| number.parse().ok()).filter(|number| *number > 0);
-    let message_id = replay.map_or(message_id.clone(), |number| message_id.replay(number));
-    Ok(Delivery { message_id, request, is_last_attempt: text(LAST_ATTEMPT) == Some("true") })
+    let property = |name| text(name).filter(|text| text.len() <= MAX_PROPERTY).map(str::to_owned);
+    let correlation = Correlation { id: property(CORRELATION_ID), reply_to: property(REPLY_TO) };
+    Ok(Delivery { message_id, replay, request, correlation, is_last_attempt: text(LAST_ATTEMPT) == Some("true") })
 }
 
 /// Returns the response to a delivery: the event to publish, or why the request is not finished.

@@ -15,6 +15,8 @@ pub(crate) struct Event<'a> {
     routing_key: Option<&'a str>,
     message_id: String,
     body: Value,
+    correlation_id: Option<&'a str>,
+    reply_to: Option<&'a str>,
     traceparent: Option<&'a str>,
     tracestate: Option<&'a str>,
 }
@@ -26,7 +28,7 @@ impl<'a> Event<'a> {
                 let key = if record.status == Status::Success { &keys.ready } else { &keys.failure };
                 ("result", Some(key.as_str()), record.message_id.result_id(), result)
             }
-            None => ("request", None, record.message_id.as_str().to_owned(), record.request_event()),
+            None => ("request", None, record.request_id(), record.request_event()),
         };
         let trace = record.trace.as_ref();
         Self {
@@ -35,6 +37,8 @@ impl<'a> Event<'a> {
             routing_key,
             message_id,
             body,
+            correlation_id: record.correlation.id.as_deref(),
+            reply_to: record.correlation.reply_to.as_deref(),
             traceparent: trace.map(|trace| trace.traceparent.as_str()),
             tracestate: trace.and_then(|trace| trace.tracestate.as_deref()),
         }

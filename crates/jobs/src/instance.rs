@@ -33,6 +33,7 @@ where
         guard,
         keys: settings.keys,
         lease: call_timeout + STATEMENTS,
+        requeue_after: settings.requeue_after,
         now: runtime::now,
         new_id: runtime::new_id,
     };

@@ -6,13 +6,19 @@ use crate::settings::ResultKeys;
 use crate::{bridge, callers};
 use axum::Router;
 use axum::routing::{get, post};
-use connectivity_domain::job::{Claim, JobArchive, JobRegistry, JobStore, MessageId, Origin, Outbox, Question};
+use connectivity_domain::job::{
+    Claim, Correlation, JobArchive, JobRegistry, JobStore, MessageId, Origin, Outbox, Question,
+};
 use connectivity_domain::time::Timestamp;
 use connectivity_edge::guard::Guard;
 use connectivity_registry::RegistryFactory;
 use connectivity_runtime::request_context::RequestContext;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long after the end of its claim a request over HTTP is handed to the queue: its caller has
+/// gone, or was asked to come back and did not.
+const ENQUEUE_AFTER: Duration = Duration::from_mins(1);
 
 /// The store of a job's records.
 pub trait Records<Q: Question>: JobStore<Q> + JobArchive<Q> + Outbox<Q> + 'static {}
@@ -31,6 +37,9 @@ pub struct Services<R, S> {
     pub keys: ResultKeys,
     /// How long a claim lasts: longer than a call of the plugin and two statements take.
     pub lease: Duration,
+    /// How long after the end of its claim a request from the queue is handed to the queue again:
+    /// longer than the bridge delays a message.
+    pub requeue_after: Duration,
     /// Returns the present time.
     pub now: fn() -> Timestamp,
     /// Returns a new unique id.
@@ -47,15 +56,22 @@ impl<R, S> Services<R, S> {
         origin: Origin,
     ) -> Claim<Q> {
         let at = (self.now)();
+        let until = at.plus(self.lease);
+        let enqueue_after = match origin {
+            Origin::Queue => self.requeue_after,
+            Origin::Http => ENQUEUE_AFTER,
+        };
         Claim {
             id: (self.new_id)(),
             token: (self.new_id)(),
             message_id,
             request,
             origin,
+            enqueue_at: until.plus(enqueue_after),
+            correlation: Correlation::default(),
             trace: context.trace.clone(),
             at,
-            until: at.plus(self.lease),
+            until,
         }
     }
 }

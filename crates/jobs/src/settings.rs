@@ -2,6 +2,7 @@
 
 use connectivity_edge::service_settings::ServiceSettings;
 use connectivity_runtime::settings::{Invalid, Reader};
+use std::time::Duration;
 
 /// The settings of a job's component. Without `Debug`, because they hold secrets.
 pub struct JobSettings {
@@ -9,6 +10,9 @@ pub struct JobSettings {
     pub service: ServiceSettings,
     /// The routing keys of results.
     pub keys: ResultKeys,
+    /// `requeue_after_seconds`: how long after the end of its claim a request is handed to the queue
+    /// again.
+    pub requeue_after: Duration,
 }
 
 /// The routing keys of a job's results.
@@ -20,7 +24,8 @@ pub struct ResultKeys {
     pub failure: String,
 }
 
-const NAMES: [&str; 2] = ["event_ready_key", "event_failure_key"];
+const KEYS: [&str; 2] = ["event_ready_key", "event_failure_key"];
+const REQUEUE_AFTER: &str = "requeue_after_seconds";
 
 impl JobSettings {
     /// Reads the settings from the component's variables.
@@ -29,9 +34,12 @@ impl JobSettings {
     ///
     /// Some of them are invalid.
     pub async fn from_host() -> Result<Self, Invalid> {
-        let mut reader = ServiceSettings::reader(&NAMES).await;
-        let [ready, failure] = NAMES.map(|name| routing_key(&mut reader, name));
-        let settings = Self { service: ServiceSettings::read(&mut reader), keys: ResultKeys { ready, failure } };
+        let [ready, failure] = KEYS;
+        let mut reader = ServiceSettings::reader(&[ready, failure, REQUEUE_AFTER]).await;
+        let [ready, failure] = KEYS.map(|name| routing_key(&mut reader, name));
+        let requeue_after = Duration::from_secs(reader.number(REQUEUE_AFTER, 1..=86_400));
+        let service = ServiceSettings::read(&mut reader);
+        let settings = Self { service, keys: ResultKeys { ready, failure }, requeue_after };
         reader.finish(settings)
     }
 }

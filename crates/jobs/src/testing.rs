@@ -31,6 +31,9 @@ pub const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
 /// How long a claim lasts.
 pub const LEASE: Duration = Duration::from_secs(30);
 
+/// How long after the end of its claim a request from the queue is handed to it again.
+pub const REQUEUE_AFTER: Duration = Duration::from_mins(15);
+
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// The routes of a job. Its results have the routing keys `ready` and `failure`.
@@ -75,6 +78,7 @@ where
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens()))),
             keys: ResultKeys { ready: "ready".into(), failure: "failure".into() },
             lease: LEASE,
+            requeue_after: REQUEUE_AFTER,
             now: || NOW,
             new_id,
         };

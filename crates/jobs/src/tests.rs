@@ -1,13 +1,13 @@
 //! Tests of the routes with a second job, which asks nothing but whether a citizen was greeted.
 
 use crate::job::Job;
-use crate::testing::{Fixture, LEASE, NOW, TRACE, expect_problem, json, unavailable};
+use crate::testing::{Fixture, LEASE, NOW, REQUEUE_AFTER, TRACE, expect_problem, json, unavailable};
 use bytes::Bytes;
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::job::fakes::FakeJobStore;
 use connectivity_domain::job::submission::{citizen, message_id, parse_fields};
 use connectivity_domain::job::{
-    Claim, JobStore, MessageId, Origin, Question, Record, RequestError, Submission, Verdict,
+    Claim, Correlation, JobStore, MessageId, Origin, Outbox, Question, Record, RequestError, Submission, Verdict,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::verdict::{Cause, Evidence};
@@ -173,6 +173,7 @@ async fn an_asynchronous_request_is_accepted_and_its_event_is_leased() {
     let event = &outbox["events"][0];
     assert_eq!((&event["kind"], &event["routing_key"]), (&json!("request"), &Value::Null));
     assert_eq!(event["body"]["idCitizen"], "1128456232");
+    assert_eq!(event["body"]["messageId"], event["message_id"]);
     assert_eq!(given.lease(&json!({"limit": 10})).await, json!({"events": []}));
     let message_id = event["message_id"].as_str().expect("an id");
     let delivered = json(&given.deliver(&[("x-message-id", message_id)], &event["body"]).await);
@@ -230,13 +231,75 @@ async fn a_replay_of_a_request_without_a_verdict_is_a_request_of_its_own() {
 }
 
 #[tokio::test]
+async fn an_id_is_free_whoever_else_has_used_it() {
+    let given = greeted();
+    let squatted = json!({"idCitizen": 1_128_456_233, "messageId": "m-1"});
+    assert_eq!(given.submit_as("squatter", &[], &squatted).await.status(), StatusCode::OK);
+    let own = json(&given.submit(&[], named("m-1")).await);
+    assert_eq!((&own["status"], &own["message_id"]), (&json!("SUCCESS"), &json!("m-1")));
+    assert_eq!(json(&given.submit(&[], named("m-1")).await), own, "a repetition is the same request");
+    let delivered = json(&given.deliver(&[], named("m-1")).await);
+    assert_eq!((&delivered["outcome"], &delivered["event"]["body"]["messageId"]), (&json!("done"), &json!("m-1")));
+    expect_problem(&given.submit(&[], squatted).await, 422, "message-id-reused");
+    // The keys of the records cannot be given either, so they cannot be taken in advance.
+    for record in given.store.records() {
+        let answer = given.deliver(&[("x-message-id", record.message_id.key())], json!({"idCitizen": 7_654_321})).await;
+        assert_eq!(answer.status(), if record.message_id.key() == "m-1" { 422 } else { 200 }, "{record:?}");
+    }
+    let ids: std::collections::BTreeSet<_> =
+        given.store.records().iter().map(|record| record.message_id.result_id()).collect();
+    assert_eq!(ids.len(), given.store.records().len(), "each result has an id of its own");
+}
+
+#[tokio::test]
+async fn only_the_message_with_the_content_of_the_record_is_handed_over() {
+    let given = greeted();
+    given.submit(&[("prefer", "respond-async")], named("m-1")).await;
+    let event = given.lease(&json!({"limit": 1})).await["events"][0].clone();
+    let (id, body) = (event["message_id"].as_str().expect("an id"), &event["body"]);
+    let forged = given.deliver(&[("x-message-id", id)], json!({"idCitizen": 7_654_321})).await;
+    assert_eq!((forged.status(), given.store.records().len()), (StatusCode::OK, 2), "a request of its own");
+    let delivered = given.deliver(&[], body).await;
+    assert_eq!((text(&delivered, "x-message-id"), &json(&delivered)["event"]["id"]), ("m-1", &event["id"]));
+    let unknown = given.deliver(&[("x-message-id", "record:unknown")], request()).await;
+    assert_eq!(text(&unknown, "x-message-id"), "record:unknown");
+    let replayed = given.deliver(&[("x-replay", "1")], body).await;
+    assert_eq!(text(&replayed, "x-message-id"), "m-1~1");
+}
+
+#[tokio::test]
+async fn a_pending_request_is_handed_to_the_queue_again() {
+    let given = down();
+    given.deliver(&[("x-message-id", "m-1")], request()).await;
+    let due = NOW.plus(LEASE).plus(REQUEUE_AFTER);
+    let lease = async |at| given.store.lease(10, "lease", at, at).await.expect("a lease").len();
+    assert_eq!((lease(NOW.plus(REQUEUE_AFTER)).await, lease(due).await), (0, 1));
+    let pending = given.store.records()[0].id.clone();
+    given.published(&json!({"results": [], "requests": [pending]})).await;
+    assert_eq!((lease(NOW).await, lease(NOW.plus(REQUEUE_AFTER)).await), (0, 1), "it stays in the outbox");
+}
+
+#[tokio::test]
+async fn the_result_repeats_the_correlation_of_the_request() {
+    let given = greeted();
+    let long = "x".repeat(256);
+    for (id, expected) in [("c-1", json!("c-1")), (&long, Value::Null)] {
+        let headers = [("x-message-id", id), ("x-correlation-id", id), ("x-reply-to", "replies")];
+        let event = json(&given.deliver(&headers, request()).await)["event"].clone();
+        assert_eq!((&event["correlation_id"], &event["reply_to"]), (&expected, &json!("replies")));
+    }
+}
+
+#[tokio::test]
 async fn a_request_in_progress_elsewhere_is_not_asked_again() {
     let given = greeted();
     let message_id = MessageId::parse("m-1").expect("an id");
-    let request_of = Greeting(CitizenId::parse("1128456232").expect("an id"));
     let (id, token) = ("id-0".to_owned(), "token".to_owned());
-    let (at, until) = (NOW, NOW.plus(LEASE));
-    let claim = Claim { id, token, message_id, request: request_of, origin: Origin::Queue, trace: None, at, until };
+    let (origin, correlation) = (Origin::Queue, Correlation::default());
+    let (at, until, enqueue_at) = (NOW, NOW.plus(LEASE), NOW.plus(REQUEUE_AFTER));
+    let request_of = Greeting(CitizenId::parse("1128456232").expect("an id"));
+    let claim =
+        Claim { id, token, message_id, request: request_of, origin, enqueue_at, correlation, trace: None, at, until };
     given.store.claim(&claim).await.expect("a claim");
     let answer = given.deliver(&[("x-message-id", "m-1")], request()).await;
     expect_problem(&answer, 409, "in-progress");

@@ -37,15 +37,15 @@ impl<T: JobTable> SqlJobStore<T> {
     }
 
     async fn by_message(&self, message_id: &MessageId) -> Result<Stored<T::Question>, StoreError> {
-        let found = self.read(T::STATEMENTS.by_message, vec![Value::text(message_id.as_str())]).await?;
+        let found = self.read(T::STATEMENTS.by_message, vec![Value::text(message_id.key())]).await?;
         found.into_iter().next().ok_or(StoreError)
     }
 
-    async fn mark(&self, sql: Sql, first: Option<Value>, ids: &[String]) -> Result<(), StoreError> {
+    async fn mark(&self, sql: Sql, at: Timestamp, ids: &[String]) -> Result<(), StoreError> {
         for batch in ids.chunks(MARKED) {
             // A shorter list repeats its last id.
             let padded = (0..MARKED).filter_map(|index| batch.get(index).or(batch.last()));
-            let parameters = first.iter().cloned().chain(padded.map(|id| Value::text(id))).collect();
+            let parameters = [Value::time(at)].into_iter().chain(padded.map(|id| Value::text(id))).collect();
             self.table.run(sql, parameters).await?;
         }
         Ok(())
@@ -54,7 +54,7 @@ impl<T: JobTable> SqlJobStore<T> {
 
 /// The parameters that find the row of a claim.
 fn holder<Q>(claim: &Claim<Q>) -> [Value; 2] {
-    [Value::text(claim.message_id.as_str()), Value::text(&claim.token)]
+    [Value::text(claim.message_id.key()), Value::text(&claim.token)]
 }
 
 impl<T: JobTable> JobStore<T::Question> for SqlJobStore<T> {
@@ -69,8 +69,9 @@ impl<T: JobTable> JobStore<T::Question> for SqlJobStore<T> {
         let found = if found.record.status.is_final() || found.claimed_until > claim.at {
             found
         } else {
-            let (token, until) = (Value::text(&claim.token), Value::time(claim.until));
-            let parameters = vec![token, until, Value::text(claim.message_id.as_str()), Value::time(claim.at)];
+            let [key, token] = holder(claim);
+            let [until, due, at] = [claim.until, claim.enqueue_at, claim.at].map(Value::time);
+            let parameters = vec![token, until, due.clone(), due, key, at];
             self.table.run(T::STATEMENTS.reclaim, parameters).await?;
             self.by_message(&claim.message_id).await?
         };
@@ -149,10 +150,10 @@ impl<T: JobTable> Outbox<T::Question> for SqlJobStore<T> {
     }
 
     async fn results_published(&self, ids: &[String], at: Timestamp) -> Result<(), StoreError> {
-        self.mark(T::STATEMENTS.results_published, Some(Value::time(at)), ids).await
+        self.mark(T::STATEMENTS.results_published, at, ids).await
     }
 
-    async fn requests_published(&self, ids: &[String]) -> Result<(), StoreError> {
-        self.mark(T::STATEMENTS.requests_published, None, ids).await
+    async fn requests_published(&self, ids: &[String], again: Timestamp) -> Result<(), StoreError> {
+        self.mark(T::STATEMENTS.requests_published, again, ids).await
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::job::submission::MAX_REQUEST;
-use crate::job::{Claim, MessageId, Origin, Outcome, Question, RequestError};
+use crate::job::{Claim, Correlation, MessageId, Origin, Outcome, Question, RequestError};
 use crate::registry::{NoVerdict, RegistryError};
 use crate::time::Timestamp;
 use crate::verdict::{Cause, Evidence};
@@ -155,7 +155,18 @@ fn record(answer: &Result<Authenticity, RegistryError>) -> DocumentRecord {
     let Submission { message_id, request } = parse(&message()).expect("a request");
     let (id, token) = ("id".to_owned(), "token".to_owned());
     let message_id: MessageId = message_id.expect("an id");
-    let claim = Claim { id, token, message_id, request, origin: Origin::Queue, trace: None, at: AT, until: AT };
+    let claim = Claim {
+        id,
+        token,
+        message_id,
+        request,
+        origin: Origin::Queue,
+        enqueue_at: AT,
+        correlation: Correlation::default(),
+        trace: None,
+        at: AT,
+        until: AT,
+    };
     let mut record = claim.pending_record();
     record.finish(&Outcome::from_answer(answer), AT);
     record
@@ -184,5 +195,14 @@ fn result_repeats_the_request_and_says_whether_the_document_is_authentic() {
 fn rejection_is_explained() {
     let record = record(&Ok(Authenticity::Rejected(Evidence { status: 204, body: None })));
     assert_eq!(record.error_message.as_deref(), Some("the registry did not authenticate the document"));
-    assert_eq!((record.request_event(), record.request.citizen().as_str()), (message(), "1128456232"));
+    assert_eq!(record.request.citizen().as_str(), "1128456232");
+}
+
+#[test]
+fn request_is_the_message_that_asked_it_with_the_id_of_the_record() {
+    let record = record(&Ok(Authenticity::Rejected(Evidence { status: 204, body: None })));
+    let mut expected = message();
+    expected["messageId"] = "record:id".into();
+    assert_eq!(record.request_event(), expected);
+    assert_eq!(parse(&record.request_event()).expect("a request").request, record.request);
 }

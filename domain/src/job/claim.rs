@@ -16,12 +16,17 @@ const PUBLISH_TIME: Duration = Duration::from_secs(15);
 pub enum Origin {
     /// From the queue, which keeps the message until it is settled.
     Queue,
-    /// Over HTTP. If the request is still pending at `enqueue_at`, the outbox publishes it to the
-    /// queue.
-    Http {
-        /// When the request is published to the queue.
-        enqueue_at: Timestamp,
-    },
+    /// Over HTTP.
+    Http,
+}
+
+/// The AMQP properties of a request that its result repeats.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Correlation {
+    /// `correlation_id`.
+    pub id: Option<String>,
+    /// `reply_to`.
+    pub reply_to: Option<String>,
 }
 
 /// A claim on a request: its holder may process the request until the claim expires.
@@ -37,6 +42,11 @@ pub struct Claim<Q> {
     pub request: Q,
     /// Where the request came from.
     pub origin: Origin,
+    /// When the outbox hands the request to the queue, if it is still pending then. A queue may lose
+    /// a message, so this is so for every origin.
+    pub enqueue_at: Timestamp,
+    /// What the result repeats of the request.
+    pub correlation: Correlation,
     /// The trace context of the request.
     pub trace: Option<TraceContext>,
     /// When the claim is made.
@@ -59,15 +69,8 @@ impl<Q: Clone> Claim<Q> {
             received_at: self.at,
             processed_at: None,
             event_published_at: None,
+            correlation: self.correlation.clone(),
             trace: self.trace.clone(),
-        }
-    }
-
-    /// Returns when the request of the record that the claim creates is due in the outbox.
-    pub fn request_due(&self) -> Option<Timestamp> {
-        match self.origin {
-            Origin::Queue => None,
-            Origin::Http { enqueue_at } => Some(enqueue_at),
         }
     }
 
@@ -76,7 +79,7 @@ impl<Q: Clone> Claim<Q> {
     pub fn result_due(&self, at: Timestamp) -> Timestamp {
         match self.origin {
             Origin::Queue => at.plus(PUBLISH_TIME),
-            Origin::Http { .. } => at,
+            Origin::Http => at,
         }
     }
 }

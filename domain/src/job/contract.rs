@@ -1,6 +1,6 @@
 //! The contract of job stores: one suite for the fake and for the SQL adapters.
 
-use super::claim::{Claim, Origin};
+use super::claim::{Claim, Correlation, Origin};
 use super::message_id::MessageId;
 use super::outcome::{Outcome, Status, Verdict};
 use super::ports::{Claimed, JobArchive, JobStore, Outbox, Waiting};
@@ -21,6 +21,9 @@ use std::time::Duration;
 const START: Timestamp = Timestamp::from_micros(1_000_000_000_123_456);
 
 const LEASE: Duration = Duration::from_secs(30);
+
+/// How long after its claim a request is handed to the queue again.
+const REQUEUE_AFTER: Duration = Duration::from_mins(15);
 
 /// The number of concurrent claims on one request.
 const CLAIMANTS: usize = 8;
@@ -90,6 +93,8 @@ impl<S, F, I> Suite<'_, S, F, I> {
             message_id: MessageId::digest((self.new_id)().as_bytes()),
             request: (self.question)(number),
             origin: Origin::Queue,
+            enqueue_at: at.plus(REQUEUE_AFTER),
+            correlation: Correlation { id: Some("Ñ 1".to_owned()), reply_to: Some("replies".to_owned()) },
             trace: TraceContext::parse(traceparent, Some("vendor=1")),
             at,
             until: at.plus(LEASE),
@@ -101,7 +106,8 @@ impl<S, F, I> Suite<'_, S, F, I> {
     where
         I: Fn() -> String,
     {
-        Claim { id: (self.new_id)(), token: (self.new_id)(), at, until: at.plus(LEASE), ..claim.clone() }
+        let (id, token) = ((self.new_id)(), (self.new_id)());
+        Claim { id, token, at, until: at.plus(LEASE), enqueue_at: at.plus(REQUEUE_AFTER), ..claim.clone() }
     }
 }
 
@@ -121,6 +127,16 @@ where
         let other = Claim { request: (self.question)(1), ..self.another(&claim, START.plus(LEASE)) };
         let found = self.store.claim(&other).await;
         self.expect("the id of a pending request cannot be reused", &found, &Ok(Claimed::MessageIdReused));
+        let subjects = ["one", "another"].map(|subject| {
+            let message_id = claim.message_id.clone().over_http(subject);
+            Claim { message_id, request: (self.question)(1), ..self.another(&claim, START) }
+        });
+        for over_http in &subjects {
+            let found = self.store.claim(over_http).await;
+            self.expect("each subject has ids of its own", &found, &Ok(acquired(over_http, true)));
+            let found = self.store.find(&over_http.id).await;
+            self.expect("an id is stored as it was given", &found, &Ok(Some(over_http.pending_record())));
+        }
         let late = self.another(&claim, START.plus(LEASE));
         let found = self.store.claim(&late).await;
         self.expect("an expired claim is replaced", &found, &Ok(acquired(&claim, false)));
@@ -231,7 +247,7 @@ where
         let count = found.map(|records| records.len());
         self.expect("all results with expired leases are leased again", &count, &Ok(3));
         let published = due[2].plus(Duration::from_secs(5));
-        let _ = self.store.requests_published(&ids).await;
+        let _ = self.store.requests_published(&ids, published).await;
         let _ = self.store.results_published(&ids[..1], published).await;
         let _ = self.store.results_published(&ids, published.plus(LEASE)).await;
         let found = self.lease(10, again.plus(LEASE * 2)).await;
@@ -247,10 +263,11 @@ where
     async fn requests_in_the_outbox(&mut self) {
         let enqueue_at = START.plus(LEASE);
         let found = self.store.waiting().await;
-        self.expect("an empty outbox has no oldest record", &found, &Ok(Waiting::default()));
+        let waiting = Waiting { pending_since: Some(START), unpublished_since: None };
+        self.expect("all results have been published", &found, &Ok(waiting));
         let [published, finished, queued] = [30, 31, 32].map(|number| {
-            let origin = if number == 32 { Origin::Queue } else { Origin::Http { enqueue_at } };
-            Claim { origin, ..self.claim::<Q>(number, START) }
+            let claim = self.claim::<Q>(number, START);
+            if number == 32 { claim } else { Claim { origin: Origin::Http, enqueue_at, ..claim } }
         });
         for claim in [&published, &finished, &queued] {
             let _ = self.store.claim(claim).await;
@@ -261,18 +278,32 @@ where
         let mut found = self.lease(10, enqueue_at).await;
         let mut expected = vec![published.id.clone(), finished.id.clone()];
         _ = (found.as_mut().map(|ids| ids.sort()), expected.sort());
-        self.expect("requests that came over HTTP are leased", &found, &Ok(expected.clone()));
+        self.expect("requests are leased when they are due", &found, &Ok(expected.clone()));
         let _ = self.store.finish(&finished, &success(), enqueue_at).await;
         let found = self.store.waiting().await;
-        let waiting = Waiting { pending_since: Some(START), unpublished_since: Some(enqueue_at) };
+        let waiting = Waiting { unpublished_since: Some(enqueue_at), ..waiting };
         self.expect("the outbox knows its oldest records", &found, &Ok(waiting));
         let _ = self.store.results_published(std::slice::from_ref(&published.id), enqueue_at).await;
-        let _ = self.store.requests_published(&expected).await;
+        let again = enqueue_at.plus(REQUEUE_AFTER);
+        let _ = self.store.requests_published(&expected, again).await;
         let found = self.lease(10, enqueue_at.plus(LEASE * 2)).await;
-        self.expect("a published request leaves the outbox, a result stays", &found, &Ok(vec![finished.id.clone()]));
+        self.expect(
+            "a published request is not due for a while, a result stays",
+            &found,
+            &Ok(vec![finished.id.clone()]),
+        );
         let found = self.store.find(&published.id).await;
         self.expect("a pending record has no published result", &found, &Ok(Some(published.pending_record())));
         let _ = self.store.results_published(&[finished.id], enqueue_at).await;
+        let _ = self.store.claim(&self.another(&queued, enqueue_at)).await;
+        let early = self.lease(100, Timestamp::from_micros(again.as_micros() - 1)).await.unwrap_or_default();
+        let late = self.lease(100, again).await.unwrap_or_default();
+        for (promise, id) in [
+            ("a published request that stays pending is due again", &published.id),
+            ("another claim postpones a request in the outbox", &queued.id),
+        ] {
+            self.expect(promise, &(early.contains(id), late.contains(id)), &(false, true));
+        }
     }
 
     /// Leases at `now`, and returns the ids of the leased records.

@@ -98,12 +98,12 @@ impl<Q: Question> FakeJobStore<Q> {
 impl<Q: Question> JobStore<Q> for FakeJobStore<Q> {
     async fn claim(&self, claim: &Claim<Q>) -> Result<Claimed<Q>, StoreError> {
         let mut rows = self.rows()?;
-        let Some(row) = rows.iter_mut().find(|row| row.record.message_id == claim.message_id) else {
+        let Some(row) = rows.iter_mut().find(|row| row.record.message_id.key() == claim.message_id.key()) else {
             rows.push(Row {
                 record: claim.pending_record(),
                 claim: claim.token.clone(),
                 claimed_until: claim.until,
-                outbox_due: claim.request_due(),
+                outbox_due: Some(claim.enqueue_at),
             });
             return Ok(Claimed::Acquired { id: claim.id.clone(), is_new: true });
         };
@@ -117,12 +117,14 @@ impl<Q: Question> JobStore<Q> for FakeJobStore<Q> {
             return Ok(Claimed::InProgress(row.claimed_until.since(claim.at)));
         }
         (row.claim, row.claimed_until) = (claim.token.clone(), claim.until);
+        row.outbox_due = row.outbox_due.max(Some(claim.enqueue_at));
         Ok(Claimed::Acquired { id: row.record.id.clone(), is_new: false })
     }
 
     async fn finish(&self, claim: &Claim<Q>, outcome: &Outcome, at: Timestamp) -> Result<Record<Q>, StoreError> {
         let mut rows = self.rows()?;
-        let row = rows.iter_mut().find(|row| row.record.message_id == claim.message_id).ok_or(StoreError)?;
+        let row =
+            rows.iter_mut().find(|row| row.record.message_id.key() == claim.message_id.key()).ok_or(StoreError)?;
         if row.claim == claim.token && row.record.status == Status::Pending {
             row.record.finish(outcome, at);
             row.outbox_due = Some(claim.result_due(at));
@@ -190,9 +192,9 @@ impl<Q: Question> Outbox<Q> for FakeJobStore<Q> {
         Ok(())
     }
 
-    async fn requests_published(&self, ids: &[String]) -> Result<(), StoreError> {
+    async fn requests_published(&self, ids: &[String], again: Timestamp) -> Result<(), StoreError> {
         for row in self.rows()?.iter_mut().filter(|row| ids.contains(&row.record.id) && !row.record.status.is_final()) {
-            row.outbox_due = None;
+            row.outbox_due = Some(again);
         }
         Ok(())
     }

@@ -46,7 +46,8 @@ pub trait JobRegistry<Q: Question>: Send + Sync {
 /// Stores the records of a job. Each call is atomic. A call with a claim that another claim has
 /// replaced changes nothing.
 pub trait JobStore<Q: Question>: Send + Sync {
-    /// Claims a request that is new, or pending without a valid claim.
+    /// Claims a request that is new, or pending without a valid claim. Its request is due in the
+    /// outbox at [`Claim::enqueue_at`]; another claim can only postpone this.
     fn claim(&self, claim: &Claim<Q>) -> impl Future<Output = Result<Claimed<Q>, StoreError>> + Send;
 
     /// Writes the outcome, and with it the entry in the outbox. Returns the record as it is stored
@@ -85,7 +86,8 @@ pub struct Waiting {
 }
 
 /// The transactional outbox: the events that have to be published. An event is the result of a
-/// finished record, or the request of a pending record that came over HTTP.
+/// finished record, or the request of a record that has been pending for longer than it takes to
+/// process it.
 pub trait Outbox<Q: Question>: Send + Sync {
     /// Leases at most `limit` records that are due, those that have been due longest first. No
     /// other caller gets them before `until`.
@@ -105,7 +107,12 @@ pub trait Outbox<Q: Question>: Send + Sync {
     /// as they are.
     fn results_published(&self, ids: &[String], at: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Records that the requests of these records have been published. The results of records that
-    /// have been finished meanwhile stay in the outbox.
-    fn requests_published(&self, ids: &[String]) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Records that the requests of these records have been published. Those that are still pending
+    /// at `again` are due again then. The results of records that have been finished meanwhile stay
+    /// in the outbox.
+    fn requests_published(
+        &self,
+        ids: &[String],
+        again: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -1,5 +1,6 @@
 //! The questions of jobs and their records.
 
+use super::claim::Correlation;
 use super::message_id::MessageId;
 use super::outcome::{Outcome, Status, Verdict};
 use super::submission::{RequestError, Submission};
@@ -53,6 +54,8 @@ pub struct Record<Q> {
     pub processed_at: Option<Timestamp>,
     /// When the broker had confirmed the event with the result.
     pub event_published_at: Option<Timestamp>,
+    /// What the result repeats of the request.
+    pub correlation: Correlation,
     /// The trace context of the request.
     pub trace: Option<TraceContext>,
 }
@@ -72,7 +75,7 @@ impl<Q: Question> Record<Q> {
     /// The event depends only on the record, so a repeated event has the same content.
     pub fn result(&self) -> Option<Value> {
         let processed_at = self.processed_at.filter(|_| self.status.is_final())?;
-        let mut event = self.message();
+        let mut event = self.message(self.message_id.as_str());
         event.extend(Q::result_fields(self));
         event.insert("status".into(), self.status.as_str().into());
         event.insert("externalApiStatusCode".into(), self.status_code.into());
@@ -80,14 +83,20 @@ impl<Q: Question> Record<Q> {
         Some(event.into())
     }
 
-    /// Returns the request as a message (messages contract).
+    /// Returns the request as a message for the queue (messages contract). Its id says that it is the
+    /// request of this record.
     pub fn request_event(&self) -> Value {
-        self.message().into()
+        self.message(&self.request_id()).into()
     }
 
-    fn message(&self) -> Map<String, Value> {
+    /// Returns the id of the message that hands the request to the queue.
+    pub fn request_id(&self) -> String {
+        MessageId::of_record(&self.id)
+    }
+
+    fn message(&self, message_id: &str) -> Map<String, Value> {
         let mut message = self.request.to_message();
-        message.insert("messageId".into(), self.message_id.as_str().into());
+        message.insert("messageId".into(), message_id.into());
         message
     }
 }

@@ -66,6 +66,8 @@ fn claim(token: &str, at: Timestamp) -> Claim<Greeting> {
         message_id: MessageId::parse("m-1").expect("an id"),
         request: greeting(0),
         origin: Origin::Queue,
+        enqueue_at: at.plus(LEASE * 2),
+        correlation: Correlation::default(),
         trace: None,
         at,
         until: at.plus(LEASE),
@@ -104,7 +106,7 @@ async fn fake_store_keeps_the_contract() {
     let store = Store::default();
     let promises = contract::check(&store, greeting, new_id).await;
     let broken: Vec<_> = promises.iter().filter(|promise| promise.failure.is_some()).map(ToString::to_string).collect();
-    assert_eq!((promises.len(), broken), (52, Vec::new()));
+    assert_eq!((promises.len(), broken), (58, Vec::new()));
     let records = store.records();
     assert!(Status::ALL.iter().all(|status| records.iter().any(|record| record.status == *status)));
     assert!(promises[0].to_string().starts_with("ok "), "{}", promises[0]);
@@ -257,7 +259,7 @@ fn statuses_have_stable_names_and_verdicts() {
 #[test]
 fn events_depend_on_the_record_only() {
     let mut record = claim("a", AT).pending_record();
-    assert_eq!(record.request_event(), json!({"citizen": "1000000", "messageId": "m-1"}));
+    assert_eq!(record.request_event(), json!({"citizen": "1000000", "messageId": "record:id-a"}));
     assert_eq!(record.result(), None);
     record.finish(&Outcome::from_answer(&Ok(greeted(true))), AT);
     let expected = json!({
@@ -268,9 +270,7 @@ fn events_depend_on_the_record_only() {
 }
 
 #[test]
-fn events_are_due_by_their_origin() {
-    let enqueue_at = AT.plus(LEASE);
-    let (queue, http) = (claim("a", AT), Claim { origin: Origin::Http { enqueue_at }, ..claim("b", AT) });
-    assert_eq!((queue.request_due(), queue.result_due(AT)), (None, AT.plus(Duration::from_secs(15))));
-    assert_eq!((http.request_due(), http.result_due(AT)), (Some(enqueue_at), AT));
+fn results_are_due_by_the_origin_of_their_request() {
+    let (queue, http) = (claim("a", AT), Claim { origin: Origin::Http, ..claim("b", AT) });
+    assert_eq!((queue.result_due(AT), http.result_due(AT)), (AT.plus(Duration::from_secs(15)), AT));
 }

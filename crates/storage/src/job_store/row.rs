@@ -2,7 +2,7 @@
 
 use super::statements::JobStatements;
 use crate::database::{Row, Value};
-use connectivity_domain::job::{Claim, MessageId, Outcome, Question, Record, Status};
+use connectivity_domain::job::{Claim, Correlation, MessageId, Outcome, Question, Record, Status};
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::trace::TraceContext;
 
@@ -27,7 +27,7 @@ pub trait JobTable: 'static {
 }
 
 /// The number of columns that all jobs have in the statements that select records.
-const COMMON: usize = 13;
+const COMMON: usize = 16;
 
 /// A row: the record and its claim.
 pub(super) struct Stored<Q> {
@@ -38,20 +38,18 @@ pub(super) struct Stored<Q> {
 
 /// Returns the parameters of the statement that inserts the record of a claim.
 pub(super) fn inserted<T: JobTable>(claim: &Claim<T::Question>) -> Vec<Value> {
-    let (outbox, due) = match claim.request_due() {
-        None => (Value::Null, Value::Null),
-        Some(due) => (Value::text("REQUEST"), Value::time(due)),
-    };
     let common = [
         Value::text(&claim.id),
-        Value::text(claim.message_id.as_str()),
+        Value::text(claim.message_id.key()),
         Value::time(claim.at),
         Value::optional(claim.trace.as_ref().map(|trace| trace.traceparent.as_str())),
         Value::optional(claim.trace.as_ref().and_then(|trace| trace.tracestate.as_deref())),
         Value::text(&claim.token),
         Value::time(claim.until),
-        outbox,
-        due,
+        Value::optional(claim.message_id.text_beside_key()),
+        Value::optional(claim.correlation.id.as_deref()),
+        Value::optional(claim.correlation.reply_to.as_deref()),
+        Value::time(claim.enqueue_at),
     ];
     common.into_iter().chain(T::values(&claim.request)).collect()
 }
@@ -89,6 +87,9 @@ pub(super) fn stored<T: JobTable>(mut row: Row) -> Option<Stored<T::Question>> {
         tracestate,
         claim,
         claimed_until,
+        given_message_id,
+        correlation_id,
+        reply_to,
     ] = <[Value; COMMON]>::try_from(row).ok()?;
     let status_code = match code {
         Value::Integer(code) => Some(u16::try_from(code).ok()?),
@@ -97,7 +98,7 @@ pub(super) fn stored<T: JobTable>(mut row: Row) -> Option<Stored<T::Question>> {
     let tracestate = tracestate.into_text();
     let record = Record {
         id: id.into_text()?,
-        message_id: MessageId::known(&message_id.into_text()?)?,
+        message_id: MessageId::stored(&message_id.into_text()?, given_message_id.into_text().as_deref())?,
         request: T::question(question)?,
         status: Status::parse(&status.into_text()?)?,
         status_code,
@@ -106,6 +107,7 @@ pub(super) fn stored<T: JobTable>(mut row: Row) -> Option<Stored<T::Question>> {
         received_at: received.into_time()?,
         processed_at: processed.into_time(),
         event_published_at: published.into_time(),
+        correlation: Correlation { id: correlation_id.into_text(), reply_to: reply_to.into_text() },
         trace: traceparent.into_text().and_then(|parent| TraceContext::parse(&parent, tracestate.as_deref())),
     };
     Some(Stored { record, claim: claim.into_text()?, claimed_until: claimed_until.into_time()? })
@@ -148,15 +150,17 @@ mod tests {
         fn count(_status: Status) {}
     }
 
-    fn claim(origin: Origin) -> Claim<DocumentRequest> {
+    fn claim(message_id: MessageId) -> Claim<DocumentRequest> {
         let values = vec![Value::text("1128456232"), Value::text("https://host/file")];
         let at = Timestamp::from_micros(1_800_000_000_000_000);
         Claim {
             id: "id".into(),
             token: "token".into(),
-            message_id: MessageId::parse("m-1").expect("an id"),
+            message_id,
             request: Documents::question(values).expect("a question"),
-            origin,
+            origin: Origin::Queue,
+            enqueue_at: Timestamp::from_micros(1_800_000_900_000_000),
+            correlation: Correlation { id: Some("Ñ 1".into()), reply_to: None },
             trace: TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("vendor=1")),
             at,
             until: Timestamp::from_micros(1_800_000_030_000_000),
@@ -165,8 +169,8 @@ mod tests {
 
     /// Returns the row that the database has after the claim and the outcome.
     fn row(claim: &Claim<DocumentRequest>, outcome: Option<&Outcome>) -> Row {
-        let [id, message_id, at, parent, state, token, until, _, _, citizen, url] =
-            <[Value; 11]>::try_from(inserted::<Documents>(claim)).expect("eleven values");
+        let [id, message_id, at, parent, state, token, until, given, correlation, reply_to, _, citizen, url] =
+            <[Value; 13]>::try_from(inserted::<Documents>(claim)).expect("thirteen values");
         let [status, _, code, response, error, processed, _] = match outcome {
             Some(outcome) => finished(outcome, claim.until, claim.until),
             None => [(); 7].map(|()| Value::Null),
@@ -174,40 +178,55 @@ mod tests {
         let status = if outcome.is_some() { status } else { Value::text("PENDING") };
         let published = Value::Null;
         vec![
-            id, message_id, status, code, response, error, at, processed, published, parent, state, token, until,
-            citizen, url,
+            id,
+            message_id,
+            status,
+            code,
+            response,
+            error,
+            at,
+            processed,
+            published,
+            parent,
+            state,
+            token,
+            until,
+            given,
+            correlation,
+            reply_to,
+            citizen,
+            url,
         ]
     }
 
     #[test]
     fn record_is_read_as_it_was_written() {
-        let claim = claim(Origin::Queue);
-        let pending = stored::<Documents>(row(&claim, None)).expect("a record");
+        let message_id = MessageId::parse("m-1").expect("an id");
+        for claim in [claim(message_id.clone().over_http("operator")), claim(message_id)] {
+            check(&claim);
+        }
+    }
+
+    fn check(claim: &Claim<DocumentRequest>) {
+        let pending = stored::<Documents>(row(claim, None)).expect("a record");
         assert_eq!((pending.record, pending.claim.as_str()), (claim.pending_record(), "token"));
         assert_eq!(pending.claimed_until, claim.until);
         let evidence = Evidence { status: 200, body: Some("\"body\"".into()) };
         let outcome = Outcome::from_answer(&Ok(Authenticity::Authenticated(evidence)));
         let mut expected = claim.pending_record();
         expected.finish(&outcome, claim.until);
-        assert_eq!(stored::<Documents>(row(&claim, Some(&outcome))).expect("a record").record, expected);
+        assert_eq!(stored::<Documents>(row(claim, Some(&outcome))).expect("a record").record, expected);
     }
 
     #[test]
     fn malformed_rows_are_not_read() {
-        let row = row(&claim(Origin::Queue), None);
-        for column in [0, 1, 2, 6, 11, 12, 13, 14] {
+        let row = row(&claim(MessageId::digest(b"m")), None);
+        for column in [0, 1, 2, 6, 11, 12, 16, 17] {
             let mut malformed = row.clone();
             malformed[column] = Value::Null;
             assert!(stored::<Documents>(malformed).is_none(), "column {column}");
         }
-        assert!(stored::<Documents>(row[..14].to_vec()).is_none());
+        assert!(stored::<Documents>(row[..17].to_vec()).is_none());
         assert!(stored::<Documents>(row[..3].to_vec()).is_none());
-    }
-
-    #[test]
-    fn request_over_http_is_in_the_outbox() {
-        let claim = claim(Origin::Http { enqueue_at: Timestamp::from_micros(0) });
-        let outbox = inserted::<Documents>(&claim)[7..9].to_vec();
-        assert_eq!(outbox, [Value::text("REQUEST"), Value::text("1970-01-01 00:00:00.000000")]);
     }
 }

@@ -54,8 +54,8 @@ macro_rules! job_statements {
             // Creates a record with its first claim.
             insert: $crate::database::Sql::same(concat!(
                 "INSERT INTO ", $table, " (id, message_id, status, received_at, traceparent, tracestate, claim, ",
-                "claimed_until, outbox, outbox_due_at, ", $question, ") ",
-                "VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ", $parameters, ")"
+                "claimed_until, given_message_id, correlation_id, reply_to, outbox_due_at, outbox, ", $question, ") ",
+                "VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?, ?, 'REQUEST', ", $parameters, ")"
             )),
             by_message: $crate::job_statements!(@select $table, $question, "WHERE message_id = ?"),
             by_id: $crate::job_statements!(@select $table, $question, "WHERE id = ?"),
@@ -64,11 +64,12 @@ macro_rules! job_statements {
                 @select $table, $question, "WHERE id_citizen = ? ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?"
             ),
             count: $crate::database::Sql::same(concat!("SELECT COUNT(*) FROM ", $table, " WHERE id_citizen = ?")),
-            // Takes over a claim that has expired.
-            reclaim: $crate::database::Sql::same(concat!(
-                "UPDATE ", $table, " SET claim = ?, claimed_until = ? ",
-                "WHERE message_id = ? AND status = 'PENDING' AND claimed_until <= ?"
-            )),
+            // Takes over a claim that has expired, and postpones the request in the outbox. A row of a
+            // release that did not put every pending row into the outbox may have no time there.
+            reclaim: $crate::database::Sql {
+                mysql: $crate::job_statements!(@reclaim $table, "GREATEST"),
+                sqlite: $crate::job_statements!(@reclaim $table, "MAX"),
+            },
             // Finishes a job. Only the holder of the claim can do it, and only once.
             finish: $crate::database::Sql::same(concat!(
                 "UPDATE ", $table, " SET status = ?, ", $verdict, " = ?, external_api_status_code = ?, ",
@@ -109,10 +110,18 @@ macro_rules! job_statements {
                 ),
             },
             results_published: $crate::job_statements!(
-                @mark $table, "event_published_at = COALESCE(event_published_at, ?), ", "RESULT"
+                @mark $table, "event_published_at = COALESCE(event_published_at, ?), outbox = NULL, outbox_due_at = NULL",
+                "RESULT"
             ),
-            requests_published: $crate::job_statements!(@mark $table, "", "REQUEST"),
+            requests_published: $crate::job_statements!(@mark $table, "outbox_due_at = ?", "REQUEST"),
         }
+    };
+    (@reclaim $table:literal, $later:literal) => {
+        concat!(
+            "UPDATE ", $table, " SET claim = ?, claimed_until = ?, outbox = 'REQUEST', ",
+            "outbox_due_at = ", $later, "(COALESCE(outbox_due_at, ?), ?) ",
+            "WHERE message_id = ? AND status = 'PENDING' AND claimed_until <= ?"
+        )
     };
     (@select $table:literal, $question:literal, $condition:literal) => {
         $crate::database::Sql {
@@ -120,12 +129,13 @@ macro_rules! job_statements {
                 "SELECT id, message_id, status, external_api_status_code, external_api_response, error_message, ",
                 "DATE_FORMAT(received_at, '%Y-%m-%d %H:%i:%s.%f'), DATE_FORMAT(processed_at, '%Y-%m-%d %H:%i:%s.%f'), ",
                 "DATE_FORMAT(event_published_at, '%Y-%m-%d %H:%i:%s.%f'), traceparent, tracestate, claim, ",
-                "DATE_FORMAT(claimed_until, '%Y-%m-%d %H:%i:%s.%f'), ", $question, " FROM ", $table, " ", $condition
+                "DATE_FORMAT(claimed_until, '%Y-%m-%d %H:%i:%s.%f'), given_message_id, correlation_id, reply_to, ",
+                $question, " FROM ", $table, " ", $condition
             ),
             sqlite: concat!(
                 "SELECT id, message_id, status, external_api_status_code, external_api_response, error_message, ",
                 "received_at, processed_at, event_published_at, traceparent, tracestate, claim, claimed_until, ",
-                $question, " FROM ", $table, " ", $condition
+                "given_message_id, correlation_id, reply_to, ", $question, " FROM ", $table, " ", $condition
             ),
         }
     };
@@ -139,7 +149,7 @@ macro_rules! job_statements {
     // Has as many parameters for ids as `MARKED` says.
     (@mark $table:literal, $change:literal, $event:literal) => {
         $crate::database::Sql::same(concat!(
-            "UPDATE ", $table, " SET ", $change, "outbox = NULL, outbox_due_at = NULL, outbox_lease = NULL ",
+            "UPDATE ", $table, " SET ", $change, ", outbox_lease = NULL ",
             "WHERE outbox = '", $event, "' AND id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ",
             "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))
@@ -159,13 +169,13 @@ mod tests {
             parameters: "?, ?",
         );
         for (sql, parameters) in [
-            (statements.insert, 11),
+            (statements.insert, 13),
             (statements.by_message, 1),
             (statements.by_id, 1),
             (statements.by_lease, 1),
             (statements.page, 3),
             (statements.count, 1),
-            (statements.reclaim, 4),
+            (statements.reclaim, 6),
             (statements.finish, 9),
             (statements.finished_by, 3),
             (statements.release, 3),
@@ -173,7 +183,7 @@ mod tests {
             (statements.lease, 4),
             (statements.waiting, 0),
             (statements.results_published, MARKED + 1),
-            (statements.requests_published, MARKED),
+            (statements.requests_published, MARKED + 1),
         ] {
             for text in [sql.mysql, sql.sqlite] {
                 assert_eq!(text.matches('?').count(), parameters, "{text}");
