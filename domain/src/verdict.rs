@@ -49,7 +49,8 @@ pub enum Cause {
     Connection,
     /// The TLS handshake failed, for example because the certificate is not trusted.
     Tls,
-    /// The registry answered with a status that means "try again later".
+    /// The registry answered with a status that means "try again later", or with a page that is not
+    /// its own.
     Overloaded,
     /// The circuit breaker is open, so the registry was not asked.
     BreakerOpen,

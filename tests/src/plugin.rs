@@ -136,7 +136,7 @@ impl Application {
         let path = folder.join("spin.toml");
         let manifest = with_plugin(manifest(), &subject.file, capabilities, &settings);
         std::fs::write(&path, toml::to_string(&manifest).expect("TOML")).expect("a manifest");
-        let mut variables: Vec<(&str, &str)> = vec![("registry_timeout_ms", ATTEMPT_TIMEOUT_MS)];
+        let mut variables = vec![("registry_timeout_ms", ATTEMPT_TIMEOUT_MS), ("registry_attempts", "1")];
         variables.extend(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let from = path.display().to_string();
         Self { host: Host::start(&variables, &["--from", &from]), folder }

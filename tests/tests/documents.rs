@@ -26,7 +26,7 @@ fn with_id<'a>(arrived: &'a [Arrived], message_id: &str) -> Vec<&'a Arrived> {
 async fn verdicts_are_recorded_and_published() {
     let pipeline = Pipeline::start(&[QUICK]).await;
     pipeline.simulator.behave("no-content", Behaviour::text(204, ""));
-    pipeline.simulator.behave("parameters", Behaviour::text(501, "\"Parametros incorrectos \""));
+    pipeline.simulator.behave("parameters", Behaviour::text(400, "\"Parametros incorrectos \""));
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     until("the queue is declared", async || {
         pipeline.broker.publish(&body(&request("authentic")), &[("traceparent", trace)]).await.unwrap_or(false)
@@ -46,7 +46,7 @@ async fn verdicts_are_recorded_and_published() {
         ("authentic", "ready", true, "SUCCESS", 200),
         ("spelled", "ready", true, "SUCCESS", 200),
         ("no-content", "failure", false, "FAILED", 204),
-        ("parameters", "failure", false, "FAILED", 501),
+        ("parameters", "failure", false, "FAILED", 400),
     ] {
         let events = with_id(&arrived, title);
         let [event] = events.as_slice() else { panic!("{title}: {events:?}") };

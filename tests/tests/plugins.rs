@@ -27,7 +27,7 @@ fn pair(name: &str, value: &str) -> (String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn shipped_plugin_conforms() {
     let invalid = Some(pair("registry_timeout_ms", "half-a-second"));
-    expect_all_passed(&test(&Subject { invalid, ..subject("govcarpeta") }).await, 39);
+    expect_all_passed(&test(&Subject { invalid, ..subject("govcarpeta") }).await, 75);
 }
 
 #[tokio::test(flavor = "multi_thread")]

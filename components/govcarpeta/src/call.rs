@@ -5,9 +5,9 @@ use crate::settings::Settings;
 use connectivity_domain::check::Affiliation;
 use connectivity_domain::document::Authenticity;
 use connectivity_domain::registry::{NoVerdict, RegistryError};
-use connectivity_domain::verdict::{Cause, Evidence};
+use connectivity_domain::verdict::Cause;
 use connectivity_registry_http::call::{Budget, Meaning, call};
-use connectivity_registry_http::exchange::{Question, exchange};
+use connectivity_registry_http::exchange::{Answer, Question, exchange};
 use connectivity_runtime::settings::{Invalid, Reader};
 use http::{HeaderMap, Method};
 use std::sync::OnceLock;
@@ -52,11 +52,7 @@ pub(crate) fn configure(reader: Reader) -> Result<Duration, Invalid> {
     Ok(SETTINGS.get_or_init(|| settings).call_timeout())
 }
 
-async fn ask<V>(
-    question: Question,
-    meaning: fn(Evidence) -> Meaning<V>,
-    context: &Context,
-) -> Result<V, RegistryError> {
+async fn ask<V>(question: Question, meaning: fn(Answer) -> Meaning<V>, context: &Context) -> Result<V, RegistryError> {
     let Some(settings) = SETTINGS.get() else {
         return Err(RegistryError::Unavailable(NoVerdict {
             cause: Cause::Misconfigured,

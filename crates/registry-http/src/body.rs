@@ -12,36 +12,47 @@ const KEPT_JSON: usize = 8 * 1024;
 /// support no deeper one.
 const KEPT_DEPTH: usize = 32;
 
-/// Turns a response's body into JSON text of bounded length, whatever it is. `complete` is false if
-/// the body was cut off.
+/// A response's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// The body as JSON text of bounded length, whatever it was. `None` for a body that is empty,
+    /// null or an empty string.
+    pub kept: Option<String>,
+    /// Whether the body was complete and JSON, and neither null nor an empty string. A page of a
+    /// proxy or of a hosting provider is not.
+    pub is_json: bool,
+}
+
+/// Turns a response's body into JSON text of bounded length. `complete` is false if the body was cut
+/// off.
 ///
 /// JSON stays JSON; its texts are trimmed and lose NUL characters, which not every database takes.
 /// Other text, and JSON that is too long or too deep, becomes a JSON string. Of an HTML page only
-/// the size is kept, because it says nothing about a citizen. The result is `None` for a body that
-/// is empty, null or an empty string.
+/// the size is kept, because it says nothing about a citizen.
 ///
 /// ```
-/// use connectivity_registry_http::body::evidence;
+/// use connectivity_registry_http::body::read;
 ///
-/// assert_eq!(evidence(b"\"registered with Operator A \"", true).as_deref(), Some("\"registered with Operator A\""));
-/// assert_eq!(evidence(b"no JSON", true).as_deref(), Some("\"no JSON\""));
-/// assert_eq!(evidence(b" ", true), None);
+/// let json = read(b"\"registered with Operator A \"", true);
+/// assert_eq!((json.kept.as_deref(), json.is_json), (Some("\"registered with Operator A\""), true));
+/// let text = read(b"no JSON", true);
+/// assert_eq!((text.kept.as_deref(), text.is_json), (Some("\"no JSON\""), false));
+/// let empty = read(b" ", true);
+/// assert_eq!((empty.kept, empty.is_json), (None, false));
 /// ```
-pub fn evidence(bytes: &[u8], complete: bool) -> Option<String> {
+pub fn read(bytes: &[u8], complete: bool) -> Body {
     let text = clean_text(&String::from_utf8_lossy(bytes));
-    if text.is_empty() {
-        return None;
-    }
-    if text.starts_with('<') {
-        return Some(Value::from(format!("[HTML, {} bytes]", bytes.len())).to_string());
-    }
-    let json = if complete && text.len() <= KEPT_JSON { serde_json::from_str(&text).ok() } else { None };
-    match json.and_then(|json| clean(json, KEPT_DEPTH)) {
+    let json: Option<Value> = if complete { serde_json::from_str(&text).ok() } else { None };
+    let was_json = json.is_some();
+    let kept = match json.filter(|_| text.len() <= KEPT_JSON).and_then(|json| clean(json, KEPT_DEPTH)) {
         Some(Value::Null) => None,
-        Some(Value::String(text)) => (!text.is_empty()).then(|| Value::from(shorten(&text)).to_string()),
-        Some(json) => Some(json.to_string()),
-        None => Some(Value::from(shorten(&text)).to_string()),
-    }
+        Some(Value::String(text)) => (!text.is_empty()).then(|| shorten(&text).into()),
+        Some(json) => Some(json),
+        None if text.is_empty() => None,
+        None if text.starts_with('<') => Some(format!("[HTML, {} bytes]", bytes.len()).into()),
+        None => Some(shorten(&text).into()),
+    };
+    Body { is_json: was_json && kept.is_some(), kept: kept.map(|kept: Value| kept.to_string()) }
 }
 
 /// Returns the same JSON with its texts cleaned; `None` if it is nested deeper than `depth`.
@@ -75,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn check(body: &str, expected: Option<&str>) {
-        assert_eq!(evidence(body.as_bytes(), true).as_deref(), expected, "{body:?}");
+        assert_eq!(read(body.as_bytes(), true).kept.as_deref(), expected, "{body:?}");
     }
 
     fn nested(depth: usize) -> String {
@@ -109,8 +120,8 @@ mod tests {
 
     #[test]
     fn json_that_is_incomplete_too_deep_or_too_long_is_kept_as_text() {
-        assert_eq!(evidence(b"{\"a\": 1", false).as_deref(), Some("\"{\\\"a\\\": 1\""));
-        assert_eq!(evidence(b"[1]", false).as_deref(), Some("\"[1]\""));
+        assert_eq!(read(b"{\"a\": 1", false).kept.as_deref(), Some("\"{\\\"a\\\": 1\""));
+        assert_eq!(read(b"[1]", false).kept.as_deref(), Some("\"[1]\""));
         check(&nested(KEPT_DEPTH), Some(&nested(KEPT_DEPTH)));
         for depth in [KEPT_DEPTH + 1, 200, 4_000] {
             let expected: String = nested(depth).chars().take(KEPT_TEXT).collect();
@@ -118,6 +129,18 @@ mod tests {
         }
         let long = format!("[{}1]", "1,".repeat(KEPT_JSON / 2));
         check(&long, Some(&format!("\"{}\"", &long[..KEPT_TEXT])));
+    }
+
+    #[test]
+    fn only_complete_json_that_says_something_is_json() {
+        let long = format!("\"{}\"", "x".repeat(2 * KEPT_JSON));
+        for body in ["\"registered \"", " {} ", "[1]", "7", "true", &nested(KEPT_DEPTH + 1), &long] {
+            assert!(read(body.as_bytes(), true).is_json, "{body}");
+            assert!(!read(body.as_bytes(), false).is_json, "{body}");
+        }
+        for body in ["", " ", "null", "\"\"", "\" \"", "OK", "<!DOCTYPE html><h1>Down</h1>", "{\"a\": 1", "\"a\" b"] {
+            assert!(!read(body.as_bytes(), true).is_json, "{body}");
+        }
     }
 
     proptest! {
@@ -129,7 +152,7 @@ mod tests {
             ],
             complete: bool,
         ) {
-            if let Some(kept) = evidence(&bytes, complete) {
+            if let Some(kept) = read(&bytes, complete).kept {
                 let json: Value = serde_json::from_str(&kept).expect("JSON");
                 prop_assert!(kept.len() <= 64 * 1024, "{} bytes", kept.len());
                 prop_assert!(!json.is_null());

@@ -1,6 +1,6 @@
 //! A whole call of the registry: attempts, and the pauses between them.
 
-use crate::exchange::Exchange;
+use crate::exchange::{Answer, Exchange};
 use connectivity_domain::backoff::{Backoff, Step, next_step};
 use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::verdict::{Cause, Evidence};
@@ -14,7 +14,7 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Durati
 /// When to ask a registry again that did not say when itself.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// What a response of the registry means. A plugin has a table from status to meaning per question.
+/// What a response of the registry means. A plugin has a table of responses for each question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning<V> {
     /// Asking again would not change it: a verdict, a refusal, or a response that the registry's
@@ -46,7 +46,7 @@ pub struct Budget {
 pub async fn call<V>(
     budget: Budget,
     attempt: impl AsyncFn(Duration) -> Exchange,
-    meaning: impl Fn(Evidence) -> Meaning<V>,
+    meaning: impl Fn(Answer) -> Meaning<V>,
 ) -> Result<V, RegistryError> {
     let started = Instant::now();
     let mut attempts = 1;
@@ -54,7 +54,7 @@ pub async fn call<V>(
         let left = budget.call_timeout.saturating_sub(started.elapsed());
         let (cause, status, retry_after) = match attempt(budget.attempt_timeout.min(left)).await {
             Exchange::Failed(cause) => (cause, None, None),
-            Exchange::Answered { evidence, retry_after } => match meaning(evidence) {
+            Exchange::Answered { answer, retry_after } => match meaning(answer) {
                 Meaning::TryLater(evidence) => (Cause::Overloaded, Some(evidence.status), retry_after),
                 Meaning::Final(result) => return result,
             },
@@ -82,10 +82,11 @@ mod tests {
         Budget { attempts: 2, attempt_timeout: Duration::from_secs(1), call_timeout: Duration::from_secs(2) };
 
     fn answered(status: u16) -> Exchange {
-        Exchange::Answered { evidence: Evidence { status, body: None }, retry_after: None }
+        let answer = Answer { evidence: Evidence { status, body: None }, is_json: false };
+        Exchange::Answered { answer, retry_after: None }
     }
 
-    fn meaning(evidence: Evidence) -> Meaning<u16> {
+    fn meaning(Answer { evidence, .. }: Answer) -> Meaning<u16> {
         match evidence.status {
             200 => Meaning::Final(Ok(200)),
             503 => Meaning::TryLater(evidence),

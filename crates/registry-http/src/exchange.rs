@@ -38,13 +38,22 @@ pub struct Question {
     pub body: Option<String>,
 }
 
+/// A complete response of the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status, and the body as [`body::read`] keeps it.
+    pub evidence: Evidence,
+    /// Whether the body is JSON, as [`Body::is_json`](body::Body::is_json) says.
+    pub is_json: bool,
+}
+
 /// How one exchange ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exchange {
     /// The registry sent a complete response.
     Answered {
-        /// The status, and the body as [`body::evidence`] keeps it.
-        evidence: Evidence,
+        /// The response.
+        answer: Answer,
         /// The value of `Retry-After` if it was given in seconds.
         retry_after: Option<Duration>,
     },
@@ -105,7 +114,8 @@ async fn read(response: Response) -> Result<Exchange, Cause> {
             }
         }
     }
-    Ok(Exchange::Answered { evidence: Evidence { status, body: body::evidence(&read, complete) }, retry_after })
+    let body::Body { kept, is_json } = body::read(&read, complete);
+    Ok(Exchange::Answered { answer: Answer { evidence: Evidence { status, body: kept }, is_json }, retry_after })
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {

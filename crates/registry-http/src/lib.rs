@@ -1,5 +1,5 @@
-//! What a registry plugin over HTTP needs, so that the plugin itself is a table from HTTP status to
-//! verdict.
+//! What a registry plugin over HTTP needs, so that the plugin itself is a table from HTTP responses
+//! to verdicts.
 //!
 //! [`exchange`] sends one request within a deadline, [`body`] keeps the response's body as
 //! evidence, and [`call`] repeats attempts until the plugin's table says that a response is final.

@@ -13,10 +13,15 @@ use std::time::Instant;
 /// The trace of every question.
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// Answers of a registry that are no verdict, whatever the question.
-fn no_verdict() -> [(&'static str, Behaviour); 6] {
+/// Answers of a registry that are no verdict, whatever the question. They are at most ten, so that the
+/// circuit breaker stays closed.
+fn no_verdict() -> [(&'static str, Behaviour); 10] {
     [
+        ("an empty 200", Behaviour::text(200, "")),
+        ("a 200 with HTML", Behaviour::html(200)),
+        ("a 200 with text", Behaviour::text(200, "OK")),
         ("a 500", Behaviour::text(500, "error")),
+        ("a 501", Behaviour::text(501, "error")),
         ("a 503 with HTML", Behaviour::html(503)),
         ("a 429", Behaviour::text(429, "")),
         ("a redirect", Behaviour::text(302, "")),
@@ -27,36 +32,45 @@ fn no_verdict() -> [(&'static str, Behaviour); 6] {
 
 /// Asks the components of these capabilities. `uses_http`: the plugin asks the simulator.
 pub(super) async fn test(subject: &Subject, capabilities: &[Capability], uses_http: bool, report: &mut Report) {
-    let simulator = Simulator::start().await.expect("a simulator");
-    let url = |url: String| [("registry_url".to_owned(), url)];
-    let settings = if uses_http { url(simulator.url()).to_vec() } else { Vec::new() };
-    let application = Application::start(subject, capabilities, &settings);
-    let client = Asker { application: &application, client: Client::default() };
     for capability in capabilities {
+        // An application and a registry of its own: its circuit breaker has seen no failure yet.
+        let simulator = Simulator::start().await.expect("a simulator");
+        let settings = if uses_http { at(simulator.url()).to_vec() } else { Vec::new() };
+        let application = Application::start(subject, capabilities, &settings);
+        let client = Asker { application: &application, client: Client::default() };
         match capability {
             Capability::Citizens => citizens(subject, &client, report).await,
             Capability::Documents => documents(&client, report).await,
+        }
+        if uses_http {
+            trace(*capability, subject, &client, &simulator, report);
+            failures(*capability, &client, &simulator, report).await;
         }
     }
     if !uses_http {
         return;
     }
-    for capability in capabilities {
-        trace(*capability, subject, &client, &simulator, report);
-        for (number, (name, behaviour)) in no_verdict().into_iter().enumerate() {
-            // A question of its own, so that nothing is answered from a record.
-            let id = format!("70000{number}2");
-            simulator.behave(&id, behaviour);
-            expect_no_verdict(*capability, &id, name, &client, report).await;
-        }
-    }
-    drop(application);
     // A registry that is gone: a port on which nothing listens.
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
-    let application = Application::start(subject, capabilities, &url(format!("http://{closed}")));
+    let application = Application::start(subject, capabilities, &at(format!("http://{closed}")));
     let client = Asker { application: &application, client: Client::default() };
     for capability in capabilities {
         expect_no_verdict(*capability, &subject.eligible, "a closed port", &client, report).await;
+    }
+}
+
+fn at(url: String) -> [(String, String); 1] {
+    [("registry_url".to_owned(), url)]
+}
+
+async fn failures(capability: Capability, client: &Asker<'_>, simulator: &Simulator, report: &mut Report) {
+    for (number, (name, behaviour)) in no_verdict().into_iter().enumerate() {
+        // A question of its own, so that nothing is answered from a record.
+        let id = format!("70000{number}2");
+        simulator.behave(&id, behaviour);
+        expect_no_verdict(capability, &id, name, client, report).await;
+        let asked = !simulator.calls(&id).is_empty();
+        report.check(&format!("{capability:?}: {name} was the answer of the registry"), asked, ());
     }
 }
 
