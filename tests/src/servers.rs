@@ -94,7 +94,7 @@ impl Servers {
 
     /// Returns the number of callers whose rate the guard counts in a database on Redis.
     pub fn callers(&self, number: u16) -> i64 {
-        let script = "return #redis.call('KEYS', 'connectivity:throttle:*')";
+        let script = "return #redis.call('KEYS', 'connectivity:{guard}:throttle:*')";
         self.redis_number(&format!("SELECT {number}\r\nEVAL \"{script}\" 0\r\n"))
     }
 

@@ -95,7 +95,7 @@ impl HealthProbe for &'static Instance {
     }
 
     async fn counts(&self) -> Option<Vec<(String, u64)>> {
-        self.cache.counts(runtime::now()).await.ok()
+        self.cache.counts().await.ok()
     }
 
     async fn outbox(&self) -> Option<OutboxDepth> {

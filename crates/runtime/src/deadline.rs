@@ -23,7 +23,12 @@ use std::time::{Duration, Instant};
 /// # }
 /// ```
 pub async fn timeout<T>(limit: Duration, work: impl Future<Output = T> + Send) -> Option<T> {
-    match select(pin!(work), Deadline::after(limit)).await {
+    timeout_at(Instant::now() + limit, work).await
+}
+
+/// Waits for `work` until `moment`. When it passes, `work` is dropped and the result is `None`.
+pub async fn timeout_at<T>(moment: Instant, work: impl Future<Output = T> + Send) -> Option<T> {
+    match select(pin!(work), Deadline { moment, own: None }).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(((), _)) => None,
     }
@@ -38,7 +43,7 @@ pub async fn timeout_detached<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
-    match select(Box::pin(work), Deadline::after(limit)).await {
+    match select(Box::pin(work), Deadline { moment: Instant::now() + limit, own: None }).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(((), unfinished)) => {
             spawn(async move {
@@ -54,12 +59,6 @@ struct Deadline {
     moment: Instant,
     /// The timer of a deadline outside of any request.
     own: Option<HostTimer>,
-}
-
-impl Deadline {
-    fn after(limit: Duration) -> Self {
-        Self { moment: Instant::now() + limit, own: None }
-    }
 }
 
 impl Future for Deadline {

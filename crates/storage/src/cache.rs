@@ -8,6 +8,7 @@ mod embedded;
 mod error;
 mod guard;
 mod keys;
+mod pause;
 mod redis;
 mod revocation;
 mod script;
@@ -15,28 +16,28 @@ mod settings;
 
 pub use error::CacheDown;
 pub use guard::{GuardAnswer, GuardQuery, RateLimitHit};
+pub use keys::THROTTLE;
 pub use revocation::Revocation;
 pub use settings::CacheSettings;
 
 use crate::database::{Database, DatabaseSettings};
+use crate::recent_failures::RecentFailures;
 use connectivity_domain::time::Timestamp;
 use connectivity_runtime::deadline::timeout;
 use connectivity_runtime::log::{self, Level};
 use connectivity_runtime::metrics::Batch;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use pause::Pause;
+use std::time::{Duration, Instant};
 
 /// How long one call of the cache may take. A cache that does not answer within milliseconds is not
 /// worth waiting for.
 const CALL_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a cache that failed is not called, so that a hanging one does not slow every request.
-const PAUSE: Duration = Duration::from_secs(1);
-
 /// The cache. A component keeps it in a static: it holds a connection, never a request's data.
 pub struct Cache {
     backend: Backend,
-    paused_until: AtomicI64,
+    pause: Pause,
+    failures: RecentFailures,
 }
 
 enum Backend {
@@ -51,12 +52,12 @@ impl Cache {
             CacheSettings::Redis { address } => Backend::Redis(redis::Server::new(address.clone())),
             CacheSettings::Embedded => Backend::Embedded(Box::new(Database::new(&DatabaseSettings::Embedded))),
         };
-        Self { backend, paused_until: AtomicI64::new(i64::MIN) }
+        Self { backend, pause: Pause::default(), failures: RecentFailures::default() }
     }
 
     /// Returns the value of a key.
     pub async fn get(&self, key: &str, now: Timestamp) -> Result<Option<String>, CacheDown> {
-        self.call(now, async {
+        self.call(async {
             match &self.backend {
                 Backend::Redis(server) => server.get(key).await,
                 Backend::Embedded(database) => embedded::get(database, key, now).await,
@@ -67,7 +68,7 @@ impl Cache {
 
     /// Stores a value for a time.
     pub async fn put(&self, key: &str, value: &str, lifetime: Duration, now: Timestamp) -> Result<(), CacheDown> {
-        self.call(now, async {
+        self.call(async {
             match &self.backend {
                 Backend::Redis(server) => server.put(key, value, lifetime).await,
                 Backend::Embedded(database) => embedded::put(database, key, value, lifetime, now).await,
@@ -86,7 +87,7 @@ impl Cache {
         lifetime: Duration,
         now: Timestamp,
     ) -> Result<bool, CacheDown> {
-        self.call(now, async {
+        self.call(async {
             match &self.backend {
                 Backend::Redis(server) => server.compare_and_set(key, old, new, lifetime).await,
                 Backend::Embedded(database) => embedded::compare_and_set(database, key, old, new, lifetime, now).await,
@@ -102,7 +103,7 @@ impl Cache {
             return Ok(GuardAnswer::Taken(0));
         }
         match &self.backend {
-            Backend::Redis(server) => self.call(now, server.guard(query)).await,
+            Backend::Redis(server) => self.call(server.guard(query)).await,
             // It has the database's own timeout: callers who wait are counted, and cannot slip
             // through.
             Backend::Embedded(database) => embedded::guard(database, query, now).await,
@@ -112,7 +113,7 @@ impl Cache {
     /// Adds revocations. The embedded cache needs none: it reads the table `sessions` itself.
     pub async fn put_revocations(&self, revocations: &[Revocation], now: Timestamp) -> Result<(), CacheDown> {
         match &self.backend {
-            Backend::Redis(server) => self.call(now, server.put_revocations(None, revocations, now)).await.map(|_| ()),
+            Backend::Redis(server) => self.call(server.put_revocations(None, revocations, now)).await.map(|_| ()),
             Backend::Embedded(_) => Ok(()),
         }
     }
@@ -127,7 +128,7 @@ impl Cache {
         now: Timestamp,
     ) -> Result<bool, CacheDown> {
         match &self.backend {
-            Backend::Redis(server) => self.call(now, server.put_revocations(Some(load), revocations, now)).await,
+            Backend::Redis(server) => self.call(server.put_revocations(Some(load), revocations, now)).await,
             Backend::Embedded(_) => Ok(true),
         }
     }
@@ -135,15 +136,15 @@ impl Cache {
     /// Adds a batch of metric counts, unless it was added before.
     pub async fn add_counts(&self, batch: &Batch, now: Timestamp) -> Result<(), CacheDown> {
         match &self.backend {
-            Backend::Redis(server) => self.call(now, server.add_counts(batch)).await,
+            Backend::Redis(server) => self.call(server.add_counts(batch)).await,
             // It has the database's own timeout: no request waits for it.
             Backend::Embedded(database) => embedded::add_counts(database, batch, now).await,
         }
     }
 
     /// Returns the metric counters by their names, summed over all instances.
-    pub async fn counts(&self, now: Timestamp) -> Result<Vec<(String, u64)>, CacheDown> {
-        self.call(now, async {
+    pub async fn counts(&self) -> Result<Vec<(String, u64)>, CacheDown> {
+        self.call(async {
             match &self.backend {
                 Backend::Redis(server) => server.counts().await,
                 Backend::Embedded(database) => embedded::counts(database).await,
@@ -152,24 +153,48 @@ impl Cache {
         .await
     }
 
+    /// Runs the script of the guard, with a counter of its own. While it fails, there are
+    /// no rate limits, whatever else the cache answers.
+    ///
+    /// # Errors
+    ///
+    /// The cache did not answer, or refused the script.
+    pub async fn probe(&self, now: Timestamp) -> Result<(), CacheDown> {
+        let hit = RateLimitHit { key: keys::PROBE.into(), window_left: keys::PROBE_LIFETIME };
+        self.guard(&GuardQuery { session: None, hit: Some(hit) }, now).await.map(|_| ())
+    }
+
+    /// Returns whether the last calls of this instance have failed.
+    pub fn is_failing(&self) -> bool {
+        match &self.backend {
+            Backend::Redis(_) => self.failures.is_failing(Instant::now()),
+            Backend::Embedded(database) => database.is_failing(),
+        }
+    }
+
     /// Returns whether the cache is a table of the host's own SQLite.
     pub fn is_embedded(&self) -> bool {
         matches!(self.backend, Backend::Embedded(_))
     }
 
-    async fn call<T>(
-        &self,
-        now: Timestamp,
-        work: impl Future<Output = Result<T, CacheDown>> + Send,
-    ) -> Result<T, CacheDown> {
-        if now.as_micros() < self.paused_until.load(Ordering::Relaxed) {
+    async fn call<T>(&self, work: impl Future<Output = Result<T, CacheDown>> + Send) -> Result<T, CacheDown> {
+        if self.pause.is_on(Instant::now) {
             return Err(CacheDown("not called: it failed less than a second ago".into()));
         }
-        let answer = timeout(CALL_TIMEOUT, work).await;
-        let answer = answer.unwrap_or_else(|| Err(CacheDown("no answer in time".into())));
-        if let Err(CacheDown(cause)) = &answer {
-            self.paused_until.store(now.plus(PAUSE).as_micros(), Ordering::Relaxed);
-            log::line(Level::Warn, "cache", &[("cause", cause.as_str().into())]);
+        let answer = timeout(CALL_TIMEOUT, work).await.unwrap_or_else(|| {
+            if let Backend::Redis(server) = &self.backend {
+                server.give_up_connection();
+            }
+            Err(CacheDown("no answer in time".into()))
+        });
+        match &answer {
+            Ok(_) => self.failures.succeeded(),
+            Err(CacheDown(cause)) => {
+                let now = Instant::now();
+                self.pause.start(now);
+                self.failures.failed(now);
+                log::line(Level::Warn, "cache", &[("cause", cause.as_str().into())]);
+            }
         }
         answer
     }

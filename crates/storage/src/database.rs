@@ -7,11 +7,11 @@ mod sqlite;
 pub use crate::sql::{DatabaseError, Row, Sql, Value};
 pub use settings::DatabaseSettings;
 
-use crate::pool::Pool;
-use connectivity_runtime::deadline::timeout_detached;
+use crate::pool::{Pool, PoolError};
+use crate::recent_failures::RecentFailures;
 use connectivity_runtime::log::{self, Level};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Connections per instance. The requests of an instance share it for one statement at a time, and
 /// spend most of their time at the registry. More connections cost memory and gain nothing
@@ -23,27 +23,38 @@ const CONNECTIONS: usize = 1;
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database. A component keeps it in a static: it holds connections, never a request's data.
-pub enum Database {
-    /// MySQL or MariaDB.
+pub struct Database {
+    backend: Backend,
+    /// The failures of statements that write.
+    failed_writes: RecentFailures,
+}
+
+enum Backend {
     MySql(Arc<Pool<mysql::Server>>),
-    /// The host's SQLite database `default`.
     Sqlite(Arc<Pool<sqlite::Embedded>>),
 }
 
 impl Database {
     /// Creates the database that the settings name. Nothing is connected yet.
     pub fn new(settings: &DatabaseSettings) -> Self {
-        match settings {
+        let backend = match settings {
             DatabaseSettings::MySql { address } => {
-                Self::MySql(Pool::new(mysql::Server::new(address.clone()), CONNECTIONS))
+                Backend::MySql(Pool::new(mysql::Server::new(address.clone()), CONNECTIONS))
             }
-            DatabaseSettings::Embedded => Self::Sqlite(Pool::new(sqlite::Embedded::default(), 1)),
-        }
+            DatabaseSettings::Embedded => Backend::Sqlite(Pool::new(sqlite::Embedded::default(), 1)),
+        };
+        Self { backend, failed_writes: RecentFailures::default() }
     }
 
     /// Returns whether this is the host's own SQLite.
     pub fn is_embedded(&self) -> bool {
-        matches!(self, Self::Sqlite(_))
+        matches!(self.backend, Backend::Sqlite(_))
+    }
+
+    /// Returns whether the last statements of this instance that write have failed, and not because
+    /// of what they write.
+    pub fn is_failing(&self) -> bool {
+        self.failed_writes.is_failing(Instant::now())
     }
 
     /// Runs a statement and returns its rows. Failures are logged here.
@@ -62,18 +73,12 @@ impl Database {
     /// [`DatabaseError::Duplicate`] is an expected result of inserts; a repeated insert whose first
     /// attempt worked is a success.
     pub async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, DatabaseError> {
-        let work = match self {
-            Self::MySql(pool) => {
-                let pool = Arc::clone(pool);
-                timeout_detached(STATEMENT_TIMEOUT, async move { mysql::run(&pool, sql.mysql, parameters).await }).await
-            }
-            Self::Sqlite(pool) => {
-                let pool = Arc::clone(pool);
-                timeout_detached(STATEMENT_TIMEOUT, async move { sqlite::run(&pool, sql.sqlite, parameters).await })
-                    .await
-            }
+        let deadline = Instant::now() + STATEMENT_TIMEOUT;
+        let result = match &self.backend {
+            Backend::MySql(pool) => mysql::run(pool, deadline, sql.mysql, parameters).await,
+            Backend::Sqlite(pool) => sqlite::run(pool, deadline, sql.sqlite, parameters).await,
         };
-        logged(work)
+        self.noted(result, !sql.sqlite.starts_with("SELECT"))
     }
 
     /// Runs statements in one transaction: all of them take effect, or none does. Failures are
@@ -87,27 +92,36 @@ impl Database {
     /// As for [`Database::run`]. After [`DatabaseError::Unavailable`] the transaction may have taken
     /// effect.
     pub async fn run_together(&self, statements: Vec<(Sql, Vec<Value>)>) -> Result<(), DatabaseError> {
-        let work = match self {
-            Self::MySql(pool) => {
-                let pool = Arc::clone(pool);
-                timeout_detached(STATEMENT_TIMEOUT, async move { mysql::run_together(&pool, statements).await }).await
-            }
-            Self::Sqlite(pool) => {
-                let pool = Arc::clone(pool);
-                timeout_detached(STATEMENT_TIMEOUT, async move { sqlite::run_together(&pool, statements).await }).await
-            }
+        let deadline = Instant::now() + STATEMENT_TIMEOUT;
+        let result = match &self.backend {
+            Backend::MySql(pool) => mysql::run_together(pool, deadline, statements).await,
+            Backend::Sqlite(pool) => sqlite::run_together(pool, deadline, statements).await,
         };
-        logged(work)
+        self.noted(result, true)
+    }
+
+    /// Logs a failure, and keeps in mind whether writing works.
+    fn noted<T>(&self, result: Result<T, DatabaseError>, writes: bool) -> Result<T, DatabaseError> {
+        match &result {
+            Ok(_) | Err(DatabaseError::Duplicate) if writes => self.failed_writes.succeeded(),
+            Err(DatabaseError::Unavailable(_)) if writes => self.failed_writes.failed(Instant::now()),
+            _ => {}
+        }
+        if let Err(error) = &result
+            && *error != DatabaseError::Duplicate
+        {
+            log::line(Level::Error, "database", &[("cause", error.to_string().into())]);
+        }
+        result
     }
 }
 
-/// Logs a failure. `None` means that the timeout passed.
-fn logged<T>(result: Option<Result<T, DatabaseError>>) -> Result<T, DatabaseError> {
-    let result = result.unwrap_or_else(|| Err(DatabaseError::Unavailable("no answer in time".into())));
-    if let Err(error) = &result
-        && *error != DatabaseError::Duplicate
-    {
-        log::line(Level::Error, "database", &[("cause", error.to_string().into())]);
+impl From<PoolError<Self>> for DatabaseError {
+    fn from(error: PoolError<Self>) -> Self {
+        match error {
+            PoolError::NoConnection => Self::Unavailable("no connection became free in time".into()),
+            PoolError::Open(error) => error,
+            PoolError::Overdue => Self::Unavailable("no answer in time".into()),
+        }
     }
-    result
 }

@@ -17,5 +17,6 @@ pub mod cache;
 pub mod database;
 pub mod job_store;
 pub mod pool;
+mod recent_failures;
 mod sql;
 pub mod table;

@@ -5,15 +5,29 @@
 //! every request sent to it for ever. So a broken handle is leaked with `mem::forget`, and the host
 //! frees it together with the instance.
 
+mod exchanges;
+
+use connectivity_runtime::deadline::{timeout, timeout_at};
 use connectivity_runtime::semaphore::{Permit, Semaphore};
+use connectivity_runtime::spawn;
+use exchanges::Exchanges;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long work may go on after its deadline before its place in the pool is given to others. A
+/// connection whose packets are dropped on the way fails only after a quarter of an hour.
+const OVERDUE: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(3) };
+
+/// The most places that are given to others in this way, in one pool. A server that hangs would
+/// otherwise get one more connection every few seconds.
+const MAX_OVERDUE: usize = 4;
 
 /// Opens connections for a [`Pool`].
 pub trait Connect: Send + Sync + 'static {
     /// A connection handle.
-    type Connection: Send + 'static;
+    type Connection: Send + Sync + 'static;
     /// Why a connection could not be opened.
     type Error: Send + 'static;
     /// Opens a connection.
@@ -27,6 +41,8 @@ pub struct Pool<C: Connect> {
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<C::Connection>>,
     leaked: AtomicUsize,
+    overdue: Arc<AtomicUsize>,
+    exchanges: Mutex<Exchanges>,
 }
 
 /// A connection that was taken from a [`Pool`].
@@ -34,26 +50,71 @@ pub struct Lease<C: Connect> {
     pool: Arc<Pool<C>>,
     connection: Option<C::Connection>,
     was_idle: bool,
-    _permit: Permit,
+    place: Arc<Place>,
+}
+
+/// Why work with a connection has no result.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PoolError<E> {
+    /// No connection became free before the deadline, or none could be opened in time. The work was
+    /// not begun.
+    NoConnection,
+    /// A new connection could not be opened. The work was not begun.
+    Open(E),
+    /// The work is overdue. It goes on without its caller.
+    Overdue,
 }
 
 impl<C: Connect> Pool<C> {
-    /// Creates a pool of at most `size` connections in use at once.
+    /// Creates a pool of at most `size` connections in use at once, besides those whose work is
+    /// overdue.
     pub fn new(connect: C, size: usize) -> Arc<Self> {
         Arc::new(Self {
             connect,
             permits: Semaphore::new(size),
             idle: Mutex::new(Vec::with_capacity(size)),
             leaked: AtomicUsize::new(0),
+            overdue: Arc::default(),
+            exchanges: Mutex::default(),
         })
     }
 
-    /// Waits for a permit, and takes an idle connection or opens a new one.
+    /// Waits for a permit, takes an idle connection or opens a new one, and hands it to `work`.
+    ///
+    /// Work that is not done at the `deadline` goes on as a task of its own: a connection in the
+    /// middle of a statement cannot be used for another one. Some seconds later its place is given
+    /// to others. The connection stays with the work, and is used again if the work ends well.
     ///
     /// # Errors
     ///
-    /// A new connection could not be opened.
-    pub async fn lease(self: &Arc<Self>) -> Result<Lease<C>, C::Error> {
+    /// The deadline passed, or a new connection could not be opened.
+    pub async fn with<T, F>(
+        self: &Arc<Self>,
+        deadline: Instant,
+        work: impl FnOnce(Lease<C>) -> F,
+    ) -> Result<T, PoolError<C::Error>>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let leased = timeout_at(deadline, self.lease()).await.ok_or(PoolError::NoConnection)?;
+        let lease = leased.map_err(PoolError::Open)?;
+        let place = Arc::clone(&lease.place);
+        let mut work = Box::pin(work(lease));
+        if let Some(done) = timeout_at(deadline, work.as_mut()).await {
+            return Ok(done);
+        }
+        spawn(async move {
+            if timeout(OVERDUE, work.as_mut()).await.is_none() {
+                place.give_away();
+                work.await;
+            }
+        });
+        Err(PoolError::Overdue)
+    }
+
+    /// Waits for a permit, and takes an idle connection or opens a new one.
+    async fn lease(self: &Arc<Self>) -> Result<Lease<C>, C::Error> {
         let permit = self.permits.acquire().await;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let was_idle = idle.is_some();
@@ -61,7 +122,8 @@ impl<C: Connect> Pool<C> {
             Some(connection) => connection,
             None => self.connect.open().await?,
         };
-        Ok(Lease { pool: Arc::clone(self), connection: Some(connection), was_idle, _permit: permit })
+        let place = Arc::new(Place { permit: Mutex::new(Some(permit)), overdue: Arc::clone(&self.overdue) });
+        Ok(Lease { pool: Arc::clone(self), connection: Some(connection), was_idle, place })
     }
 
     /// Returns what opens the connections.
@@ -76,6 +138,11 @@ impl<C: Connect> Pool<C> {
 }
 
 impl<C: Connect> Lease<C> {
+    /// Returns what opens the connections of the pool.
+    pub fn connector(&self) -> &C {
+        &self.pool.connect
+    }
+
     /// Returns the connection.
     pub fn connection(&self) -> Option<&C::Connection> {
         self.connection.as_ref()
@@ -84,6 +151,13 @@ impl<C: Connect> Lease<C> {
     /// Returns whether the connection was used before. Then it may have broken since.
     pub fn was_idle(&self) -> bool {
         self.was_idle
+    }
+
+    /// Returns whether this connection, which works but leads to a server that is of no use, may be
+    /// exchanged for a new one at `now`. The pool allows one exchange a second, and fewer while
+    /// exchanges do not help.
+    pub fn may_exchange(&self, now: Instant) -> bool {
+        self.pool.exchanges.lock().unwrap_or_else(PoisonError::into_inner).allow(now)
     }
 
     /// Returns a working connection to the pool.
@@ -105,76 +179,31 @@ impl<C: Connect> Drop for Lease<C> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
+/// The place of a lease in its pool: a permit, unless it was given to others because the work is
+/// overdue.
+struct Place {
+    permit: Mutex<Option<Permit>>,
+    overdue: Arc<AtomicUsize>,
+}
 
-    #[derive(Default)]
-    struct Counting {
-        opened: AtomicUsize,
-        dropped: Arc<AtomicUsize>,
-    }
-
-    struct Handle(Arc<AtomicUsize>);
-
-    impl Drop for Handle {
-        fn drop(&mut self) {
-            self.0.fetch_add(1, Ordering::Relaxed);
+impl Place {
+    /// Gives the place to others, unless there are too many such places.
+    fn give_away(&self) {
+        let more = |overdue| (overdue < MAX_OVERDUE).then_some(overdue + 1);
+        if self.overdue.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok() {
+            let permit = self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
+            drop(permit);
         }
-    }
-
-    impl Connect for Counting {
-        type Connection = Handle;
-        type Error = ();
-        async fn open(&self) -> Result<Handle, ()> {
-            self.opened.fetch_add(1, Ordering::Relaxed);
-            Ok(Handle(Arc::clone(&self.dropped)))
-        }
-    }
-
-    async fn lease(pool: &Arc<Pool<Counting>>) -> Lease<Counting> {
-        pool.lease().await.expect("a connection")
-    }
-
-    #[tokio::test]
-    async fn connection_given_back_is_reused() {
-        let pool = Pool::new(Counting::default(), 2);
-        lease(&pool).await.give_back();
-        let second = lease(&pool).await;
-        assert!(second.was_idle());
-        assert_eq!(pool.connect.opened.load(Ordering::Relaxed), 1);
-    }
-
-    #[tokio::test]
-    async fn broken_connection_is_leaked_and_never_dropped() {
-        let pool = Pool::new(Counting::default(), 1);
-        drop(lease(&pool).await);
-        assert!(!lease(&pool).await.was_idle());
-        assert_eq!((pool.leaked(), pool.connect.dropped.load(Ordering::Relaxed)), (2, 0));
-    }
-
-    #[tokio::test]
-    async fn size_is_never_exceeded_and_waiters_are_served_in_order() {
-        let pool = Pool::new(Counting::default(), 1);
-        let first = lease(&pool).await;
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let waiters: Vec<_> = (0..3)
-            .map(|number| {
-                let (pool, order) = (Arc::clone(&pool), Arc::clone(&order));
-                tokio::spawn(async move {
-                    let lease = lease(&pool).await;
-                    order.lock().expect("order").push(number);
-                    lease.give_back();
-                })
-            })
-            .collect();
-        assert!(tokio::time::timeout(Duration::from_millis(20), pool.lease()).await.is_err());
-        first.give_back();
-        for waiter in waiters {
-            waiter.await.expect("a waiter");
-        }
-        assert_eq!(*order.lock().expect("order"), [0, 1, 2]);
-        assert_eq!(pool.connect.opened.load(Ordering::Relaxed), 1);
     }
 }
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.permit.get_mut().unwrap_or_else(PoisonError::into_inner).is_none() {
+            self.overdue.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

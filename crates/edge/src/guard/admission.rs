@@ -7,7 +7,7 @@ use super::revocations::Revocations;
 use crate::rate_limit::{Rate, RateLimitStatus};
 use connectivity_domain::time::Timestamp;
 use connectivity_runtime::metrics;
-use connectivity_storage::cache::{Cache, GuardAnswer, GuardQuery, RateLimitHit};
+use connectivity_storage::cache::{Cache, GuardAnswer, GuardQuery, RateLimitHit, THROTTLE};
 use connectivity_storage::database::DatabaseError;
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ impl AdmissionCheck {
     async fn decide(&self, request: GuardRequest<'_>, now: Timestamp) -> Result<Admission, Refusal> {
         let limit = request.limit.map(|(policy, rate, caller)| {
             let (window, window_left) = rate.window_at(now);
-            let key = format!("connectivity:throttle:{}:{window}:{caller}", policy.name());
+            let key = format!("{THROTTLE}{}:{window}:{caller}", policy.name());
             (policy, rate, RateLimitHit { key, window_left })
         });
         let hit = limit.as_ref().map(|(_, _, hit)| hit.clone());

@@ -15,7 +15,8 @@ pub struct GuardQuery<'a> {
 /// One more call in a rate-limit counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimitHit {
-    /// The counter's key, which names one caller in one window.
+    /// The counter's key, which names one caller in one window. It begins with
+    /// [`THROTTLE`](super::THROTTLE).
     pub key: String,
     /// The time left in the window.
     pub window_left: Duration,

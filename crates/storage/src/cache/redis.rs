@@ -50,10 +50,11 @@ impl Server {
     }
 
     pub(super) async fn guard(&self, query: &GuardQuery<'_>) -> Result<GuardAnswer, CacheDown> {
-        let session = query.session.map(|session| format!("{}{session}", keys::REVOKED)).unwrap_or_default();
+        let session = query.session.map(|session| format!("{}{session}", keys::REVOKED));
+        let session = session.as_deref().unwrap_or(keys::NONE);
         let (counter, window_left) =
-            query.hit.as_ref().map_or(("", Duration::ZERO), |hit| (hit.key.as_str(), hit.window_left));
-        match self.run(&script::GUARD, &[&session, counter], vec![milliseconds(window_left)]).await?[..] {
+            query.hit.as_ref().map_or((keys::NONE, Duration::ZERO), |hit| (hit.key.as_str(), hit.window_left));
+        match self.run(&script::GUARD, &[session, counter], vec![milliseconds(window_left)]).await?[..] {
             [RedisResult::Int64(0), RedisResult::Int64(taken)] => Ok(GuardAnswer::Taken(taken.unsigned_abs())),
             [RedisResult::Int64(1), _] => Ok(GuardAnswer::Revoked),
             [RedisResult::Int64(2), _] => Ok(GuardAnswer::Unknown { load: self.lock_revocations().await? }),
@@ -131,13 +132,20 @@ impl Server {
         self.checked(answer)
     }
 
-    /// Drops the connection after a failure, whatever it was, so that the next call opens a new
-    /// one.
+    /// Gives the connection up if it failed, so that the next call opens a new one. A connection on
+    /// which the server refused a command works.
     fn checked<T>(&self, answer: Result<T, Error>) -> Result<T, CacheDown> {
         answer.map_err(|error| {
-            self.held().take();
+            if !is_refusal(&error) {
+                self.give_up_connection();
+            }
             down(&error)
         })
+    }
+
+    /// Has the next call open a new connection. Calls in progress keep theirs.
+    pub(super) fn give_up_connection(&self) {
+        self.held().take();
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, CacheDown> {
@@ -167,6 +175,41 @@ fn is_unknown_script(error: &Error) -> bool {
     matches!(error, Error::Other(cause) if cause.to_ascii_lowercase().contains("noscript"))
 }
 
+/// The errors with which Redis refuses a command and keeps the connection, in lower case. Drivers
+/// write them in their own way: `"OOM": command not allowed`, `ReadOnly: You can't write`, `An error
+/// was signalled by the server - CrossSlot: …`.
+const REFUSALS: [&str; 15] = [
+    "busy",
+    "clusterdown",
+    "crossslot",
+    "execabort",
+    "\"err\"",
+    "loading",
+    "masterdown",
+    "misconf",
+    "noperm",
+    "noreplicas",
+    "noscript",
+    "oom",
+    "readonly",
+    "responseerror",
+    "wrongtype",
+];
+
+/// Returns whether the server answered, and refused a command.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::TypeError => true,
+        Error::InvalidAddress | Error::TooManyConnections => false,
+        Error::Other(cause) => {
+            let cause = cause.to_ascii_lowercase();
+            // The code stands before the first colon, after what some drivers put before it.
+            let code = cause.split(": ").next().unwrap_or_default();
+            REFUSALS.iter().any(|it| code.contains(it))
+        }
+    }
+}
+
 fn down(error: &Error) -> CacheDown {
     CacheDown(match error {
         Error::InvalidAddress => "the address is invalid".into(),
@@ -174,4 +217,33 @@ fn down(error: &Error) -> CacheDown {
         Error::TypeError => "the answer has an unexpected type".into(),
         Error::Other(cause) => cause.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_of_the_server_is_told_from_a_broken_connection() {
+        for cause in [
+            "\"OOM\": command not allowed when used memory > 'maxmemory'.",
+            "ReadOnly: You can't write against a read only replica.",
+            "An error was signalled by the server - CrossSlot: Keys in request don't hash to the same slot",
+            "NoPerm: User default has no permissions to access one of the keys",
+            "\"MISCONF\": Errors writing to the RDB file",
+            "BusyLoadingError: Redis is loading the dataset in memory",
+            "ResponseError: unknown command",
+        ] {
+            assert!(is_refusal(&Error::Other(cause.into())), "{cause}");
+        }
+        for cause in [
+            "broken pipe",
+            "Connection reset by peer (os error 104)",
+            "Connection refused (os error 111)",
+            "driver unexpectedly terminated - FatalReceiveError: the loop ended",
+            "unexpected end of file",
+        ] {
+            assert!(!is_refusal(&Error::Other(cause.into())), "{cause}");
+        }
+    }
 }

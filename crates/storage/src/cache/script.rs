@@ -33,19 +33,20 @@ return 1",
 );
 
 /// Answers one [`GuardQuery`](super::guard::GuardQuery). It runs for every request, so it sends as
-/// little as possible; the completeness marker is written out in it.
+/// little as possible; the completeness marker is written out in it, and so is the key that stands for
+/// none.
 ///
-/// KEYS: 1 the key of the session's revocation (empty: do not look it up), 2 the rate-limit counter
-/// (empty: take no call). ARGV: 1 the milliseconds left in the counter's window. Returns whether
+/// KEYS: 1 the key of the session's revocation (none: do not look it up), 2 the rate-limit counter
+/// (none: take no call). ARGV: 1 the milliseconds left in the counter's window. Returns whether
 /// the session is revoked (0: no, 1: yes, 2: not known here) and how many calls were taken. A call
 /// is taken only if the session is known not to be revoked.
 pub(super) static GUARD: Script = Script::new(
-    "if KEYS[1] ~= '' then
-  local held = redis.call('MGET', KEYS[1], 'connectivity:revocations:complete')
+    "if KEYS[1] ~= 'connectivity:{guard}:none' then
+  local held = redis.call('MGET', KEYS[1], 'connectivity:{guard}:revocations:complete')
   if held[1] then return {1, 0} end
   if not held[2] then return {2, 0} end
 end
-if KEYS[2] == '' then return {0, 0} end
+if KEYS[2] == 'connectivity:{guard}:none' then return {0, 0} end
 local taken = redis.call('INCR', KEYS[2])
 if taken == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
 return {0, taken}",
@@ -79,8 +80,9 @@ mod tests {
     use crate::cache::keys;
 
     #[test]
-    fn marker_in_the_guard_script_is_the_one_that_others_use() {
+    fn keys_in_the_guard_script_are_those_that_others_use() {
         assert!(GUARD.text.contains(&format!("'{}'", keys::COMPLETE)));
+        assert_eq!(GUARD.text.matches(&format!("'{}'", keys::NONE)).count(), 2);
     }
 
     // The example is from Redis's manual for `SCRIPT LOAD`.

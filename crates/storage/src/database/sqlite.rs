@@ -1,16 +1,17 @@
 //! The host's own SQLite database `default`, which is used where no server is set.
 
-use crate::pool::{Connect, Pool};
+use crate::pool::{Connect, Lease, Pool};
 use crate::sql::{DatabaseError, Row, Sql, Value};
 use connectivity_migrations::STEPS;
 use connectivity_runtime::log::{self, Level};
 use spin_sdk::sqlite::{Connection, Error, Value as SqliteValue};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// Opens connections to the database `default`.
 #[derive(Default)]
-pub struct Embedded {
+pub(super) struct Embedded {
     /// Set once the schema is up to date. It stays so, because its steps only add.
     has_schema: AtomicBool,
 }
@@ -26,36 +27,43 @@ impl Connect for Embedded {
 
 pub(super) async fn run(
     pool: &Arc<Pool<Embedded>>,
+    deadline: Instant,
     sql: &'static str,
     parameters: Vec<Value>,
 ) -> Result<Vec<Row>, DatabaseError> {
-    let lease = pool.lease().await?;
-    let Some(connection) = lease.connection() else {
-        return Err(DatabaseError::Unavailable("no connection".into()));
-    };
-    let result = match migrate(&pool.connector().has_schema, connection).await {
-        Ok(()) => execute(connection, sql, parameters).await,
-        Err(error) => Err(error),
-    };
-    // There is no network to break, so the connection works after an error too.
-    lease.give_back();
-    result.map_err(|error| translate(&error))
+    let work = pool.with(deadline, move |lease| async move {
+        let result = match ready(&lease).await {
+            Ok(connection) => execute(connection, sql, parameters).await.map_err(|error| translate(&error)),
+            Err(error) => Err(error),
+        };
+        // There is no network to break, so the connection works after an error too.
+        lease.give_back();
+        result
+    });
+    work.await?
 }
 
 pub(super) async fn run_together(
     pool: &Arc<Pool<Embedded>>,
+    deadline: Instant,
     statements: Vec<(Sql, Vec<Value>)>,
 ) -> Result<(), DatabaseError> {
-    let lease = pool.lease().await?;
-    let Some(connection) = lease.connection() else {
-        return Err(DatabaseError::Unavailable("no connection".into()));
-    };
-    let result = match migrate(&pool.connector().has_schema, connection).await {
-        Ok(()) => transaction(connection, statements).await,
-        Err(error) => Err(error),
-    };
-    lease.give_back();
-    result.map_err(|error| translate(&error))
+    let work = pool.with(deadline, move |lease| async move {
+        let result = match ready(&lease).await {
+            Ok(connection) => transaction(connection, statements).await.map_err(|error| translate(&error)),
+            Err(error) => Err(error),
+        };
+        lease.give_back();
+        result
+    });
+    work.await?
+}
+
+/// Returns the connection of a lease after its schema was brought up to date.
+async fn ready(lease: &Lease<Embedded>) -> Result<&Connection, DatabaseError> {
+    let connection = lease.connection().ok_or(DatabaseError::Unavailable("no connection".into()))?;
+    migrate(&lease.connector().has_schema, connection).await.map_err(|error| translate(&error))?;
+    Ok(connection)
 }
 
 async fn transaction(connection: &Connection, statements: Vec<(Sql, Vec<Value>)>) -> Result<(), Error> {
@@ -107,12 +115,14 @@ impl connectivity_migrations::Connection for Session<'_> {
     }
 }
 
+/// Parts of SQLite's messages for what another connection, or an operator, ends: another writer, a
+/// full disk, a file that cannot be written.
+const TEMPORARY: [&str; 5] = ["locked", "busy", "is full", "disk I/O error", "readonly database"];
+
 fn translate(error: &Error) -> DatabaseError {
     match error {
         Error::Io(cause) if cause.contains("UNIQUE constraint") => DatabaseError::Duplicate,
-        Error::Io(cause) if cause.contains("locked") || cause.contains("busy") => {
-            DatabaseError::Unavailable(cause.clone())
-        }
+        Error::Io(cause) if TEMPORARY.iter().any(|it| cause.contains(it)) => DatabaseError::Unavailable(cause.clone()),
         Error::Io(cause) => DatabaseError::Refused(cause.clone()),
         Error::NoSuchDatabase | Error::AccessDenied | Error::InvalidConnection | Error::DatabaseFull => {
             DatabaseError::Unavailable(error.to_string())
