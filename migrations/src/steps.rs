@@ -25,7 +25,7 @@ macro_rules! step {
 }
 
 /// All steps, in order. A new one is a file in `mysql/`, a file in `sqlite/` and a line here.
-pub const STEPS: [Step; 8] = [
+pub const STEPS: [Step; 9] = [
     step!(1, "0001", "affiliation_checks"),
     step!(2, "0002", "document_authentications"),
     step!(3, "0003", "access"),
@@ -34,6 +34,7 @@ pub const STEPS: [Step; 8] = [
     step!(6, "0006", "sessions_secret_at"),
     step!(7, "0007", "service_account_seeds"),
     step!(8, "0008", "document_authentications_ids"),
+    step!(9, "0009", "write_probe"),
 ];
 
 /// The version of the schema that this program needs.

@@ -33,12 +33,12 @@ fn make((settings, plugin): (Settings, PluginInfo)) -> Component {
     let plugin = Plugin::new(&plugin, Arc::clone(&cache));
     let services = Services {
         registry: Arc::new(move |context, subject| plugin.for_request(context, subject)),
-        store: Store::new(database),
+        store: Store::new(Arc::clone(&database)),
         affiliated: CachedAffiliations::new(Arc::clone(&cache), settings.affiliated_ttl),
         guard,
         affiliated_without_body: settings.affiliated_without_body,
         now: runtime::now,
         new_id: runtime::new_id,
     };
-    Component::new(routes::router(services), settings.service.guard.cors, cache)
+    Component::new(routes::router(services), settings.service.guard.cors, database, cache)
 }

@@ -21,7 +21,7 @@ pub(crate) async fn get() -> Option<&'static Component> {
 fn make(settings: Settings) -> Component {
     let Dependencies { database, cache, guard } = Dependencies::new("auth", &settings.service);
     let services = Services {
-        store: Store::new(database, runtime::new_id),
+        store: Store::new(Arc::clone(&database), runtime::new_id),
         failed: Counters(Arc::clone(&cache)),
         guard,
         state: AuthState {
@@ -35,5 +35,5 @@ fn make(settings: Settings) -> Component {
         now: runtime::now,
         new_id: runtime::new_id,
     };
-    Component::new(routes::router(services), settings.service.guard.cors, cache)
+    Component::new(routes::router(services), settings.service.guard.cors, database, cache)
 }

@@ -2,9 +2,10 @@
 
 use crate::metrics::OutboxDepth;
 use crate::probe::{HealthProbe, ProbeResult};
+use crate::recent::Recent;
 use crate::store;
 use connectivity_domain::breaker::{BreakerState, Condition, Policy, cache_key};
-use connectivity_edge::config_state::{self, ConfigState};
+use connectivity_edge::config_state::{self, Report};
 use connectivity_edge::instance;
 use connectivity_runtime as runtime;
 use connectivity_runtime::log;
@@ -25,6 +26,8 @@ pub(crate) struct Instance {
     cache: Arc<Cache>,
     /// The names of the registry plugins, whose circuit breakers are shown.
     plugins: Vec<String>,
+    last_database: Recent<ProbeResult>,
+    last_cache: Recent<(ProbeResult, Option<Condition>)>,
 }
 
 struct Settings {
@@ -39,6 +42,8 @@ pub(crate) async fn get() -> Option<&'static Instance> {
         database: Arc::new(Database::new(&database)),
         cache: Arc::new(Cache::new(&cache)),
         plugins,
+        last_database: Recent::default(),
+        last_cache: Recent::default(),
     };
     instance::get(&INSTANCE, settings(), make).await
 }
@@ -62,36 +67,63 @@ async fn settings() -> Result<Settings, Invalid> {
     reader.finish(settings)
 }
 
-impl HealthProbe for &'static Instance {
-    async fn database(&self) -> ProbeResult {
+/// Checks that records can be written. If not, whether they can be read.
+async fn check_database(database: &Database) -> (&'static str, Option<String>) {
+    match store::write(database, runtime::now()).await {
+        Ok(()) => ("up", None),
+        Err(error @ DatabaseError::OutdatedSchema { .. }) => ("outdated", Some(error.to_string())),
+        Err(DatabaseError::Unavailable(_) | DatabaseError::Duplicate | DatabaseError::Refused(_)) => {
+            match store::read(database).await {
+                Ok(()) => ("unwritable", Some(UNWRITABLE.to_owned())),
+                Err(_) => ("down", None),
+            }
+        }
+    }
+}
+
+/// What an operator has to do if records can be read and not written.
+const UNWRITABLE: &str = "the database answers but takes no records: check whether it is read-only, whether its disk \
+    is full, and the privileges of its user";
+
+impl Instance {
+    async fn probe_database(&self) -> ProbeResult {
         let started = Instant::now();
         let database = Arc::clone(&self.database);
-        let probe = runtime::deadline::timeout_detached(PROBE_TIMEOUT, async move { store::probe(&database).await });
-        let (status, reason) = match probe.await {
-            Some(Ok(())) => ("up", None),
-            Some(Err(error @ DatabaseError::OutdatedSchema { .. })) => ("outdated", Some(error.to_string())),
-            Some(Err(DatabaseError::Unavailable(_) | DatabaseError::Duplicate | DatabaseError::Refused(_))) | None => {
-                ("down", None)
-            }
-        };
+        let probe = runtime::deadline::timeout_detached(PROBE_TIMEOUT, async move { check_database(&database).await });
+        let (status, reason) = probe.await.unwrap_or(("down", None));
         ProbeResult { status, reason, latency: started.elapsed() }
     }
 
-    async fn cache(&self) -> (ProbeResult, Option<Condition>) {
+    async fn probe_cache(&self) -> (ProbeResult, Option<Condition>) {
         let (started, now) = (Instant::now(), runtime::now());
-        let mut breaker = Some(Condition::Closed);
+        // Reads come first: after a failure the cache is not called for a while.
+        let mut breaker = self.cache.counts().await.ok().map(|_| Condition::Closed);
         for plugin in &self.plugins {
             let held = self.cache.get(&cache_key(plugin), now).await.ok();
             let condition = held
                 .map(|held| BreakerState::decode(held.as_deref().unwrap_or_default()).condition(now, &Policy::DEFAULT));
             breaker = breaker.zip(condition).map(|(one, other)| one.max(other));
         }
-        let status = if breaker.is_some() { "up" } else { "down" };
+        let status = match breaker {
+            None => "down",
+            Some(_) if self.cache.probe(now).await.is_err() => "degraded",
+            Some(_) => "up",
+        };
         (ProbeResult { status, reason: None, latency: started.elapsed() }, breaker)
     }
+}
 
-    async fn settings(&self, component: &'static str) -> ConfigState {
-        runtime::deadline::timeout(PROBE_TIMEOUT, config_state::ask(component)).await.unwrap_or(ConfigState::Unknown)
+impl HealthProbe for &'static Instance {
+    async fn database(&self) -> ProbeResult {
+        self.last_database.get(self.probe_database()).await
+    }
+
+    async fn cache(&self) -> (ProbeResult, Option<Condition>) {
+        self.last_cache.get(self.probe_cache()).await
+    }
+
+    async fn report(&self, component: &'static str) -> Report {
+        runtime::deadline::timeout(PROBE_TIMEOUT, config_state::ask(component)).await.unwrap_or(Report::NONE)
     }
 
     async fn counts(&self) -> Option<Vec<(String, u64)>> {

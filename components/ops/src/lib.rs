@@ -15,6 +15,7 @@ mod metrics;
 mod openapi;
 mod pages;
 mod probe;
+mod recent;
 mod routes;
 #[cfg(feature = "openapi")]
 mod schema;

@@ -39,7 +39,11 @@ pub(crate) fn render(counts: &[(String, u64)], gauges: &Gauges) -> String {
         page.family(family, counts);
     }
     let up = [("database", gauges.database_up), ("cache", gauges.cache_up)];
-    page.head("connectivity_dependency_up", "1 while the server responds.", "gauge");
+    page.head(
+        "connectivity_dependency_up",
+        "1 while records can be written (database), and while scripts run (cache).",
+        "gauge",
+    );
     for (dependency, is_up) in up {
         page.line("connectivity_dependency_up", &[("dependency", dependency)], u64::from(is_up));
     }

@@ -2,18 +2,18 @@
 
 use crate::metrics::{Gauges, render};
 use crate::pages;
-use crate::probe::HealthProbe;
+use crate::probe::{HealthProbe, ProbeResult};
 use crate::wire::{Alive, Breaker, Dependencies, Readiness, component, dependency};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use connectivity_domain::breaker::Condition;
-use connectivity_edge::config_state::ConfigState;
+use connectivity_edge::config_state::{ConfigState, Report};
 use futures_util::future::{join, join_all};
 use http::{StatusCode, header};
 
-/// The components that are asked whether their settings are valid.
+/// The components that are asked for their reports.
 const COMPONENTS: [&str; 3] = ["affiliation", "auth", "documents"];
 
 /// The media type of Prometheus' text format.
@@ -46,8 +46,9 @@ pub(crate) async fn live() -> Json<Alive> {
 
 /// Is the service ready?
 ///
-/// The service is ready if the database responds, its schema is new enough, and the settings of all
-/// components are valid. It does not have to reach the cache or the registry to be ready.
+/// The service is ready if records can be written to the database, its schema is new enough, and the
+/// settings of all components are valid. It does not have to reach the cache or the registry to be
+/// ready. Servers are checked at most once a second.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/health/ready",
@@ -64,13 +65,11 @@ pub(crate) async fn ready<P: HealthProbe>(State(probe): State<Option<P>>) -> Res
         let body = Readiness { components: None, dependencies: None, reason, status: "not ready" };
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     };
-    // A kubelet waits three seconds for a probe, so all checks run at the same time.
-    let servers = join(probe.database(), probe.cache());
-    let settings = join_all(COMPONENTS.map(|component| probe.settings(component)));
-    let ((database, (cache, breaker)), settings) = join(servers, settings).await;
-    let misconfigured = settings.contains(&ConfigState::Invalid);
+    let Health { database, cache, breaker, reports } = check(&probe).await;
+    let misconfigured = reports.iter().any(|report| report.settings == ConfigState::Invalid);
     let is_ready = database.status == "up" && !misconfigured;
-    let components = COMPONENTS.into_iter().zip(settings.into_iter().map(component)).collect();
+    let components = reports.into_iter().map(|report| component(report.settings));
+    let components = COMPONENTS.into_iter().zip(components).collect();
     let dependencies = Dependencies {
         cache: dependency(&cache, false),
         database: dependency(&database, true),
@@ -86,6 +85,32 @@ pub(crate) async fn ready<P: HealthProbe>(State(probe): State<Option<P>>) -> Res
         status: if is_ready { "ready" } else { "not ready" },
     };
     (status, Json(body)).into_response()
+}
+
+/// The state of everything that the service depends on.
+struct Health {
+    database: ProbeResult,
+    cache: ProbeResult,
+    breaker: Option<Condition>,
+    reports: Vec<Report>,
+}
+
+/// What an operator has to do if a check of the database succeeds and the records of a component fail.
+const RECORDS_FAIL: &str = "a component could not write its last records: its log says why";
+
+/// Checks the servers, and takes into account what the components report.
+async fn check<P: HealthProbe>(probe: &P) -> Health {
+    // A kubelet waits three seconds for a probe, so all checks run at the same time.
+    let servers = join(probe.database(), probe.cache());
+    let reports = join_all(COMPONENTS.map(|component| probe.report(component)));
+    let ((mut database, (mut cache, breaker)), reports) = join(servers, reports).await;
+    if database.status == "up" && reports.iter().any(|report| report.database_fails) {
+        database = ProbeResult { status: "unwritable", reason: Some(RECORDS_FAIL.to_owned()), ..database };
+    }
+    if cache.status == "up" && reports.iter().any(|report| report.cache_fails) {
+        cache.status = "degraded";
+    }
+    Health { database, cache, breaker, reports }
 }
 
 /// Metrics for Prometheus.
@@ -108,10 +133,10 @@ pub(crate) async fn metrics<P: HealthProbe>(State(probe): State<Option<P>>) -> R
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
     let (counts, outbox) = (probe.counts().await, probe.outbox().await);
-    let breaker = if counts.is_some() { probe.cache().await.1 } else { None };
+    let Health { database, cache, breaker, .. } = check(&probe).await;
     let gauges = Gauges {
-        database_up: outbox.is_some(),
-        cache_up: counts.is_some(),
+        database_up: database.status == "up",
+        cache_up: cache.status == "up",
         breaker_open: breaker.map(|state| state == Condition::Open),
         outbox,
     };

@@ -19,8 +19,10 @@ pub(crate) fn component() -> RefOr<Schema> {
 
 pub(crate) fn server() -> RefOr<Schema> {
     let description = "`up`: the server responded in time. `outdated`, only of the database: its schema is older than this \
-         release needs, and `reason` names the command that updates it";
-    one_of(&["up", "down", "outdated"], description)
+         release needs, and `reason` names the command that updates it. `unwritable`, only of the database: it responds, \
+         and records cannot be written. `degraded`, only of the cache: it responds and refuses scripts, so that there are \
+         no rate limits";
+    one_of(&["up", "down", "outdated", "unwritable", "degraded"], description)
 }
 
 pub(crate) fn breaker() -> RefOr<Schema> {

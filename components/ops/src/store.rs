@@ -5,8 +5,14 @@ use connectivity_domain::time::Timestamp;
 use connectivity_storage::database::{Database, DatabaseError, Sql, Value};
 use std::time::Duration;
 
-/// Reads at most one row, and fails if the schema is missing.
-const PROBE: Sql = Sql::same("SELECT id FROM affiliation_checks LIMIT 1");
+/// Writes one row, always the same.
+const WRITE: Sql = Sql {
+    mysql: "INSERT INTO write_probe (id, written_at) VALUES (1, ?) ON DUPLICATE KEY UPDATE written_at = VALUES(written_at)",
+    sqlite: "INSERT INTO write_probe (id, written_at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET written_at = excluded.written_at",
+};
+
+/// Reads at most one row.
+const READ: Sql = Sql::same("SELECT id FROM affiliation_checks LIMIT 1");
 
 /// Counts results that are not marked as published, and requests that are due to be published. A
 /// request that is in progress is neither. `outbox_due_at` is indexed, and NULL in all rows with a
@@ -25,9 +31,14 @@ const OUTBOX: Sql = Sql {
                 ORDER BY outbox_due_at LIMIT 10000) AS waiting",
 };
 
+/// Fails if nothing can be written.
+pub(crate) async fn write(database: &Database, now: Timestamp) -> Result<(), DatabaseError> {
+    database.run(WRITE, vec![Value::time(now)]).await.map(|_| ())
+}
+
 /// Fails if records cannot be read.
-pub(crate) async fn probe(database: &Database) -> Result<(), DatabaseError> {
-    database.run(PROBE, Vec::new()).await.map(|_| ())
+pub(crate) async fn read(database: &Database) -> Result<(), DatabaseError> {
+    database.run(READ, Vec::new()).await.map(|_| ())
 }
 
 /// Returns the events that wait to be published, or `None` if the database does not respond.

@@ -5,7 +5,7 @@ use crate::probe::{HealthProbe, ProbeResult};
 use crate::routes::router;
 use bytes::Bytes;
 use connectivity_domain::breaker::Condition;
-use connectivity_edge::config_state::ConfigState;
+use connectivity_edge::config_state::{ConfigState, Report};
 use connectivity_edge::response::respond;
 use connectivity_edge::router::route;
 use http::Request;
@@ -16,9 +16,12 @@ use std::time::Duration;
 struct FakeProbe {
     database: &'static str,
     cache: &'static str,
-    /// The settings of the component `auth`; those of the others are valid.
-    auth: ConfigState,
+    /// The report of the component `auth`. The others report nothing.
+    auth: Report,
 }
+
+/// The report of a component that works.
+const WORKS: Report = Report { settings: ConfigState::Valid, database_fails: false, cache_fails: false };
 
 impl HealthProbe for FakeProbe {
     async fn database(&self) -> ProbeResult {
@@ -29,12 +32,12 @@ impl HealthProbe for FakeProbe {
     async fn cache(&self) -> (ProbeResult, Option<Condition>) {
         (
             ProbeResult { status: self.cache, reason: None, latency: Duration::ZERO },
-            (self.cache == "up").then_some(Condition::Closed),
+            (self.cache != "down").then_some(Condition::Closed),
         )
     }
 
-    async fn settings(&self, component: &'static str) -> ConfigState {
-        if component == "auth" { self.auth } else { ConfigState::Valid }
+    async fn report(&self, component: &'static str) -> Report {
+        if component == "auth" { self.auth } else { WORKS }
     }
 
     async fn counts(&self) -> Option<Vec<(String, u64)>> {
@@ -69,18 +72,22 @@ async fn read(path: &str, probe: Option<FakeProbe>) -> (u16, String) {
 
 #[tokio::test]
 async fn only_the_database_is_needed_to_be_ready() {
-    for (database, cache, status) in
-        [("up", "up", 200), ("up", "down", 200), ("down", "up", 503), ("down", "down", 503)]
-    {
-        let (answered, body) =
-            get("/health/ready", Some(FakeProbe { database, cache, auth: ConfigState::Valid })).await;
+    for (database, cache, status) in [
+        ("up", "up", 200),
+        ("up", "down", 200),
+        ("up", "degraded", 200),
+        ("down", "up", 503),
+        ("unwritable", "up", 503),
+        ("down", "down", 503),
+    ] {
+        let (answered, body) = get("/health/ready", Some(FakeProbe { database, cache, auth: WORKS })).await;
         assert_eq!(answered, status, "{body}");
         assert_eq!(body["dependencies"]["database"], json!({"status": database, "latency_ms": 1.5, "needed": true}));
         assert_eq!(
             (&body["dependencies"]["cache"]["status"], &body["dependencies"]["cache"]["needed"]),
             (&json!(cache), &json!(false))
         );
-        assert_eq!(get("/health/live", Some(FakeProbe { database, cache, auth: ConfigState::Valid })).await.0, 200);
+        assert_eq!(get("/health/live", Some(FakeProbe { database, cache, auth: WORKS })).await.0, 200);
     }
 }
 
@@ -96,6 +103,7 @@ async fn invalid_settings_of_a_component_make_the_service_unready() {
             json!("the settings of a component are invalid: its log names them"),
         ),
     ] {
+        let auth = Report { settings: auth, ..WORKS };
         let (answered, body) = get("/health/ready", Some(FakeProbe { database: "up", cache: "up", auth })).await;
         assert_eq!((answered, &body["reason"]), (status, &reason), "{body}");
         let expected = json!({
@@ -106,8 +114,27 @@ async fn invalid_settings_of_a_component_make_the_service_unready() {
 }
 
 #[tokio::test]
+async fn failures_that_a_component_reports_count_though_the_checks_succeed() {
+    for (report, answered, database, cache) in [
+        (Report { database_fails: true, ..WORKS }, 503, "unwritable", "up"),
+        (Report { cache_fails: true, ..WORKS }, 200, "up", "degraded"),
+    ] {
+        let probe = FakeProbe { database: "up", cache: "up", auth: report };
+        let (status, body) = get("/health/ready", Some(probe.clone())).await;
+        let shown = |server: &str| body["dependencies"][server]["status"].clone();
+        assert_eq!((status, shown("database"), shown("cache")), (answered, json!(database), json!(cache)));
+        let (_, text) = read("/metrics", Some(probe)).await;
+        for (server, status) in [("database", database), ("cache", cache)] {
+            let up = u8::from(status == "up");
+            let expected = format!("connectivity_dependency_up{{dependency=\"{server}\"}} {up}\n");
+            assert!(text.contains(&expected), "{expected} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn outdated_schema_makes_the_service_unready_and_names_the_command() {
-    let probe = FakeProbe { database: "outdated", cache: "up", auth: ConfigState::Valid };
+    let probe = FakeProbe { database: "outdated", cache: "up", auth: WORKS };
     let (answered, body) = get("/health/ready", Some(probe)).await;
     assert_eq!((answered, &body["reason"]), (503, &json!("run the command")), "{body}");
     assert_eq!(body["dependencies"]["database"]["status"], "outdated");
@@ -121,7 +148,7 @@ async fn invalid_own_settings_leave_the_service_alive_but_not_ready() {
 
 /// Returns the lines of the metrics page without comments.
 async fn metrics(database: &'static str, cache: &'static str) -> Vec<String> {
-    let (status, text) = read("/metrics", Some(FakeProbe { database, cache, auth: ConfigState::Valid })).await;
+    let (status, text) = read("/metrics", Some(FakeProbe { database, cache, auth: WORKS })).await;
     assert_eq!(status, 200);
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }

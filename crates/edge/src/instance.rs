@@ -40,13 +40,14 @@ impl Dependencies {
 pub struct Component {
     pub(crate) router: Router,
     pub(crate) cors: Option<Cors>,
+    pub(crate) database: Arc<Database>,
     pub(crate) cache: Arc<Cache>,
 }
 
 impl Component {
-    /// Creates an instance with these routes.
-    pub fn new(routes: Router, cors: Option<Cors>, cache: Arc<Cache>) -> Self {
-        Self { router: complete(routes), cors, cache }
+    /// Creates an instance with these routes, which use this database and this cache.
+    pub fn new(routes: Router, cors: Option<Cors>, database: Arc<Database>, cache: Arc<Cache>) -> Self {
+        Self { router: complete(routes), cors, database, cache }
     }
 }
 

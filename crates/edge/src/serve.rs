@@ -26,7 +26,7 @@ pub async fn serve_component(
     component: Option<&'static Component>,
 ) -> Result<types::Response, types::ErrorCode> {
     if request.uri().path() == config_state::PATH {
-        return send(config_state::respond(component.is_some())).await;
+        return send(config_state::respond(component)).await;
     }
     let Some(component) = component else {
         let problem =

@@ -29,7 +29,7 @@ where
     let Dependencies { database, cache, guard } = Dependencies::new(J::NAME, &settings.service);
     let services = Services {
         registry: registry(Arc::clone(&cache)),
-        store: SqlJobStore::<J>::new(database),
+        store: SqlJobStore::<J>::new(Arc::clone(&database)),
         guard,
         keys: settings.keys,
         lease: call_timeout + STATEMENTS,
@@ -37,5 +37,5 @@ where
         now: runtime::now,
         new_id: runtime::new_id,
     };
-    Component::new(router::<J, R, SqlJobStore<J>>(services), settings.service.guard.cors, cache)
+    Component::new(router::<J, R, SqlJobStore<J>>(services), settings.service.guard.cors, database, cache)
 }
