@@ -9,7 +9,7 @@ use connectivity_tests::host::SECRET;
 use http::header;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -29,10 +29,13 @@ async fn invalid_bodies_get_400_or_413_before_the_registry_is_asked() {
 
 /// Sends a request whose body arrives in small pieces, one every 40 ms, and never ends. Returns the
 /// response.
-async fn response_to_slow_body(scene: &Scene, path: &str, length: u32, piece: &[u8]) -> String {
+async fn response_to_slow_body(scene: &Scene, path: &str, token: &str, length: u32, piece: &[u8]) -> String {
     let stream = TcpStream::connect(scene.host.address()).await.expect("a connection");
     let (mut answer, mut request) = stream.into_split();
-    let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n"
+    );
     request.write_all(head.as_bytes()).await.expect("written");
     let sending = async {
         // Until the host closes the connection.
@@ -58,17 +61,32 @@ async fn response_to_slow_body(scene: &Scene, path: &str, length: u32, piece: &[
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_bodies_time_out_and_long_ones_are_rejected_at_once() {
     let scene = Scene::new(On::Embedded, &[]).await;
-    let (silent, dripping, silent_auth) = tokio::join!(
-        response_to_slow_body(&scene, CHECK, 30, b""),
-        response_to_slow_body(&scene, CHECK, 30_000, b" "),
-        response_to_slow_body(&scene, "/oauth/token", 30, b""),
+    let token = token();
+    let (silent, dripping, without_a_token) = tokio::join!(
+        response_to_slow_body(&scene, CHECK, &token, 30, b""),
+        response_to_slow_body(&scene, CHECK, &token, 30_000, b" "),
+        response_to_slow_body(&scene, "/oauth/token", "", 30, b""),
     );
-    for response in [silent, dripping, silent_auth] {
-        assert!(response.starts_with("HTTP/1.1 400") && response.contains("within 10 seconds"), "{response}");
+    for (response, seconds) in [(silent, 10), (dripping, 10), (without_a_token, 3)] {
+        let expected = format!("within {seconds} seconds");
+        assert!(response.starts_with("HTTP/1.1 400") && response.contains(&expected), "{response}");
     }
     for path in [CHECK, "/oauth/token"] {
-        let announced = response_to_slow_body(&scene, path, 100_000_000, b"").await;
+        let announced = response_to_slow_body(&scene, path, &token, 100_000_000, b"").await;
         assert!(announced.starts_with("HTTP/1.1 413"), "{path}: {announced}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_body_of_a_request_without_a_valid_token_is_not_waited_for() {
+    let scene = Scene::new(On::Embedded, &[]).await;
+    let routes =
+        [CHECK, "/api/v1/documents/authenticate/", "/internal/v1/documents/deliveries", "/api/v1/service-accounts/"];
+    for path in routes {
+        let started = Instant::now();
+        let response = response_to_slow_body(&scene, path, "x", 30, b"").await;
+        assert!(response.starts_with("HTTP/1.1 401"), "{path}: {response}");
+        assert!(started.elapsed() < Duration::from_secs(3), "{path}: {:?}", started.elapsed());
     }
 }
 

@@ -3,7 +3,6 @@
 #[cfg(feature = "openapi")]
 use crate::schema;
 use crate::wire;
-use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -16,6 +15,7 @@ use connectivity_edge::history::HistoryQuery;
 #[cfg(feature = "openapi")]
 use connectivity_edge::openapi::ProblemResponses;
 use connectivity_edge::problem::Problem;
+use connectivity_edge::request_body::RequestBody;
 use connectivity_edge::token::Caller;
 use connectivity_registry::RegistryFactory;
 use connectivity_runtime::request_context::RequestContext;
@@ -77,9 +77,9 @@ pub(crate) async fn check<R: Registry, S: CheckStore, A: AffiliatedCache>(
     State(services): State<Arc<Services<R, S, A>>>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
-    body: Bytes,
+    body: RequestBody,
 ) -> Response {
-    let check = |caller: Caller| services.check(caller, &context, &headers, &body);
+    let check = |caller: Caller| services.check(caller, &context, &headers, body);
     services.guard.guarded(CHECK, &headers, (services.now)(), check).await
 }
 
@@ -111,9 +111,9 @@ impl<R: Registry, S: CheckStore, A: AffiliatedCache> Services<R, S, A> {
         caller: Caller,
         context: &RequestContext,
         headers: &HeaderMap,
-        body: &[u8],
+        body: RequestBody,
     ) -> Result<Response, Problem> {
-        let citizen = wire::read_check(headers, body)?;
+        let citizen = wire::read_check(headers, &body.read().await?)?;
         let registry = (self.registry)(context, &caller.subject);
         let request = CheckRequest { id: (self.new_id)(), citizen, requested_by: caller.subject };
         let checked = check_affiliation(&registry, &self.store, &self.affiliated, request, self.now).await;

@@ -7,7 +7,6 @@ use crate::secrets::new_secret;
 use crate::services::{Records, Services};
 use crate::wire::{self, ChangedAccount, NewAccount};
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +20,7 @@ use connectivity_edge::json_body::read_json;
 use connectivity_edge::openapi::ProblemResponses;
 use connectivity_edge::path::in_path;
 use connectivity_edge::problem::Problem;
+use connectivity_edge::request_body::RequestBody;
 use connectivity_edge::token::Caller;
 use http::{HeaderMap, StatusCode};
 use std::future::Future;
@@ -72,9 +72,9 @@ pub(crate) async fn create<S: Records, F: FailedLogins + 'static>(
     State(services): Shared<S, F>,
     Origin(origin): Origin,
     headers: HeaderMap,
-    body: Bytes,
+    body: RequestBody,
 ) -> Response {
-    services.administer(&headers, origin, |by| services.create(by, &headers, &body)).await
+    services.administer(&headers, origin, |by| services.create(by, &headers, body)).await
 }
 
 /// Shows a service account.
@@ -120,10 +120,10 @@ pub(crate) async fn change<S: Records, F: FailedLogins + 'static>(
     Origin(origin): Origin,
     headers: HeaderMap,
     name: Name,
-    body: Bytes,
+    body: RequestBody,
 ) -> Response {
     let name = in_path(name);
-    services.administer(&headers, origin, |by| services.change(by, &name, &headers, &body)).await
+    services.administer(&headers, origin, |by| services.change(by, &name, &headers, body)).await
 }
 
 /// Deletes a service account and ends its sessions.
@@ -201,8 +201,8 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         Ok(Json(wire::account(&self.account(name).await?)).into_response())
     }
 
-    async fn create(&self, by: LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let NewAccount { name, scopes } = read_json(headers, body)?;
+    async fn create(&self, by: LoginOrigin, headers: &HeaderMap, body: RequestBody) -> Result<Response, Problem> {
+        let NewAccount { name, scopes } = read_json(headers, &body.read().await?)?;
         let (name, scopes) = (wire::read_name(&name)?, wire::read_scopes(&scopes)?);
         let (now, secret) = ((self.now)(), new_secret());
         let account = Account { name, scopes, disabled: false, created_at: now, rotated_at: now, last_used_at: None };
@@ -215,8 +215,14 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         Ok(wire::account_with_secret(&stored.account, &secret, StatusCode::CREATED))
     }
 
-    async fn change(&self, by: LoginOrigin, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-        let ChangedAccount { scopes, disabled } = read_json(headers, body)?;
+    async fn change(
+        &self,
+        by: LoginOrigin,
+        name: &str,
+        headers: &HeaderMap,
+        body: RequestBody,
+    ) -> Result<Response, Problem> {
+        let ChangedAccount { scopes, disabled } = read_json(headers, &body.read().await?)?;
         let scopes = scopes.map(|scopes| wire::read_scopes(&scopes)).transpose()?;
         let before = self.account(name).await?;
         let ends_sessions = disabled == Some(true) || scopes.as_ref().is_some_and(|new| !before.scopes.within(new));

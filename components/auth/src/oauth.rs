@@ -11,12 +11,12 @@ use crate::schema;
 use crate::services::{Records, Services, too_soon};
 use crate::wire::{GrantedToken, Introspection};
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{Event, FailedLogins, LoginError, LoginOrigin, Scopes};
 use connectivity_edge::guard::Route;
 use connectivity_edge::problem::Problem;
+use connectivity_edge::request_body::ReceivedBody;
 use connectivity_edge::token::{Caller, TokenKind, Verified};
 use http::{HeaderMap, StatusCode, header};
 use std::future::Future;
@@ -51,7 +51,7 @@ pub(crate) async fn token<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
-    body: Bytes,
+    ReceivedBody(body): ReceivedBody,
 ) -> Response {
     let respond = services.grant(&origin, &headers, &body);
     services.guard.rate_limited("oauth-token", &headers, (services.now)(), respond).await
@@ -77,7 +77,7 @@ pub(crate) async fn introspect<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
-    body: Bytes,
+    ReceivedBody(body): ReceivedBody,
 ) -> Response {
     let respond = async |form: Form, _| services.introspect(&form).await;
     services.authenticated(origin, &headers, &body, respond).await
@@ -102,7 +102,7 @@ pub(crate) async fn revoke<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
-    body: Bytes,
+    ReceivedBody(body): ReceivedBody,
 ) -> Response {
     let respond = async |form: Form, requester: Requester| services.revoke(&form, &requester).await;
     services.authenticated(origin, &headers, &body, respond).await

@@ -8,7 +8,6 @@ use crate::schema;
 use crate::services::{Descent, Records, Services, refused};
 use crate::wire::{AnyToken, Credentials, Nothing, RefreshToken, TokenPair};
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{
@@ -20,6 +19,7 @@ use connectivity_edge::json_body::read_json;
 #[cfg(feature = "openapi")]
 use connectivity_edge::openapi::ProblemResponses;
 use connectivity_edge::problem::Problem;
+use connectivity_edge::request_body::ReceivedBody;
 use connectivity_edge::token::{TokenError, TokenKind, Verified};
 use http::HeaderMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(crate) async fn obtain<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
-    body: Bytes,
+    ReceivedBody(body): ReceivedBody,
 ) -> Response {
     let respond = services.obtain(&origin, &headers, &body);
     services.guard.rate_limited("token", &headers, (services.now)(), respond).await
@@ -65,7 +65,7 @@ pub(crate) async fn refresh<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
-    body: Bytes,
+    ReceivedBody(body): ReceivedBody,
 ) -> Response {
     let respond = services.refresh(&origin, &headers, &body);
     services.guard.rate_limited("token-refresh", &headers, (services.now)(), respond).await
@@ -86,7 +86,7 @@ pub(crate) async fn refresh<S: Records, F: FailedLogins + 'static>(
 pub(crate) async fn verify<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     headers: HeaderMap,
-    body: Bytes,
+    ReceivedBody(body): ReceivedBody,
 ) -> Response {
     let respond = services.verify(&headers, &body);
     services.guard.rate_limited("token-verify", &headers, (services.now)(), respond).await
@@ -108,7 +108,7 @@ pub(crate) async fn logout<S: Records, F: FailedLogins + 'static>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
-    body: Bytes,
+    ReceivedBody(body): ReceivedBody,
 ) -> Response {
     let respond = services.logout(&origin, &headers, &body);
     services.guard.rate_limited("logout", &headers, (services.now)(), respond).await

@@ -1,8 +1,8 @@
 //! HTTP in: what every component that serves callers has in common.
 //!
-//! A request passes [`serve`] (body, request id, CORS, metrics, log line), [`router`] and the route
-//! itself, which calls the [`guard`] (access token, session, rate limit), reads its body with
-//! [`json_body`] and answers, or fails with a [`problem`]. [`instance`] creates what an instance
+//! A request passes [`serve`] (request id, CORS, metrics, log line), [`router`] and the route itself,
+//! which calls the [`guard`] (access token, session, rate limit), reads its body with [`request_body`]
+//! and [`json_body`], and answers, or fails with a [`problem`]. [`instance`] creates what an instance
 //! keeps between requests, and [`metrics_sender`] sends the recorded metrics to the shared cache.
 //! With the feature `openapi`, `schema` and `openapi` describe the same in the OpenAPI document.
 //!

@@ -1,10 +1,18 @@
 //! Reading request bodies within limits of size and time.
+//!
+//! A route that needs an access token takes a [`RequestBody`] and reads it once the guard has admitted
+//! the request. A route without one takes a [`ReceivedBody`], which has less time to arrive.
 
+use crate::problem::Problem;
+use axum::body::Body as AxumBody;
+use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
+use connectivity_domain::problem::ProblemKind;
 use connectivity_runtime::deadline::timeout;
-use http::{HeaderMap, header};
+use http::header;
 use http_body::Body;
 use http_body_util::BodyExt;
+use std::convert::Infallible;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -16,14 +24,17 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// and the component says what is wrong with them.
 pub const MAX_INTERNAL_BODY: usize = 1024 * 1024;
 
-/// How long a body may take to arrive. Its caller is not authenticated before it is complete, so
-/// slow senders would hold an instance without being counted by a rate limit.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the body of an admitted request may take to arrive.
+const ADMITTED_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The body is read under a polling deadline of this length, so that later deadlines reuse its
-/// timer (see [`connectivity_runtime::deadline`]). It is shorter than all of them; the shortest is
-/// the cache's 500 ms.
-const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// How long a body may take to arrive if its route needs no access token. Slow senders hold an
+/// instance without being counted by a rate limit.
+const UNGUARDED_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The body is read under a polling deadline of this length, so that other deadlines of the request
+/// share its timer (see [`connectivity_runtime::deadline`]): it is longer than that of the guard's
+/// query, which is running already, and shorter than those that follow.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a body was not read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,34 +45,80 @@ pub enum BodyError {
     /// The caller stopped sending before the end of the body.
     #[error("the body ended early")]
     Incomplete,
-    /// The body did not arrive within [`BODY_TIMEOUT`].
-    #[error("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs())]
-    Slow,
+    /// The body did not arrive within this time.
+    #[error("the body did not arrive within {} seconds", .0.as_secs())]
+    Slow(Duration),
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        let kind = match error {
+            BodyError::TooLarge(_) => ProblemKind::PayloadTooLarge,
+            BodyError::Incomplete | BodyError::Slow(_) => ProblemKind::InvalidRequest,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// The body of a request, which has not been read yet.
+pub struct RequestBody {
+    /// The length that the request announces.
+    length: Option<u64>,
+    max: usize,
+    body: AxumBody,
+}
+
+impl RequestBody {
+    /// Reads the body of a request that the guard has admitted.
+    ///
+    /// # Errors
+    ///
+    /// The body is too long, incomplete, or took more than ten seconds to arrive.
+    pub async fn read(self) -> Result<Bytes, BodyError> {
+        self.read_within(ADMITTED_TIMEOUT).await
+    }
+
+    async fn read_within(self, limit: Duration) -> Result<Bytes, BodyError> {
+        if self.length.is_some_and(|length| length > self.max as u64) {
+            return Err(BodyError::TooLarge(self.max));
+        }
+        let started = Instant::now();
+        let mut reading = pin!(read_body(self.body, self.max));
+        while started.elapsed() < limit {
+            if let Some(read) = timeout(POLL_INTERVAL.min(limit), reading.as_mut()).await {
+                return read;
+            }
+        }
+        Err(BodyError::Slow(limit))
+    }
+}
+
+impl<S: Sync> FromRequest<S> for RequestBody {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        let max = max_body(request.uri().path());
+        Ok(Self { length, max, body: request.into_body() })
+    }
+}
+
+/// The body of a request for a route without an access token, which has been read.
+pub struct ReceivedBody(pub Bytes);
+
+impl<S: Sync> FromRequest<S> for ReceivedBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Ok(body) = RequestBody::from_request(request, state).await;
+        Ok(Self(body.read_within(UNGUARDED_TIMEOUT).await?))
+    }
 }
 
 /// Returns the longest body that is read from a request for this path, in bytes.
-pub(crate) fn max_body(path: &str) -> usize {
+fn max_body(path: &str) -> usize {
     if path.starts_with("/internal/") { MAX_INTERNAL_BODY } else { MAX_BODY }
-}
-
-/// Reads the body of a request with these headers: at most `max` bytes, for at most `limit`.
-pub(crate) async fn receive<B>(headers: &HeaderMap, body: B, max: usize, limit: Duration) -> Result<Bytes, BodyError>
-where
-    B: Body<Data = Bytes> + Unpin + Send,
-    B::Error: Send,
-{
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > max as u64) {
-        return Err(BodyError::TooLarge(max));
-    }
-    let started = Instant::now();
-    let mut reading = pin!(read_body(body, max));
-    while started.elapsed() < limit {
-        if let Some(read) = timeout(POLL_INTERVAL, reading.as_mut()).await {
-            return read;
-        }
-    }
-    Err(BodyError::Slow)
 }
 
 /// Reads a body of at most `limit` bytes.
@@ -88,7 +145,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
     use http_body::Frame;
     use http_body_util::Full;
     use std::pin::Pin;
@@ -137,14 +193,18 @@ mod tests {
         }
     }
 
+    fn request_body(body: AxumBody, length: Option<u64>) -> RequestBody {
+        RequestBody { length, max: MAX_BODY, body }
+    }
+
     #[tokio::test]
     async fn slow_body_is_given_up_after_the_limit() {
-        let (limit, full) = (POLL_INTERVAL * 2, || Full::new(Bytes::from_static(b"x")));
-        assert_eq!(receive(&HeaderMap::new(), Dripping::new(), MAX_BODY, limit).await, Err(BodyError::Slow));
-        assert_eq!(receive(&HeaderMap::new(), full(), MAX_BODY, limit).await, Ok("x".into()));
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(MAX_BODY + 1));
-        let received = receive(&headers, Dripping::new(), MAX_BODY, Duration::MAX).await;
-        assert_eq!(received, Err(BodyError::TooLarge(MAX_BODY)));
+        let limit = DRIP * 4;
+        let dripping = || AxumBody::new(Dripping::new());
+        let read = async |body, length| request_body(body, length).read_within(limit).await;
+        assert_eq!(read(dripping(), None).await, Err(BodyError::Slow(limit)));
+        assert_eq!(read(AxumBody::from("x"), None).await, Ok("x".into()));
+        let too_long = Some(MAX_BODY as u64 + 1);
+        assert_eq!(request_body(dripping(), too_long).read().await, Err(BodyError::TooLarge(MAX_BODY)));
     }
 }

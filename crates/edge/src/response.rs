@@ -29,8 +29,8 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
-/// Responds to one request without a host, for tests: what [`crate::serve::serve`] does between
-/// reading the body and sending the response.
+/// Responds to one request without a host, for tests: what [`crate::serve::serve`] does before it
+/// sends the response.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -57,12 +57,13 @@ where
 {
     let started = Instant::now();
     let context = RequestContext::from_headers(request.headers(), new_id);
+    let request = request.map(|bytes| Body::new(Full::new(bytes)));
     request_scope::enter(&context, respond_within(request, cors, handle, &context, started)).await
 }
 
 /// Responds to one request inside its request scope. `started` is when the request arrived.
 pub(crate) async fn respond_within<F, Fut>(
-    request: Request<Bytes>,
+    mut request: Request<Body>,
     cors: Option<&Cors>,
     handle: F,
     context: &RequestContext,
@@ -78,7 +79,6 @@ where
     let response = if let Some(preflight) = preflight {
         preflight
     } else {
-        let mut request = request.map(|bytes| Body::new(Full::new(bytes)));
         request.extensions_mut().insert(context.clone());
         handle(request).await
     };

@@ -1,11 +1,11 @@
-//! Serving a request of the host: read it, respond, send the response in one write.
+//! Serving a request of the host: respond, and send the response in one write. The route reads the
+//! body.
 
 use crate::config_state;
 use crate::cors::Cors;
 use crate::instance::Component;
 use crate::metrics_sender::send_soon;
 use crate::problem::Problem;
-use crate::request_body::{BODY_TIMEOUT, BodyError, max_body, receive};
 use crate::response::respond_within;
 use crate::router::call;
 use axum::body::Body;
@@ -39,7 +39,7 @@ pub async fn serve_component(
     response
 }
 
-/// Serves one request: reads it, lets `handle` respond, and sends the response.
+/// Serves one request: lets `handle` respond, and sends the response.
 pub async fn serve<F, Fut>(
     request: spin_sdk::http::Request,
     cors: Option<&Cors>,
@@ -50,27 +50,10 @@ where
     Fut: Future<Output = Response>,
 {
     let started = Instant::now();
-    let (parts, body) = request.into_parts();
-    let context = RequestContext::from_headers(&parts.headers, new_id);
-    let work = async {
-        match receive(&parts.headers, body, max_body(parts.uri.path()), BODY_TIMEOUT).await {
-            Ok(bytes) => respond_within(Request::from_parts(parts, bytes), cors, handle, &context, started).await,
-            Err(error) => {
-                let request = Request::from_parts(parts, Bytes::new());
-                let refuse = async |_| problem(&error).into_response();
-                respond_within(request, cors, refuse, &context, started).await
-            }
-        }
-    };
+    let request = request.map(Body::new);
+    let context = RequestContext::from_headers(request.headers(), new_id);
+    let work = respond_within(request, cors, handle, &context, started);
     send(request_scope::enter(&context, work).await).await
-}
-
-fn problem(error: &BodyError) -> Problem {
-    let kind = match error {
-        BodyError::TooLarge(_) => ProblemKind::PayloadTooLarge,
-        BodyError::Incomplete | BodyError::Slow => ProblemKind::InvalidRequest,
-    };
-    Problem::new(kind, error.to_string())
 }
 
 /// Hands a response to the host so that head and body leave in one write.

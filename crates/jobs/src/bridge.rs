@@ -5,7 +5,6 @@ use crate::delivery::{self, Delivery};
 use crate::job::Job;
 use crate::outbox::{Ages, LeaseRequest, Leased, Published};
 use crate::services::{Records, Services};
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -13,6 +12,7 @@ use connectivity_domain::job::{Claim, JobRegistry, MessageId, Origin, perform};
 use connectivity_edge::guard::Route;
 use connectivity_edge::json_body::read_json;
 use connectivity_edge::problem::Problem;
+use connectivity_edge::request_body::RequestBody;
 use connectivity_edge::token::Caller;
 use connectivity_runtime::request_context::RequestContext;
 use http::{HeaderMap, StatusCode};
@@ -31,26 +31,26 @@ pub(crate) async fn deliver<J: Job, R: JobRegistry<J::Question> + 'static, S: Re
     State(services): State<Arc<Services<R, S>>>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
-    body: Bytes,
+    body: RequestBody,
 ) -> Response {
-    let respond = async |caller: Caller| services.deliver::<J>(&context, &caller.subject, &headers, &body).await;
+    let respond = async |caller: Caller| services.deliver::<J>(&context, &caller.subject, &headers, body).await;
     services.guard.guarded(DELIVER, &headers, (services.now)(), respond).await
 }
 
 pub(crate) async fn lease<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
     State(services): State<Arc<Services<R, S>>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: RequestBody,
 ) -> Response {
-    services.guard.guarded(OUTBOX, &headers, (services.now)(), |_| services.lease::<J>(&headers, &body)).await
+    services.guard.guarded(OUTBOX, &headers, (services.now)(), |_| services.lease::<J>(&headers, body)).await
 }
 
 pub(crate) async fn published<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
     State(services): State<Arc<Services<R, S>>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: RequestBody,
 ) -> Response {
-    services.guard.guarded(PUBLISHED, &headers, (services.now)(), |_| services.published::<J>(&headers, &body)).await
+    services.guard.guarded(PUBLISHED, &headers, (services.now)(), |_| services.published::<J>(&headers, body)).await
 }
 
 impl<R, S> Services<R, S> {
@@ -59,14 +59,14 @@ impl<R, S> Services<R, S> {
         context: &RequestContext,
         subject: &str,
         headers: &HeaderMap,
-        body: &[u8],
+        body: RequestBody,
     ) -> Result<Response, Problem>
     where
         R: JobRegistry<J::Question> + 'static,
         S: Records<J::Question>,
     {
         let Delivery { message_id, replay, request, correlation, is_last_attempt } =
-            delivery::read::<J>(headers, body)?;
+            delivery::read::<J>(headers, &body.read().await?)?;
         let message_id = self.known_id::<J>(message_id, &request).await?;
         let message_id = replay.map_or(message_id.clone(), |number| message_id.replay(number));
         let claim = Claim { correlation, ..self.claim(context, message_id, request, Origin::Queue) };
@@ -85,22 +85,22 @@ impl<R, S> Services<R, S> {
         Ok(found.map_or(message_id, |found| found.message_id))
     }
 
-    async fn lease<J: Job>(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem>
+    async fn lease<J: Job>(&self, headers: &HeaderMap, body: RequestBody) -> Result<Response, Problem>
     where
         S: Records<J::Question>,
     {
-        let LeaseRequest { limit, waiting } = read_json(headers, body)?;
+        let LeaseRequest { limit, waiting } = read_json(headers, &body.read().await?)?;
         let now = (self.now)();
         let records = self.store.lease(limit.clamp(1, 500), &(self.new_id)(), now, now.plus(LEASE)).await?;
         let ages = if waiting { Some(Ages::new(&self.store.waiting().await?, now)) } else { None };
         Ok(Json(Leased::new(&records, ages, &self.keys)).into_response())
     }
 
-    async fn published<J: Job>(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem>
+    async fn published<J: Job>(&self, headers: &HeaderMap, body: RequestBody) -> Result<Response, Problem>
     where
         S: Records<J::Question>,
     {
-        let Published { results, requests } = read_json(headers, body)?;
+        let Published { results, requests } = read_json(headers, &body.read().await?)?;
         let now = (self.now)();
         self.store.results_published(&results, now).await?;
         self.store.requests_published(&requests, now.plus(self.requeue_after)).await?;

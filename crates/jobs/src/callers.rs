@@ -4,7 +4,6 @@ use crate::job::Job;
 use crate::preferences::{idempotency_key, prefers_async};
 use crate::problems::{invalid, unfinished};
 use crate::services::{Records, Services};
-use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +17,7 @@ use connectivity_edge::history::{HistoryPage, HistoryQuery};
 use connectivity_edge::json_body::{check_object, expect_json};
 use connectivity_edge::path::in_path;
 use connectivity_edge::problem::Problem;
+use connectivity_edge::request_body::RequestBody;
 use connectivity_edge::token::Caller;
 use connectivity_runtime::request_context::RequestContext;
 use http::{HeaderMap, HeaderName, StatusCode, header};
@@ -40,10 +40,10 @@ pub(crate) async fn submit<J: Job, R: JobRegistry<J::Question> + 'static, S: Rec
     State(services): State<Arc<Services<R, S>>>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
-    body: Bytes,
+    body: RequestBody,
 ) -> Response {
     let route = const { Route::new("submit", J::NAME) };
-    let respond = async |caller: Caller| services.submit::<J>(&context, &caller.subject, &headers, &body).await;
+    let respond = async |caller: Caller| services.submit::<J>(&context, &caller.subject, &headers, body).await;
     services.guard.guarded(route, &headers, (services.now)(), respond).await
 }
 
@@ -75,13 +75,13 @@ impl<R, S> Services<R, S> {
         context: &RequestContext,
         subject: &str,
         headers: &HeaderMap,
-        body: &[u8],
+        body: RequestBody,
     ) -> Result<Response, Problem>
     where
         R: JobRegistry<J::Question> + 'static,
         S: Records<J::Question>,
     {
-        let Submission { message_id, request } = read::<J>(headers, body)?;
+        let Submission { message_id, request } = read::<J>(headers, &body.read().await?)?;
         let key = idempotency_key(headers)?;
         let message_id = match (message_id, key) {
             (Some(_), Some(_)) => {
