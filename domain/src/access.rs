@@ -5,6 +5,7 @@ mod audit;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 mod login;
+mod login_pace;
 mod login_throttle;
 mod scope;
 mod seed;
@@ -12,7 +13,8 @@ mod session;
 
 pub use account::{Account, AccountChange, AccountName, Accounts, NameError, NewSecret, Secrets, StoredAccount};
 pub use audit::{Audit, Event, LoginOrigin};
-pub use login::{Login, LoginError, log_in};
+pub use login::{Credentials, Login, LoginError, authenticate, log_in};
+pub use login_pace::{LoginPace, LoginQueue, Slot};
 pub use login_throttle::{Attempts, FailedLogins, LoginThrottle};
 pub use scope::{Scope, ScopeError, Scopes};
 pub use seed::{Seed, Seeds};

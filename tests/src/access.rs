@@ -58,6 +58,7 @@ impl Access {
             ("service_accounts", service_accounts()),
             ("throttle_user", "1000000/hour".to_owned()),
             ("throttle_anon", "1000000/hour".to_owned()),
+            ("throttle_logins", "1000/second".to_owned()),
         ];
         let backend = Backend::start(on).await;
         all.extend(backend.iter().flat_map(Backend::variables));

@@ -4,15 +4,13 @@ use crate::origin::Origin;
 #[cfg(feature = "openapi")]
 use crate::schema;
 use crate::secrets::new_secret;
-use crate::services::{Records, Services};
+use crate::services::{Limits, Records, Services};
 use crate::wire::{self, ChangedAccount, NewAccount};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Event, FailedLogins, LoginOrigin, NewSecret, StoredAccount,
-};
+use connectivity_domain::access::{Account, AccountChange, AccountName, Event, LoginOrigin, NewSecret, StoredAccount};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_edge::guard::Route;
 use connectivity_edge::json_body::read_json;
@@ -45,10 +43,7 @@ type Name = Result<Path<String>, PathRejection>;
         ProblemResponses<schema::ListProblems>,
     ),
 ))]
-pub(crate) async fn list<S: Records, F: FailedLogins + 'static>(
-    State(services): Shared<S, F>,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn list<S: Records, F: Limits>(State(services): Shared<S, F>, headers: HeaderMap) -> Response {
     services.guard.guarded(ROUTE, &headers, (services.now)(), |_| services.list()).await
 }
 
@@ -68,7 +63,7 @@ pub(crate) async fn list<S: Records, F: FailedLogins + 'static>(
         ProblemResponses<schema::CreateProblems>,
     ),
 ))]
-pub(crate) async fn create<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn create<S: Records, F: Limits>(
     State(services): Shared<S, F>,
     Origin(origin): Origin,
     headers: HeaderMap,
@@ -90,7 +85,7 @@ pub(crate) async fn create<S: Records, F: FailedLogins + 'static>(
         ProblemResponses<schema::FindProblems>,
     ),
 ))]
-pub(crate) async fn show<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn show<S: Records, F: Limits>(
     State(services): Shared<S, F>,
     headers: HeaderMap,
     name: Name,
@@ -115,7 +110,7 @@ pub(crate) async fn show<S: Records, F: FailedLogins + 'static>(
         ProblemResponses<schema::ChangeProblems>,
     ),
 ))]
-pub(crate) async fn change<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn change<S: Records, F: Limits>(
     State(services): Shared<S, F>,
     Origin(origin): Origin,
     headers: HeaderMap,
@@ -139,7 +134,7 @@ pub(crate) async fn change<S: Records, F: FailedLogins + 'static>(
         ProblemResponses<schema::FindProblems>,
     ),
 ))]
-pub(crate) async fn delete<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn delete<S: Records, F: Limits>(
     State(services): Shared<S, F>,
     Origin(origin): Origin,
     headers: HeaderMap,
@@ -164,7 +159,7 @@ pub(crate) async fn delete<S: Records, F: FailedLogins + 'static>(
         ProblemResponses<schema::FindProblems>,
     ),
 ))]
-pub(crate) async fn rotate<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn rotate<S: Records, F: Limits>(
     State(services): Shared<S, F>,
     Origin(origin): Origin,
     headers: HeaderMap,
@@ -174,7 +169,7 @@ pub(crate) async fn rotate<S: Records, F: FailedLogins + 'static>(
     services.administer(&headers, origin, |by| services.rotate(by, &name)).await
 }
 
-impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
+impl<S: Records, F: Limits> Services<S, F> {
     /// Runs `respond` for an administrator, with the origin of the request that the audit records.
     async fn administer<T: Future<Output = Result<Response, Problem>>>(
         &self,

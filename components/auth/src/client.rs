@@ -51,6 +51,9 @@ impl Form {
 pub(crate) struct Client {
     pub(crate) id: String,
     pub(crate) secret: String,
+    /// The secret as HTTP Basic has it, if decoding changed it. RFC 6749 section 2.3.1 says that
+    /// clients encode it, and most do not.
+    raw_secret: Option<String>,
 }
 
 impl Client {
@@ -69,7 +72,9 @@ impl Client {
             (Some(_), _, _) => {
                 Err(OAuthError::request("authenticate either by HTTP Basic or by client_id and client_secret"))
             }
-            (None, Some(id), Some(secret)) => Ok(Some(Self { id: id.to_owned(), secret: secret.to_owned() })),
+            (None, Some(id), Some(secret)) => {
+                Ok(Some(Self { id: id.to_owned(), secret: secret.to_owned(), raw_secret: None }))
+            }
             (None, None, None) => Ok(None),
             (None, _, _) => Err(OAuthError::client()),
         }
@@ -82,7 +87,14 @@ impl Client {
         }
         let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
         let (id, secret) = text.split_once(':')?;
-        Some(Self { id: decoded(id), secret: decoded(secret) })
+        let (id, decoded_secret) = (decoded(id), decoded(secret));
+        let raw_secret = (decoded_secret != secret).then(|| secret.to_owned());
+        Some(Self { id, secret: decoded_secret, raw_secret })
+    }
+
+    /// Returns what the client may have meant as its secret.
+    pub(crate) fn spellings(&self) -> Vec<&str> {
+        [Some(&self.secret), self.raw_secret.as_ref()].into_iter().flatten().map(String::as_str).collect()
     }
 }
 

@@ -2,16 +2,19 @@
 
 #[cfg(feature = "openapi")]
 use crate::schema;
-use crate::services::{Records, Services};
+use crate::services::{Limits, Records, Services};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::access::{FailedLogins, Scope};
+use connectivity_domain::access::Scope;
+use connectivity_domain::problem::ProblemKind;
 #[cfg(feature = "openapi")]
 use connectivity_edge::openapi::ProblemResponses;
+use connectivity_edge::problem::Problem;
 use http::uri::Authority;
 use http::{HeaderValue, Uri, header};
 use serde::Serialize;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The metadata of an authorization server (RFC 8414 section 2).
@@ -45,9 +48,7 @@ pub(crate) struct Metadata {
         ProblemResponses<schema::DiscoverProblems>,
     ),
 ))]
-pub(crate) async fn key_set<S: Records, F: FailedLogins + 'static>(
-    State(services): State<Arc<Services<S, F>>>,
-) -> Response {
+pub(crate) async fn key_set<S: Records, F: Limits>(State(services): State<Arc<Services<S, F>>>) -> Response {
     let mut response = services.state.key_set.clone().into_response();
     let media_type = HeaderValue::from_static("application/jwk-set+json");
     response.headers_mut().insert(header::CONTENT_TYPE, media_type);
@@ -55,6 +56,9 @@ pub(crate) async fn key_set<S: Records, F: FailedLogins + 'static>(
 }
 
 /// Returns the metadata of the authorization server (RFC 8414).
+///
+/// The addresses in it begin with the setting `public_url`. Without it they begin with the address
+/// of the request, if that is the caller's own machine; the answer to others is 404.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get,
     path = "/.well-known/oauth-authorization-server",
@@ -62,16 +66,17 @@ pub(crate) async fn key_set<S: Records, F: FailedLogins + 'static>(
     tag = "discovery",
     responses(
         (status = 200, description = "The metadata", body = Metadata),
-        ProblemResponses<schema::DiscoverProblems>,
+        ProblemResponses<schema::MetadataProblems>,
     ),
 ))]
-pub(crate) async fn metadata<S: Records, F: FailedLogins + 'static>(
-    State(services): State<Arc<Services<S, F>>>,
-    uri: Uri,
-) -> Response {
-    let url = match services.state.public_url.as_str() {
-        "" => format!("http://{}", uri.authority().map_or("localhost", Authority::as_str)),
-        url => url.to_owned(),
+pub(crate) async fn metadata<S: Records, F: Limits>(State(services): State<Arc<Services<S, F>>>, uri: Uri) -> Response {
+    let url = match (services.state.public_url.as_str(), uri.authority()) {
+        ("", Some(authority)) if is_loopback(authority) => format!("http://{authority}"),
+        ("", _) => {
+            let detail = "the address of this service is not known: its operator has to set public_url";
+            return Problem::new(ProblemKind::NotFound, detail).into_response();
+        }
+        (url, _) => url.to_owned(),
     };
     let methods = ["client_secret_basic", "client_secret_post"];
     Json(Metadata {
@@ -88,4 +93,13 @@ pub(crate) async fn metadata<S: Records, F: FailedLogins + 'static>(
         issuer: url,
     })
     .into_response()
+}
+
+/// Returns whether this is the caller's own machine. Any other host in a request was chosen by its
+/// sender, and would make clients send their secrets to it.
+fn is_loopback(authority: &Authority) -> bool {
+    let host = authority.host();
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let is_own = host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_own && !authority.as_str().contains('@')
 }

@@ -1,6 +1,6 @@
 //! The state that one instance keeps between requests: settings, keys, connections.
 
-use crate::failed::Counters;
+use crate::login_limits::CachedLimits;
 use crate::routes;
 use crate::secrets::Argon;
 use crate::services::{AuthState, Services};
@@ -22,7 +22,7 @@ fn make(settings: Settings) -> Component {
     let Dependencies { database, cache, guard } = Dependencies::new("auth", &settings.service);
     let services = Services {
         store: Store::new(Arc::clone(&database), runtime::new_id),
-        failed: Counters(Arc::clone(&cache)),
+        limits: CachedLimits::new(Arc::clone(&cache), settings.login_pace),
         guard,
         state: AuthState {
             signer: settings.signer,

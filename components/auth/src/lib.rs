@@ -11,12 +11,12 @@
 mod accounts;
 mod client;
 mod discovery;
-mod failed;
 #[cfg(target_family = "wasm")]
 mod handler;
 #[cfg(target_family = "wasm")]
 mod instance;
 mod keys;
+mod login_limits;
 mod oauth;
 mod oauth_error;
 #[cfg(feature = "openapi")]

@@ -8,12 +8,12 @@ use crate::oauth_responses::OAuthProblemResponses;
 use crate::origin::Origin;
 #[cfg(feature = "openapi")]
 use crate::schema;
-use crate::services::{Records, Services, too_soon};
+use crate::services::{Limits, Records, Services, busy, too_soon};
 use crate::wire::{GrantedToken, Introspection};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::access::{Event, FailedLogins, LoginError, LoginOrigin, Scopes};
+use connectivity_domain::access::{Credentials, Event, LoginError, LoginOrigin, Scopes};
 use connectivity_edge::guard::Route;
 use connectivity_edge::problem::Problem;
 use connectivity_edge::request_body::ReceivedBody;
@@ -22,7 +22,7 @@ use http::{HeaderMap, StatusCode, header};
 use std::future::Future;
 use std::sync::Arc;
 
-/// Any access token may introspect and revoke: services introspect the tokens that they receive.
+/// Any access token may introspect and revoke, but not every token: see `may_manage`.
 const ROUTE: Route = Route::for_any_scope("oauth");
 
 /// A client that introspects or revokes a token.
@@ -30,6 +30,13 @@ struct Requester {
     subject: String,
     is_admin: bool,
     origin: LoginOrigin,
+}
+
+impl Requester {
+    /// Returns whether the client may introspect and revoke this token.
+    fn may_manage(&self, token: &Verified) -> bool {
+        self.is_admin || token.caller.subject == self.subject
+    }
 }
 
 /// Issues an access token for client credentials (RFC 6749 section 4.4).
@@ -47,7 +54,7 @@ struct Requester {
         OAuthProblemResponses<schema::GrantProblems>,
     ),
 ))]
-pub(crate) async fn token<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn token<S: Records, F: Limits>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
@@ -58,6 +65,9 @@ pub(crate) async fn token<S: Records, F: FailedLogins + 'static>(
 }
 
 /// Introspects a token (RFC 7662).
+///
+/// A client may introspect its own tokens; a client with the scope `admin` may introspect all
+/// tokens. To others a token is reported as not active.
 ///
 /// The client authenticates by an access token of any scope, by HTTP Basic, or with the parameters
 /// of the form.
@@ -73,13 +83,13 @@ pub(crate) async fn token<S: Records, F: FailedLogins + 'static>(
         OAuthProblemResponses<schema::AskAboutTokenProblems>,
     ),
 ))]
-pub(crate) async fn introspect<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn introspect<S: Records, F: Limits>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
     ReceivedBody(body): ReceivedBody,
 ) -> Response {
-    let respond = async |form: Form, _| services.introspect(&form).await;
+    let respond = async |form: Form, requester: Requester| services.introspect(&form, &requester).await;
     services.authenticated(origin, &headers, &body, respond).await
 }
 
@@ -98,7 +108,7 @@ pub(crate) async fn introspect<S: Records, F: FailedLogins + 'static>(
         OAuthProblemResponses<schema::AskAboutTokenProblems>,
     ),
 ))]
-pub(crate) async fn revoke<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn revoke<S: Records, F: Limits>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
@@ -108,7 +118,7 @@ pub(crate) async fn revoke<S: Records, F: FailedLogins + 'static>(
     services.authenticated(origin, &headers, &body, respond).await
 }
 
-impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
+impl<S: Records, F: Limits> Services<S, F> {
     async fn grant(&self, origin: &LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, OAuthError> {
         let form = Form::read(headers, body)?;
         match form.get("grant_type") {
@@ -123,16 +133,19 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let scopes = scopes.map_err(|_| {
             OAuthError::because("invalid_scope", "scope must be known names, separated by single blanks")
         })?;
-        let granted = self.log_in(origin, &client.id, &client.secret, scopes, false).await.map_err(refused)?;
+        let credentials = Credentials { name: &client.id, spellings: &client.spellings() };
+        let granted = self.log_in(origin, credentials, scopes, false).await.map_err(refused)?;
         let seconds = self.state.signer.lifetimes.access.as_secs();
         let scope = granted.scopes.to_string();
         let body = GrantedToken { access_token: granted.access, expires_in: seconds, scope, token_type: "Bearer" };
         Ok(Json(body).into_response())
     }
 
-    async fn introspect(&self, form: &Form) -> Result<Response, OAuthError> {
+    async fn introspect(&self, form: &Form, requester: &Requester) -> Result<Response, OAuthError> {
         let token = form.get("token").ok_or(OAuthError::request("token is missing"))?;
         let verified = self.guard.verifier().verify_any(token, (self.now)()).await.ok();
+        // RFC 7662 section 2.2: a token that the client may not know about is not active to it.
+        let verified = verified.filter(|token| requester.may_manage(token));
         let is_active = match &verified {
             Some(token) => self.is_active(token).await?,
             None => false,
@@ -148,7 +161,7 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         // The request succeeds for a token that is not valid: it cannot be used, which is its
         // purpose (RFC 7009 section 2.2).
         if let Ok(token) = self.guard.verifier().verify_any(token, now).await {
-            if token.caller.subject != requester.subject && !requester.is_admin {
+            if !requester.may_manage(&token) {
                 return Err(OAuthError::because("unauthorized_client", "the token was issued to another client"));
             }
             self.end(&token, Event::Revocation, &requester.origin, now).await?;
@@ -177,8 +190,9 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let respond = async {
             let form = Form::read(headers, body)?;
             let client = Client::read(headers, &form)?.ok_or_else(OAuthError::client)?;
-            let granted = self.log_in(&origin, &client.id, &client.secret, None, false).await.map_err(refused)?;
-            let is_admin = granted.scopes.names().contains(&"admin");
+            let credentials = Credentials { name: &client.id, spellings: &client.spellings() };
+            let account = self.authenticate(&origin, credentials).await.map_err(refused)?;
+            let is_admin = account.scopes.names().contains(&"admin");
             respond(form, Requester { subject: client.id, is_admin, origin }).await
         };
         self.guard.rate_limited("oauth-client", headers, (self.now)(), respond).await
@@ -190,6 +204,7 @@ fn refused(error: LoginError) -> OAuthError {
         LoginError::Refused => OAuthError::client(),
         LoginError::Scope => invalid_scope(),
         LoginError::TooSoon(wait) => OAuthError::Problem(too_soon(wait)),
+        LoginError::Busy(wait) => OAuthError::Problem(busy(wait)),
         LoginError::NotRecorded => OAuthError::Problem(Problem::storage_unavailable()),
     }
 }

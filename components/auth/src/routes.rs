@@ -1,14 +1,13 @@
 //! The routes of this component. Their paths are without trailing slashes: the server strips those
 //! from requests.
 
-use crate::services::{Records, Services};
+use crate::services::{Limits, Records, Services};
 use crate::{accounts, discovery, oauth, tokens};
 use axum::Router;
 use axum::routing::{get, post};
-use connectivity_domain::access::FailedLogins;
 use std::sync::Arc;
 
-pub(crate) fn router<S: Records, F: FailedLogins + 'static>(services: Services<S, F>) -> Router {
+pub(crate) fn router<S: Records, F: Limits>(services: Services<S, F>) -> Router {
     Router::new()
         .route("/api/v1/token", post(tokens::obtain::<S, F>))
         .route("/api/v1/token/refresh", post(tokens::refresh::<S, F>))

@@ -4,7 +4,7 @@ mod problems;
 
 pub(crate) use problems::{
     AskAboutTokenProblems, ChangeProblems, CreateProblems, DiscoverProblems, FindProblems, GrantProblems, ListProblems,
-    ObtainProblems, UseTokenProblems,
+    MetadataProblems, ObtainProblems, UseTokenProblems,
 };
 
 use connectivity_domain::access::Scope;

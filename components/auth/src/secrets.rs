@@ -1,10 +1,14 @@
 //! Secrets of service accounts: generated at random, stored as Argon2id hashes (RFC 9106).
 
+mod recent;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connectivity_domain::access::Secrets;
+use connectivity_domain::time::Timestamp;
+use recent::RecentSecrets;
 use uuid::Uuid;
 
 /// Of the parameters that OWASP's password storage cheat sheet lists as equally strong, those with
@@ -21,8 +25,9 @@ const DUMMY_HASH: &str =
 
 /// Argon2id with certain parameters.
 pub(crate) struct Argon {
-    argon: Argon2<'static>,
+    hasher: Argon2<'static>,
     dummy_hash: &'static str,
+    recent: RecentSecrets,
 }
 
 impl Argon {
@@ -39,12 +44,13 @@ impl Argon {
 
     fn with(memory_kib: u32, passes: u32, dummy_hash: &'static str) -> Self {
         let params = Params::new(memory_kib, passes, LANES, None).unwrap_or_default();
-        Self { argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), dummy_hash }
+        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        Self { hasher, dummy_hash, recent: RecentSecrets::new(&random::<2>().concat()) }
     }
 
     /// Returns the hash of a secret: a PHC string with a salt of its own.
     pub(crate) fn hash(&self, secret: &str) -> String {
-        let hashed: Result<PasswordHash, _> = self.argon.hash_password_with_salt(secret.as_bytes(), &random::<1>()[0]);
+        let hashed: Result<PasswordHash, _> = self.hasher.hash_password_with_salt(secret.as_bytes(), &random::<1>()[0]);
         // Hashing cannot fail with constant parameters and a salt of 16 bytes. An empty hash would
         // match no secret.
         hashed.map(|hash| hash.to_string()).unwrap_or_default()
@@ -55,7 +61,15 @@ impl Secrets for Argon {
     fn verify(&self, stored: Option<&str>, secret: &str) -> bool {
         let Ok(parsed) = PasswordHash::new(stored.unwrap_or(self.dummy_hash)) else { return false };
         // Compares in constant time.
-        self.argon.verify_password(secret.as_bytes(), &parsed).is_ok() && stored.is_some()
+        self.hasher.verify_password(secret.as_bytes(), &parsed).is_ok() && stored.is_some()
+    }
+
+    fn remember(&self, hash: &str, secret: &str, network: &str, now: Timestamp) {
+        self.recent.remember([hash, secret, network], now);
+    }
+
+    fn is_remembered(&self, hash: &str, secret: &str, network: &str, now: Timestamp) -> bool {
+        self.recent.contains([hash, secret, network], now)
     }
 }
 
@@ -96,7 +110,7 @@ mod tests {
         assert_eq!((dummy.algorithm, dummy.version, &dummy.params), (real.algorithm, real.version, &real.params));
         let length = |hash: &PasswordHash| hash.hash.as_ref().map(|output| output.as_bytes().len());
         assert_eq!(length(&dummy), length(&real));
-        assert!(dummy.salt.is_some() && argon.argon.verify_password(b"", &dummy).is_err());
+        assert!(dummy.salt.is_some() && argon.hasher.verify_password(b"", &dummy).is_err());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use crate::keys::{Signer, Token};
 use crate::secrets::Argon;
 use crate::seed::Entry;
 use connectivity_domain::access::{
-    Accounts, Audit, Event, FailedLogins, Login, LoginError, LoginOrigin, Scopes, Seeds, Session, Sessions, log_in,
+    Account, Accounts, Audit, Credentials, Event, FailedLogins, Login, LoginError, LoginOrigin, LoginQueue, Scopes,
+    Seeds, Session, Sessions, authenticate, log_in,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
@@ -20,6 +21,11 @@ pub(crate) trait Records: Accounts + Sessions + Seeds + Audit + 'static {}
 
 impl<S: Accounts + Sessions + Seeds + Audit + 'static> Records for S {}
 
+/// What limits logins.
+pub(crate) trait Limits: FailedLogins + LoginQueue + 'static {}
+
+impl<F: FailedLogins + LoginQueue + 'static> Limits for F {}
+
 /// The state that an instance keeps between requests. Without `Debug`, because it holds secrets.
 pub(crate) struct AuthState {
     pub(crate) signer: Signer,
@@ -34,7 +40,7 @@ pub(crate) struct AuthState {
 /// The services that the routes need.
 pub(crate) struct Services<S, F> {
     pub(crate) store: S,
-    pub(crate) failed: F,
+    pub(crate) limits: F,
     pub(crate) guard: Arc<Guard>,
     pub(crate) state: AuthState,
     pub(crate) now: fn() -> Timestamp,
@@ -56,13 +62,12 @@ pub(crate) struct Descent<'a> {
     pub(crate) scopes: &'a Scopes,
 }
 
-impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
+impl<S: Records, F: Limits> Services<S, F> {
     /// Logs in. The session gets a refresh token if `refresh` is set.
     pub(crate) async fn log_in(
         &self,
         origin: &LoginOrigin,
-        name: &str,
-        secret: &str,
+        credentials: Credentials<'_>,
         scopes: Option<Scopes>,
         refresh: bool,
     ) -> Result<Granted, LoginError> {
@@ -70,13 +75,25 @@ impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
         let (session, refresh_id) = ((self.new_id)(), refresh.then_some((self.new_id)()));
         let lifetimes = self.state.signer.lifetimes;
         let lifetime = if refresh { lifetimes.refresh } else { lifetimes.access }.min(lifetimes.session);
-        let login = Login { name, secret, scopes, session: &session, refresh_id: refresh_id.as_deref(), lifetime };
+        let login = Login { credentials, scopes, session: &session, refresh_id: refresh_id.as_deref(), lifetime };
         let now = (self.now)();
-        let (session, scopes) = log_in(&self.store, &self.state.argon, &self.failed, &login, origin, now).await?;
+        let (session, scopes) = log_in(&self.store, &self.state.argon, &self.limits, &login, origin, now).await?;
         let descent = Descent { session: &session.id, subject: &session.subject, scopes: &scopes };
         let access = self.access_token(&descent, now.plus(lifetimes.session), now);
         let refresh = refresh_id.map(|id| self.refresh_token(&descent, &id, session.expires_at, now));
         Ok(Granted { access, refresh: refresh.unwrap_or_default(), scopes })
+    }
+
+    /// Checks the name and the secret of a client that needs no session.
+    pub(crate) async fn authenticate(
+        &self,
+        origin: &LoginOrigin,
+        credentials: Credentials<'_>,
+    ) -> Result<Account, LoginError> {
+        self.seed_accounts(origin).await?;
+        let now = (self.now)();
+        let found = authenticate(&self.store, &self.state.argon, &self.limits, credentials, origin, now).await?;
+        Ok(found.account)
     }
 
     /// Applies the entries of the variable `service_accounts` that are new, once per instance.
@@ -135,6 +152,7 @@ pub(crate) fn refused(error: LoginError) -> Problem {
             "the username or the password is wrong, or the account is disabled",
         ),
         LoginError::TooSoon(wait) => too_soon(wait),
+        LoginError::Busy(wait) => busy(wait),
         LoginError::NotRecorded => Problem::storage_unavailable(),
     }
 }
@@ -142,5 +160,11 @@ pub(crate) fn refused(error: LoginError) -> Problem {
 /// Returns the problem that a caller sees who has to wait after failed logins.
 pub(crate) fn too_soon(wait: std::time::Duration) -> Problem {
     let detail = "too many failed logins: try again after the seconds in Retry-After";
+    Problem::new(ProblemKind::TooManyRequests, detail).retry_after(wait)
+}
+
+/// Returns the problem that a caller sees if too many logins wait.
+pub(crate) fn busy(wait: std::time::Duration) -> Problem {
+    let detail = "too many logins at the moment: try again after the seconds in Retry-After";
     Problem::new(ProblemKind::TooManyRequests, detail).retry_after(wait)
 }

@@ -2,6 +2,8 @@
 
 use crate::keys::{KeyError, Lifetimes, Signer};
 use crate::seed::Entry;
+use connectivity_domain::access::LoginPace;
+use connectivity_edge::rate_limit::Rate;
 use connectivity_edge::service_settings::ServiceSettings;
 use connectivity_runtime::settings::{Invalid, Reader};
 use std::time::Duration;
@@ -13,13 +15,21 @@ pub(crate) struct Settings {
     pub(crate) seeds: Vec<Entry>,
     /// The public members of `jwt_public_keys`, which are published.
     pub(crate) key_set: String,
-    /// `public_url`: the address of this service for callers. If it is empty, the address of the
-    /// request is used.
+    /// `public_url`: the address of this service for callers; empty if it is not set.
     pub(crate) public_url: String,
+    /// `throttle_logins`
+    pub(crate) login_pace: LoginPace,
 }
 
-const NAMES: [&str; 6] =
-    ["jwt_signing_key", "jwt_access_minutes", "jwt_refresh_days", "jwt_session_days", "service_accounts", "public_url"];
+const NAMES: [&str; 7] = [
+    "jwt_signing_key",
+    "jwt_access_minutes",
+    "jwt_refresh_days",
+    "jwt_session_days",
+    "service_accounts",
+    "public_url",
+    "throttle_logins",
+];
 
 impl Settings {
     pub(crate) async fn from_host() -> Result<Self, Invalid> {
@@ -50,9 +60,11 @@ impl Settings {
         if !public_url.is_empty() && !public_url.starts_with("https://") && !public_url.starts_with("http://") {
             reader.problem("public_url", "must look like https://host");
         }
+        let logins = Rate::read(&mut reader, "throttle_logins");
+        let login_pace = LoginPace { interval: logins.window / u32::try_from(logins.calls).unwrap_or(u32::MAX) };
         let Ok(signer) = signer else { return Err(reader.into_problems()) };
         let key_set = key_set(&reader.text("jwt_public_keys"));
-        reader.finish(Self { service, signer, seeds, key_set, public_url })
+        reader.finish(Self { service, signer, seeds, key_set, public_url, login_pace })
     }
 }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+mod clients;
 mod seeds;
 mod settings;
 
@@ -76,15 +77,19 @@ fn given() -> Given {
 
 /// Another instance with this value of `service_accounts`.
 fn instance(store: &FakeAccess, seeds: &Value) -> Given {
+    limited(store, seeds, FakeFailedLogins::default(), "")
+}
+
+fn limited(store: &FakeAccess, seeds: &Value, limits: FakeFailedLogins, public_url: &str) -> Given {
     let services = Services {
         store: store.clone(),
-        failed: FakeFailedLogins::default(),
+        limits,
         guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens()))),
         state: AuthState {
             signer: signer(),
             argon: Argon::fast(),
             key_set: "{\"keys\":[]}".into(),
-            public_url: String::new(),
+            public_url: public_url.to_owned(),
             seeds: Entry::read_all(&seeds.to_string()).unwrap_or_else(|what| panic!("{what}")),
             seeded: AtomicBool::new(false),
         },
@@ -219,10 +224,12 @@ async fn client_credentials_follow_rfc_6749() {
     );
     assert!(body.get("refresh_token").is_none(), "section 4.4.3");
     assert_eq!(granted.headers[header::CACHE_CONTROL], "no-store");
-    // "operator" and "operator's secret", encoded as a form first (section 2.3.1).
-    let basic = "Basic b3BlcmF0b3I6b3BlcmF0b3IncytzZWNyZXQ=";
-    let by_basic = given.form("/oauth/token", Some(basic), "grant_type=client_credentials").await;
-    assert_eq!((by_basic.status, &by_basic.json()["scope"]), (StatusCode::OK, &json!("affiliation documents")));
+    // "operator" and "operator's secret", as they are, and encoded as a form first (section 2.3.1).
+    let (raw, basic) = ("Basic b3BlcmF0b3I6b3BlcmF0b3IncyBzZWNyZXQ=", "Basic b3BlcmF0b3I6b3BlcmF0b3IncytzZWNyZXQ=");
+    for authorization in [raw, basic] {
+        let by_basic = given.form("/oauth/token", Some(authorization), "grant_type=client_credentials").await;
+        assert_eq!((by_basic.status, &by_basic.json()["scope"]), (StatusCode::OK, &json!("affiliation documents")));
+    }
     for (authorization, form, status, code) in [
         (
             None,
@@ -253,7 +260,7 @@ async fn client_credentials_follow_rfc_6749() {
 }
 
 #[tokio::test]
-async fn tokens_can_be_introspected_by_all_and_revoked_by_their_clients() {
+async fn tokens_can_be_introspected_and_revoked_by_their_clients_and_administrators() {
     let given = given();
     let token = |body: Value| body["access_token"].as_str().expect("a token").to_owned();
     let (operators, roots) = (
@@ -261,10 +268,17 @@ async fn tokens_can_be_introspected_by_all_and_revoked_by_their_clients() {
         token(given.form("/oauth/token", None, ROOT).await.json()),
     );
     let bearer = format!("Bearer {operators}");
-    let about = async |token: &str| given.form("/oauth/introspect", Some(&bearer), &format!("token={token}")).await;
-    let seen = about(&roots).await.json();
-    assert_eq!((&seen["active"], &seen["sub"], &seen["scope"]), (&json!(true), &json!("root"), &json!("admin")));
-    assert_eq!(about("nonsense").await.json(), json!({"active": false}));
+    let about = async |by: &str, token: &str| {
+        given.form("/oauth/introspect", Some(&format!("Bearer {by}")), &format!("token={token}")).await.json()
+    };
+    for (by, subject, token) in
+        [(&operators, "operator", &operators), (&roots, "operator", &operators), (&roots, "root", &roots)]
+    {
+        let seen = about(by, token).await;
+        assert_eq!((&seen["active"], &seen["sub"]), (&json!(true), &json!(subject)));
+    }
+    assert_eq!(about(&operators, &roots).await, json!({"active": false}), "the token of another client");
+    assert_eq!(about(&roots, "nonsense").await, json!({"active": false}));
     assert_eq!(given.form("/oauth/introspect", None, &format!("token={roots}")).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(given.form("/oauth/introspect", Some(&bearer), "").await.status, StatusCode::BAD_REQUEST);
     let malformed = given.form("/oauth/introspect", Some("Bearer malformed"), "token=a&token=a").await;

@@ -5,13 +5,13 @@ use crate::keys::Lifetimes;
 use crate::origin::Origin;
 #[cfg(feature = "openapi")]
 use crate::schema;
-use crate::services::{Descent, Records, Services, refused};
+use crate::services::{Descent, Limits, Records, Services, refused};
 use crate::wire::{AnyToken, Credentials, Nothing, RefreshToken, TokenPair};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::access::{
-    Event, FailedLogins, LoginOrigin, RefreshError, Refreshed, Rotation, Session, end, refresh as exchange,
+    self, Event, LoginOrigin, RefreshError, Refreshed, Rotation, Session, end, refresh as exchange,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
@@ -36,7 +36,7 @@ use std::sync::Arc;
         ProblemResponses<schema::ObtainProblems>,
     ),
 ))]
-pub(crate) async fn obtain<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn obtain<S: Records, F: Limits>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
@@ -61,7 +61,7 @@ pub(crate) async fn obtain<S: Records, F: FailedLogins + 'static>(
         ProblemResponses<schema::UseTokenProblems>,
     ),
 ))]
-pub(crate) async fn refresh<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn refresh<S: Records, F: Limits>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
@@ -83,7 +83,7 @@ pub(crate) async fn refresh<S: Records, F: FailedLogins + 'static>(
         ProblemResponses<schema::UseTokenProblems>,
     ),
 ))]
-pub(crate) async fn verify<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn verify<S: Records, F: Limits>(
     State(services): State<Arc<Services<S, F>>>,
     headers: HeaderMap,
     ReceivedBody(body): ReceivedBody,
@@ -104,7 +104,7 @@ pub(crate) async fn verify<S: Records, F: FailedLogins + 'static>(
         ProblemResponses<schema::UseTokenProblems>,
     ),
 ))]
-pub(crate) async fn logout<S: Records, F: FailedLogins + 'static>(
+pub(crate) async fn logout<S: Records, F: Limits>(
     State(services): State<Arc<Services<S, F>>>,
     Origin(origin): Origin,
     headers: HeaderMap,
@@ -114,10 +114,11 @@ pub(crate) async fn logout<S: Records, F: FailedLogins + 'static>(
     services.guard.rate_limited("logout", &headers, (services.now)(), respond).await
 }
 
-impl<S: Records, F: FailedLogins + 'static> Services<S, F> {
+impl<S: Records, F: Limits> Services<S, F> {
     async fn obtain(&self, origin: &LoginOrigin, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
         let Credentials { username, password } = read_json(headers, body)?;
-        let granted = self.log_in(origin, &username, &password, None, true).await.map_err(refused)?;
+        let credentials = access::Credentials { name: &username, spellings: &[&password] };
+        let granted = self.log_in(origin, credentials, None, true).await.map_err(refused)?;
         Ok(Json(TokenPair { access: granted.access, refresh: granted.refresh }).into_response())
     }
 

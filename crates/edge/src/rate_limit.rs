@@ -1,6 +1,7 @@
 //! Rate limits: fixed windows, counted per caller in the shared cache.
 
 use connectivity_domain::time::Timestamp;
+use connectivity_runtime::settings::Reader;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -34,6 +35,14 @@ impl Rate {
         };
         let calls = calls.trim().parse().ok().filter(|calls| *calls > 0)?;
         Some(Self { calls, window: Duration::from_secs(seconds) })
+    }
+
+    /// Reads a rate from a setting. Any other text is noted as a problem.
+    pub fn read(reader: &mut Reader, name: &str) -> Self {
+        Self::parse(&reader.text(name)).unwrap_or_else(|| {
+            reader.problem(name, "must look like 1000/hour (second, minute, hour or day)");
+            Self { calls: 1, window: Duration::from_secs(1) }
+        })
     }
 
     /// Returns the number of the window that `now` is in, and the time left in that window.

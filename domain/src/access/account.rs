@@ -132,4 +132,12 @@ pub trait Secrets: Send + Sync {
     /// false, after the same time, so that the duration of a login does not reveal whether the
     /// account exists.
     fn verify(&self, hash: Option<&str>, secret: &str) -> bool;
+
+    /// Remembers for a while that `secret` is the one that `hash` was made from. `network` is where
+    /// it came from.
+    fn remember(&self, hash: &str, secret: &str, network: &str, now: Timestamp);
+
+    /// Returns whether this was remembered for the same hash, secret and network. It costs little
+    /// and says nothing about other secrets.
+    fn is_remembered(&self, hash: &str, secret: &str, network: &str, now: Timestamp) -> bool;
 }

@@ -61,6 +61,9 @@ impl Event {
 pub struct LoginOrigin {
     /// The address of the client, if it is known.
     pub address: Option<String>,
+    /// The network that the client can choose its address from: failed logins are counted for all
+    /// of it. The address itself for IPv4, and the /64 network for IPv6.
+    pub network: Option<String>,
     /// The id of the request.
     pub request_id: String,
     /// The subject of the caller's token, if the call was authenticated.

@@ -2,6 +2,7 @@
 
 use super::account::{Account, AccountChange, AccountName, Accounts, Secrets, StoredAccount};
 use super::audit::{Audit, Event, LoginOrigin};
+use super::login_pace::LoginQueue;
 use super::login_throttle::{Attempts, FailedLogins, LoginThrottle};
 use super::scope::Scopes;
 use super::seed::{Seed, Seeds};
@@ -35,6 +36,11 @@ impl FakeAccess {
     /// Returns the entries of the audit log, oldest first.
     pub fn events(&self) -> Vec<(Event, String)> {
         lock(&self.events).clone()
+    }
+
+    /// Returns the number of sessions.
+    pub fn sessions(&self) -> usize {
+        lock(&self.sessions).len()
     }
 
     fn end_all(&self, name: &AccountName, at: Timestamp) -> Vec<Session> {
@@ -169,22 +175,48 @@ impl Audit for FakeAccess {
 
 /// Secrets that are stored in plain text. Counts the comparisons.
 #[derive(Clone, Default)]
-pub struct PlainSecrets(pub Arc<Mutex<u32>>);
+pub struct PlainSecrets {
+    /// The number of comparisons.
+    pub compared: Arc<Mutex<u32>>,
+    /// What is remembered; nothing is if this is `None`.
+    pub remembered: Option<Arc<Mutex<Vec<[String; 3]>>>>,
+}
 
 impl Secrets for PlainSecrets {
     fn verify(&self, hash: Option<&str>, secret: &str) -> bool {
-        *lock(&self.0) += 1;
+        *lock(&self.compared) += 1;
         hash == Some(secret)
+    }
+
+    fn remember(&self, hash: &str, secret: &str, network: &str, _: Timestamp) {
+        if let Some(remembered) = &self.remembered {
+            lock(remembered).push([hash, secret, network].map(str::to_owned));
+        }
+    }
+
+    fn is_remembered(&self, hash: &str, secret: &str, network: &str, _: Timestamp) -> bool {
+        self.remembered.iter().any(|all| lock(all).iter().any(|known| *known == [hash, secret, network]))
     }
 }
 
-/// Failed logins, counted in memory.
+/// Failed logins, counted in memory, and a queue that is empty or full.
 #[derive(Clone, Default)]
-pub struct FakeFailedLogins(Arc<Mutex<BTreeMap<String, Attempts>>>);
+pub struct FakeFailedLogins {
+    attempts: Arc<Mutex<BTreeMap<String, Attempts>>>,
+    /// How long a login has to wait until it may wait in the queue; `None` while it is not full.
+    pub full: Option<Duration>,
+}
+
+impl FakeFailedLogins {
+    /// Returns limits whose queue is full for this time.
+    pub fn full(wait: Duration) -> Self {
+        Self { full: Some(wait), ..Self::default() }
+    }
+}
 
 impl FailedLogins for FakeFailedLogins {
     async fn attempt(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> Option<Duration> {
-        let mut held = lock(&self.0);
+        let mut held = lock(&self.attempts);
         for (key, throttle) in keys {
             match held.get(key).copied().unwrap_or_default().one_more(*throttle, now) {
                 Ok(attempts) => held.insert(key.clone(), attempts),
@@ -195,6 +227,19 @@ impl FailedLogins for FakeFailedLogins {
     }
 
     async fn forget(&self, keys: &[(String, LoginThrottle)], _: Timestamp) {
-        lock(&self.0).retain(|key, _| keys.iter().all(|(forgotten, _)| key != forgotten));
+        lock(&self.attempts).retain(|key, _| keys.iter().all(|(forgotten, _)| key != forgotten));
+    }
+
+    async fn withdraw(&self, keys: &[(String, LoginThrottle)], _: Timestamp) {
+        let mut held = lock(&self.attempts);
+        for (key, _) in keys {
+            held.entry(key.clone()).and_modify(|attempts| *attempts = attempts.one_less());
+        }
+    }
+}
+
+impl LoginQueue for FakeFailedLogins {
+    async fn wait(&self, _: Timestamp) -> Result<(), Duration> {
+        self.full.map_or(Ok(()), Err)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::account::{AccountName, Accounts, Secrets, StoredAccount};
 use super::audit::{Audit, Event, LoginOrigin};
+use super::login_pace::LoginQueue;
 use super::login_throttle::{FailedLogins, LoginThrottle};
 use super::scope::Scopes;
 use super::session::{Session, Sessions};
@@ -9,12 +10,19 @@ use crate::registry::StoreError;
 use crate::time::Timestamp;
 use std::time::Duration;
 
+/// The name and the secret of an account, unchecked.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The name of the account.
+    pub name: &'a str,
+    /// The spellings of the secret, one of which must be right: a client may have encoded it or not.
+    pub spellings: &'a [&'a str],
+}
+
 /// A request to log in.
 pub struct Login<'a> {
-    /// The name of the account, unchecked.
-    pub name: &'a str,
-    /// The secret, unchecked.
-    pub secret: &'a str,
+    /// The account and its secret.
+    pub credentials: Credentials<'a>,
     /// The requested scopes; `None` requests all scopes of the account.
     pub scopes: Option<Scopes>,
     /// The id of the session to be started.
@@ -33,6 +41,9 @@ pub enum LoginError {
     Refused,
     /// There were too many attempts; the next one is allowed after this time.
     TooSoon(Duration),
+    /// Too many logins wait for the comparison of their secret; the next one may wait after this
+    /// time.
+    Busy(Duration),
     /// The account does not have all requested scopes.
     Scope,
     /// The accounts could not be read, or the login could not be recorded.
@@ -45,37 +56,66 @@ impl From<StoreError> for LoginError {
     }
 }
 
-/// Checks a name and a secret, starts a session and returns it with its scopes.
+/// Checks a name and a secret, and returns the account.
 ///
 /// The steps are the same for accounts that exist and for those that do not, so that neither the
 /// answer nor its duration reveals which names are taken. An attempt is counted before its secret
 /// is compared, so that concurrent attempts cannot all pass as the first one.
-pub async fn log_in<S: Accounts + Sessions + Audit>(
+///
+/// A secret that was right a moment ago, from the same network and for the same hash, is neither
+/// counted nor compared again.
+pub async fn authenticate<S: Accounts + Audit>(
     store: &S,
     secrets: &impl Secrets,
-    failed: &impl FailedLogins,
-    login: &Login<'_>,
+    limits: &(impl FailedLogins + LoginQueue),
+    credentials: Credentials<'_>,
     origin: &LoginOrigin,
     now: Timestamp,
-) -> Result<(Session, Scopes), LoginError> {
-    let name = AccountName::parse(login.name);
+) -> Result<StoredAccount, LoginError> {
+    let (name, spellings) = (AccountName::parse(credentials.name), credentials.spellings);
     let subject = name.as_ref().map_or("", AccountName::as_str);
-    let keys = keys(subject, origin.address.as_deref());
-    if let Some(wait) = failed.attempt(&keys, now).await {
-        store.note(Event::LoginThrottled, subject, origin, now).await?;
-        return Err(LoginError::TooSoon(wait));
-    }
+    let network = origin.network.as_deref().unwrap_or("unknown");
     let found = match &name {
         Ok(name) => store.find(name).await?,
         Err(_) => None,
     };
-    let matches = secrets.verify(found.as_ref().map(|found| found.secret_hash.as_str()), login.secret);
-    let Some(StoredAccount { account, secret_hash, .. }) = found.filter(|found| matches && !found.account.disabled)
-    else {
+    let is_remembered = |hash: &str| spellings.iter().any(|it| secrets.is_remembered(hash, it, network, now));
+    let found = match found {
+        Some(found) if !found.account.disabled && is_remembered(&found.secret_hash) => return Ok(found),
+        found => found,
+    };
+    let keys = keys(subject, network);
+    if let Some(wait) = limits.attempt(&keys, now).await {
+        store.note(Event::LoginThrottled, subject, origin, now).await?;
+        return Err(LoginError::TooSoon(wait));
+    }
+    if let Err(wait) = limits.wait(now).await {
+        limits.withdraw(&keys, now).await;
+        return Err(LoginError::Busy(wait));
+    }
+    let hash = found.as_ref().map(|found| found.secret_hash.as_str());
+    let right = spellings.iter().find(|it| secrets.verify(hash, it));
+    let (Some(found), Some(secret)) = (found.filter(|found| !found.account.disabled), right) else {
         store.note(Event::LoginRefused, subject, origin, now).await?;
         return Err(LoginError::Refused);
     };
-    failed.forget(&keys, now).await;
+    limits.forget(&keys, now).await;
+    secrets.remember(&found.secret_hash, secret, network, now);
+    Ok(found)
+}
+
+/// Checks a name and a secret, starts a session and returns it with its scopes.
+pub async fn log_in<S: Accounts + Sessions + Audit>(
+    store: &S,
+    secrets: &impl Secrets,
+    limits: &(impl FailedLogins + LoginQueue),
+    login: &Login<'_>,
+    origin: &LoginOrigin,
+    now: Timestamp,
+) -> Result<(Session, Scopes), LoginError> {
+    let found = authenticate(store, secrets, limits, login.credentials, origin, now).await?;
+    let StoredAccount { account, secret_hash } = found;
+    let subject = account.name.as_str();
     let granted = |held: &Scopes| {
         let asked = login.scopes.as_ref().unwrap_or(held);
         asked.within(held).then(|| asked.clone())
@@ -86,7 +126,7 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
     }
     let session = Session {
         id: login.session.to_owned(),
-        subject: account.name.as_str().to_owned(),
+        subject: subject.to_owned(),
         refresh_id: login.refresh_id.map(str::to_owned),
         created_at: now,
         secret_at: Some(account.rotated_at),
@@ -104,12 +144,11 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
     Ok((session, scopes))
 }
 
-/// Returns the keys under which the attempts on this account from this address are counted.
-fn keys(subject: &str, address: Option<&str>) -> Vec<(String, LoginThrottle)> {
-    let address = address.unwrap_or("unknown");
-    vec![
-        (format!("{subject}@{address}"), LoginThrottle::ACCOUNT_AT_ADDRESS),
-        (format!("@{address}"), LoginThrottle::ADDRESS),
+/// Returns the keys under which the attempts on this account from this network are counted.
+fn keys(subject: &str, network: &str) -> [(String, LoginThrottle); 3] {
+    [
+        (format!("{subject}@{network}"), LoginThrottle::ACCOUNT_AT_ADDRESS),
+        (format!("@{network}"), LoginThrottle::ADDRESS),
         (format!("{subject}@"), LoginThrottle::ACCOUNT),
     ]
 }

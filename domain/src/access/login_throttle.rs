@@ -39,6 +39,9 @@ pub trait FailedLogins: Send + Sync {
 
     /// Forgets the attempts under these keys.
     fn forget(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> impl Future<Output = ()> + Send;
+
+    /// Takes back one attempt under each of the keys, because its secret was not compared.
+    fn withdraw(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> impl Future<Output = ()> + Send;
 }
 
 /// The attempts under one key that have not succeeded, including those in progress.
@@ -78,6 +81,13 @@ impl Attempts {
         // to wait.
         let wait_until = if pause.is_zero() { self.wait_until } else { now.plus(pause) };
         Ok(Self { count, wait_until, last: now.max(self.last) })
+    }
+
+    /// Returns the attempts without one that was counted, but whose secret was not compared. A pause
+    /// that it began goes on.
+    #[must_use]
+    pub fn one_less(self) -> Self {
+        Self { count: self.count.saturating_sub(1), ..self }
     }
 
     /// Returns for how long the attempts have to be stored.

@@ -2,6 +2,7 @@ use super::fakes::{FakeAccess, FakeFailedLogins, PlainSecrets};
 use super::*;
 use crate::time::Timestamp;
 use proptest::prelude::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 mod sessions;
@@ -44,9 +45,10 @@ impl Service {
     }
 
     async fn log_in(&self, name: &str, secret: &str, asked: Option<&str>, at: Timestamp) -> Result<Scopes, LoginError> {
-        let login =
-            Login { name, secret, scopes: asked.map(scopes), session: "s", refresh_id: Some("r0"), lifetime: LIFETIME };
-        let origin = LoginOrigin { address: Some("192.0.2.1".into()), ..LoginOrigin::default() };
+        let credentials = Credentials { name, spellings: &[secret] };
+        let asked = asked.map(scopes);
+        let login = Login { credentials, scopes: asked, session: "s", refresh_id: Some("r0"), lifetime: LIFETIME };
+        let origin = LoginOrigin { network: Some("192.0.2.1".into()), ..LoginOrigin::default() };
         log_in(&self.store, &self.secrets, &self.failed, &login, &origin, at).await.map(|(_, scopes)| scopes)
     }
 
@@ -92,7 +94,7 @@ async fn refused_logins_are_indistinguishable_and_audited() {
     ] {
         let service = Service::new(disabled).await;
         assert_eq!(service.log_in(name, secret, None, NOW).await, Err(LoginError::Refused), "{name} {secret}");
-        assert_eq!(*service.secrets.0.lock().expect("a count"), 1, "{name}: a secret is always compared");
+        assert_eq!(*service.secrets.compared.lock().expect("a count"), 1, "{name}: a secret is always compared");
         assert_eq!(service.events(), [Event::LoginRefused]);
     }
 }
@@ -116,8 +118,50 @@ async fn failed_attempts_cause_pauses_and_a_success_resets_them() {
     }
     let second = Duration::from_secs(1);
     assert_eq!(service.log_in("operator", "right", None, NOW).await, Err(LoginError::TooSoon(second)));
-    assert_eq!(*service.secrets.0.lock().expect("a count"), 20, "no secret is compared during a pause");
+    assert_eq!(*service.secrets.compared.lock().expect("a count"), 20, "no secret is compared during a pause");
     assert_eq!(service.events().last(), Some(&Event::LoginThrottled));
+    assert!(service.log_in("operator", "right", None, NOW.plus(second)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_remembered_secret_is_neither_compared_nor_throttled() {
+    let mut service = Service::new(false).await;
+    service.secrets.remembered = Some(Arc::default());
+    assert!(service.log_in("operator", "right", None, NOW).await.is_ok());
+    for _ in 0..20 {
+        assert!(service.log_in("operator", "wrong", None, NOW).await.is_err());
+    }
+    assert!(service.log_in("operator", "right", None, NOW).await.is_ok());
+    assert_eq!(*service.secrets.compared.lock().expect("a count"), 11, "the first and ten wrong ones");
+    let disabled = AccountChange { disabled: Some(true), ..AccountChange::default() };
+    service.change(disabled).await;
+    assert!(service.log_in("operator", "right", None, NOW).await.is_err());
+}
+
+#[tokio::test]
+async fn one_right_spelling_of_a_secret_is_enough_and_counts_as_one_attempt() {
+    let service = Service::new(false).await;
+    let log_in = async |spellings: &[&str]| {
+        let credentials = Credentials { name: "operator", spellings };
+        let origin = LoginOrigin::default();
+        authenticate(&service.store, &service.secrets, &service.failed, credentials, &origin, NOW).await
+    };
+    for _ in 0..9 {
+        assert!(log_in(&["wrong", "also wrong"]).await.is_err());
+    }
+    assert!(log_in(&["wrong", "right"]).await.is_ok(), "the tenth attempt is free");
+}
+
+#[tokio::test]
+async fn a_login_that_does_not_fit_into_the_queue_is_not_counted_as_an_attempt() {
+    let mut service = Service::new(false).await;
+    let second = Duration::from_secs(1);
+    service.failed.full = Some(second);
+    for _ in 0..100 {
+        assert_eq!(service.log_in("operator", "right", None, NOW).await, Err(LoginError::Busy(second)));
+    }
+    assert_eq!((*service.secrets.compared.lock().expect("a count"), service.events()), (0, Vec::new()));
+    service.failed.full = None;
     assert!(service.log_in("operator", "right", None, NOW.plus(second)).await.is_ok());
 }
 

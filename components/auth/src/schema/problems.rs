@@ -56,6 +56,13 @@ impl RouteProblems for DiscoverProblems {
     const KINDS: &'static [Kind] = &[Kind::NotReady];
 }
 
+pub(crate) struct MetadataProblems;
+
+impl RouteProblems for MetadataProblems {
+    const GUARDED: bool = false;
+    const KINDS: &'static [Kind] = &[Kind::NotFound, Kind::NotReady];
+}
+
 pub(crate) struct ListProblems;
 
 impl RouteProblems for ListProblems {

@@ -55,6 +55,7 @@ fn all_invalid_settings_are_reported_together() {
             ("jwt_access_minutes", "15"),
             ("jwt_refresh_days", "7"),
             ("jwt_session_days", "30"),
+            ("throttle_logins", "20/second"),
             ("throttle_user", "1000/hour"),
             ("throttle_anon", "100/hour"),
             ("log_level", "info"),
@@ -69,6 +70,7 @@ fn all_invalid_settings_are_reported_together() {
         ("public_url", "example"),
         ("jwt_refresh_days", "0"),
         ("jwt_session_days", "0"),
+        ("throttle_logins", "none"),
     ];
     let problems = read(&wrong).err().expect("problems").to_string();
     for (name, _) in wrong {
@@ -85,6 +87,7 @@ fn only_public_members_of_keys_are_published() {
         ("jwt_access_minutes", "15"),
         ("jwt_refresh_days", "7"),
         ("jwt_session_days", "30"),
+        ("throttle_logins", "20/second"),
         ("throttle_user", "1000/hour"),
         ("throttle_anon", "100/hour"),
         ("log_level", "info"),

@@ -4,7 +4,6 @@ use super::networks::Networks;
 use crate::cors::Cors;
 use crate::rate_limit::Rate;
 use connectivity_runtime::settings::Reader;
-use std::time::Duration;
 
 /// The settings of the guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +25,8 @@ impl GuardSettings {
     /// Reads `throttle_user`, `throttle_anon`, `trusted_proxies` and `cors_allowed_origins`.
     pub fn read(reader: &mut Reader) -> Self {
         Self {
-            throttle_user: rate(reader, "throttle_user"),
-            throttle_anon: rate(reader, "throttle_anon"),
+            throttle_user: Rate::read(reader, "throttle_user"),
+            throttle_anon: Rate::read(reader, "throttle_anon"),
             trusted_proxies: Networks::parse(&reader.text("trusted_proxies")).unwrap_or_else(|| {
                 reader.problem("trusted_proxies", "must be addresses or blocks like 10.0.0.0/8, separated by commas");
                 Networks::default()
@@ -39,13 +38,6 @@ impl GuardSettings {
             }),
         }
     }
-}
-
-fn rate(reader: &mut Reader, name: &str) -> Rate {
-    Rate::parse(&reader.text(name)).unwrap_or_else(|| {
-        reader.problem(name, "must look like 1000/hour (second, minute, hour or day)");
-        Rate { calls: 1, window: Duration::from_secs(1) }
-    })
 }
 
 #[cfg(test)]

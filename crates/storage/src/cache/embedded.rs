@@ -149,7 +149,12 @@ pub(super) async fn compare_and_set(
 ) -> Result<bool, CacheDown> {
     let parameters =
         vec![Value::text(key), Value::text(new), micros(now.plus(lifetime)), Value::optional(old), micros(now)];
-    Ok(!run(database, COMPARE_AND_SET, parameters).await?.is_empty())
+    let is_set = !run(database, COMPARE_AND_SET, parameters).await?.is_empty();
+    if is_set && old.is_none() {
+        // A new key has added a row: see `take`.
+        let _ = database.run(DELETE_EXPIRED, vec![micros(now)]).await;
+    }
+    Ok(is_set)
 }
 
 async fn run(database: &Database, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Vec<Value>>, CacheDown> {

@@ -51,6 +51,12 @@ impl Secrets for ChangedMeanwhile {
         assert!(matches!(changed, Poll::Ready(Ok(_))), "a fake does not wait");
         hash == Some(secret)
     }
+
+    fn remember(&self, _: &str, _: &str, _: &str, _: Timestamp) {}
+
+    fn is_remembered(&self, _: &str, _: &str, _: &str, _: Timestamp) -> bool {
+        false
+    }
 }
 
 #[tokio::test]
@@ -65,14 +71,9 @@ async fn a_login_does_not_outlive_a_change_of_the_account_that_is_made_meanwhile
     ] {
         let service = Service::new(false).await;
         let secrets = ChangedMeanwhile(service.store.clone(), change);
-        let login = Login {
-            name: "operator",
-            secret: "right",
-            scopes: asked.map(scopes),
-            session: "s",
-            refresh_id: None,
-            lifetime: LIFETIME,
-        };
+        let credentials = Credentials { name: "operator", spellings: &["right"] };
+        let asked = asked.map(scopes);
+        let login = Login { credentials, scopes: asked, session: "s", refresh_id: None, lifetime: LIFETIME };
         let origin = LoginOrigin::default();
         let result = log_in(&service.store, &secrets, &service.failed, &login, &origin, NOW).await;
         assert_eq!(result.map(|(_, scopes)| scopes), expected);
