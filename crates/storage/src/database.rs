@@ -76,7 +76,7 @@ impl Database {
         let deadline = Instant::now() + STATEMENT_TIMEOUT;
         let result = match &self.backend {
             Backend::MySql(pool) => mysql::run(pool, deadline, sql.mysql, parameters).await,
-            Backend::Sqlite(pool) => sqlite::run(pool, deadline, sql.sqlite, parameters).await,
+            Backend::Sqlite(pool) => sqlite::run(pool, deadline, sqlite::Work::Statement(sql.sqlite, parameters)).await,
         };
         self.noted(result, !sql.sqlite.starts_with("SELECT"))
     }
@@ -95,7 +95,9 @@ impl Database {
         let deadline = Instant::now() + STATEMENT_TIMEOUT;
         let result = match &self.backend {
             Backend::MySql(pool) => mysql::run_together(pool, deadline, statements).await,
-            Backend::Sqlite(pool) => sqlite::run_together(pool, deadline, statements).await,
+            Backend::Sqlite(pool) => {
+                sqlite::run(pool, deadline, sqlite::Work::Transaction(statements)).await.map(|_| ())
+            }
         };
         self.noted(result, true)
     }

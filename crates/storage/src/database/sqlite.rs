@@ -25,45 +25,34 @@ impl Connect for Embedded {
     }
 }
 
-pub(super) async fn run(
-    pool: &Arc<Pool<Embedded>>,
-    deadline: Instant,
-    sql: &'static str,
-    parameters: Vec<Value>,
-) -> Result<Vec<Row>, DatabaseError> {
-    let work = pool.with(deadline, move |lease| async move {
-        let result = match ready(&lease).await {
-            Ok(connection) => execute(connection, sql, parameters).await.map_err(|error| translate(&error)),
-            Err(error) => Err(error),
-        };
-        // There is no network to break, so the connection works after an error too.
-        lease.give_back();
-        result
-    });
-    work.await?
+/// What to run.
+pub(super) enum Work {
+    /// One statement, and its parameters.
+    Statement(&'static str, Vec<Value>),
+    /// Statements that take effect together, without rows.
+    Transaction(Vec<(Sql, Vec<Value>)>),
 }
 
-pub(super) async fn run_together(
-    pool: &Arc<Pool<Embedded>>,
-    deadline: Instant,
-    statements: Vec<(Sql, Vec<Value>)>,
-) -> Result<(), DatabaseError> {
-    let work = pool.with(deadline, move |lease| async move {
-        let result = match ready(&lease).await {
-            Ok(connection) => transaction(connection, statements).await.map_err(|error| translate(&error)),
-            Err(error) => Err(error),
-        };
-        lease.give_back();
-        result
-    });
-    work.await?
+/// Runs work until `deadline`.
+pub(super) async fn run(pool: &Arc<Pool<Embedded>>, deadline: Instant, work: Work) -> Result<Vec<Row>, DatabaseError> {
+    pool.with(deadline, move |lease| run_on(lease, work)).await?
 }
 
-/// Returns the connection of a lease after its schema was brought up to date.
-async fn ready(lease: &Lease<Embedded>) -> Result<&Connection, DatabaseError> {
-    let connection = lease.connection().ok_or(DatabaseError::Unavailable("no connection".into()))?;
-    migrate(&lease.connector().has_schema, connection).await.map_err(|error| translate(&error))?;
-    Ok(connection)
+async fn run_on(lease: Lease<Embedded>, work: Work) -> Result<Vec<Row>, DatabaseError> {
+    let Some(connection) = lease.connection() else {
+        return Err(DatabaseError::Unavailable("no connection".into()));
+    };
+    let running = async {
+        migrate(&lease.connector().has_schema, connection).await?;
+        match work {
+            Work::Statement(sql, parameters) => execute(connection, sql, parameters).await,
+            Work::Transaction(statements) => transaction(connection, statements).await.map(|()| Vec::new()),
+        }
+    };
+    let result = running.await;
+    // There is no network to break, so the connection works after an error too.
+    lease.give_back();
+    result.map_err(|error| translate(&error))
 }
 
 async fn transaction(connection: &Connection, statements: Vec<(Sql, Vec<Value>)>) -> Result<(), Error> {
