@@ -1,11 +1,11 @@
-//! HTTP requests that components send: only to allowed hosts, over pooled connections.
+//! HTTP requests that components send: only to allowed hosts, and each over a connection of its own.
 
 use crate::allowed_hosts::AllowedHosts;
 use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioExecutor;
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use wasmtime_wasi_http::{Error, RequestOptions, Result, WasiBody, WasiHttpHooks};
 
-/// The client that all components share. It pools connections.
+/// The client that all components share.
 pub(crate) type SharedClient = Client<HttpsConnector<HttpConnector>, WasiBody>;
 
 /// The time limit for connecting.
@@ -58,6 +58,11 @@ pub(crate) struct OutboundHttp {
 }
 
 /// Returns the client that all components share.
+///
+/// It uses no connection twice. A server that sends more responses than it got requests would
+/// otherwise have its surplus one taken for the answer to the next request: on a kept connection, a
+/// response that arrives after that request was sent cannot be told from the response to it. So a
+/// citizen would get the verdict on another one.
 pub(crate) fn client() -> SharedClient {
     let connector = hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots();
     let mut plain = HttpConnector::new();
@@ -65,7 +70,7 @@ pub(crate) fn client() -> SharedClient {
     plain.enforce_http(false);
     plain.set_connect_timeout(Some(CONNECT_TIMEOUT));
     let connector = connector.https_or_http().enable_http1().wrap_connector(plain);
-    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector)
+    Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
 }
 
 impl OutboundHttp {
