@@ -4,7 +4,7 @@
 use crate::allowed_hosts::{AllowedHosts, InvalidEntry};
 use crate::cli::Options;
 use crate::compose::{ComposeError, compose};
-use crate::engine::{Instances, Limits, engine, prepare};
+use crate::engine::{Instances, Limits, engine, handle, prepare};
 use crate::interfaces::sqlite;
 use crate::manifest::{Component, Manifest, Route};
 use crate::outbound_http::{Dispatch, Internal, OutboundHttp, client};
@@ -130,7 +130,7 @@ impl Application {
                 let grant = Arc::new(grant(id, component, &values, &databases, http)?);
                 let bytes = compose(id, &manifest.component, &folder)?;
                 let pre = prepare(&engine, &bytes).map_err(wasm(&format!("component {id}")))?;
-                let instances = Instances { engine: engine.clone(), pre, grant, limits: limits(options) };
+                let instances = Instances::new(engine.clone(), pre, grant, limits(options));
                 application.handlers.insert(id.clone(), ProxyHandler::new(instances));
             }
         }
@@ -144,7 +144,7 @@ fn dispatcher(handler: &ProxyHandler<Instances>) -> Dispatch {
     let handler = handler.clone();
     Arc::new(move |request| {
         let handler = handler.clone();
-        Box::pin(async move { handler.handle((), request).await.map_err(|_| Error::ConnectionTerminated) })
+        Box::pin(async move { handle(&handler, request).await.map_err(|_| Error::ConnectionTerminated) })
     })
 }
 
@@ -155,6 +155,7 @@ fn limits(options: &Options) -> Limits {
         idle_timeout: options.idle_instance_timeout,
         request_timeout: options.request_timeout,
         max_busy: options.max_busy,
+        instances: options.max_instances,
     }
 }
 

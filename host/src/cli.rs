@@ -68,8 +68,19 @@ pub(crate) struct Options {
     #[arg(long, default_value = "5s", value_parser = parse_duration)]
     pub(crate) max_busy: Duration,
 
-    /// How long requests in progress may take to finish after SIGTERM or SIGINT.
-    #[arg(long, default_value = "20s", value_parser = parse_duration)]
+    /// The number of instances that each component has at most. Each may have one connection to the
+    /// database. Requests that find no room in them wait.
+    #[arg(long, default_value_t = 32, value_parser = at_least_one)]
+    pub(crate) max_instances: usize,
+
+    /// How long requests are still accepted after SIGTERM. The responses close their connections, so
+    /// that a proxy sends its next request elsewhere.
+    #[arg(long, default_value = "2s", value_parser = parse_duration)]
+    pub(crate) drain: Duration,
+
+    /// How long requests in progress may take to finish after that, or after SIGINT. The longest
+    /// call of the registry takes 20 seconds with the default settings.
+    #[arg(long, default_value = "30s", value_parser = parse_duration)]
     pub(crate) grace: Duration,
 }
 

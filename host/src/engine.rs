@@ -5,16 +5,18 @@ use crate::state::{Grant, HostData, State};
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use wasmtime::component::{Component, GuestTaskId, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine, Result, Store, StoreContextMut, Trap, UpdateDeadline};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
-    HandlerState, Instance, Proxy, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+    HandlerState, Instance, InstantiationError, Proxy, ProxyHandler, ProxyPre, Request, Response, ShouldAccept,
+    WorkerExpiration, WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
@@ -34,6 +36,7 @@ pub(crate) struct Limits {
     pub(crate) idle_timeout: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) max_busy: Duration,
+    pub(crate) instances: usize,
 }
 
 /// Returns an engine that caches compiled components in `cache`.
@@ -67,12 +70,43 @@ pub(crate) fn prepare(engine: &Engine, bytes: &[u8]) -> Result<ProxyPre<State>> 
     Ok(ProxyPre::P3(ServicePre::new(linker.instantiate_pre(&component)?)?))
 }
 
+/// How long a request waits for a new instance before it looks for room in the others again.
+const INSTANCE_WAIT: Duration = Duration::from_millis(50);
+
+/// The component has as many instances as it may have, and all of them are busy.
+#[derive(Debug, thiserror::Error)]
+#[error("all instances are busy (--max-instances)")]
+pub(crate) struct Busy;
+
 /// Creates the instances of one component.
 pub(crate) struct Instances {
-    pub(crate) engine: Engine,
-    pub(crate) pre: ProxyPre<State>,
-    pub(crate) grant: Arc<Grant>,
-    pub(crate) limits: Limits,
+    engine: Engine,
+    pre: ProxyPre<State>,
+    grant: Arc<Grant>,
+    limits: Limits,
+    permits: Arc<Semaphore>,
+}
+
+impl Instances {
+    pub(crate) fn new(engine: Engine, pre: ProxyPre<State>, grant: Arc<Grant>, limits: Limits) -> Self {
+        Self { engine, pre, grant, limits, permits: Arc::new(Semaphore::new(limits.instances)) }
+    }
+}
+
+/// Has a component answer a request. While all its instances are busy, the request waits, for as long
+/// as it may take.
+pub(crate) async fn handle(handler: &ProxyHandler<Instances>, mut request: Request) -> Result<Response> {
+    let started = Instant::now();
+    loop {
+        let error = match handler.handle((), request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error.downcast::<InstantiationError<()>>()?,
+        };
+        if !error.error.is::<Busy>() || started.elapsed() >= handler.state().limits.request_timeout {
+            return Err(error.into());
+        }
+        request = error.request.into_inner().unwrap_or_else(PoisonError::into_inner);
+    }
 }
 
 impl HandlerState for Instances {
@@ -81,6 +115,8 @@ impl HandlerState for Instances {
     type WorkerState = Reuse;
 
     async fn instantiate(&self) -> Result<Instance<State, Expiration, Reuse>> {
+        let permit = tokio::time::timeout(INSTANCE_WAIT, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| Busy)??;
         let paused = Arc::new(AtomicBool::new(true));
         let state = State::new(Arc::clone(&self.grant), Arc::clone(&paused));
         let mut store = Store::new(&self.engine, state);
@@ -93,7 +129,7 @@ impl HandlerState for Instances {
         let Proxy::P3(service) = self.pre.instantiate_async(&mut store).await?;
         let expiration =
             Expiration { limits: self.limits, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), paused };
-        let state = Reuse { limits: self.limits, id: self.grant.id.clone() };
+        let state = Reuse { limits: self.limits, id: self.grant.id.clone(), _permit: permit };
         Ok(Instance { store, proxy: Proxy::P3(service), view: State::http, expiration, state })
     }
 }
@@ -126,6 +162,7 @@ impl WorkerExpiration for Expiration {
 pub(crate) struct Reuse {
     limits: Limits,
     id: String,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl WorkerState for Reuse {

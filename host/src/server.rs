@@ -2,7 +2,9 @@
 
 use crate::application::Application;
 use crate::cli::Options;
+use crate::engine::{Busy, handle};
 use bytes::Bytes;
+use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -13,18 +15,25 @@ use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use wasmtime_wasi_http::handler::ExpirationError;
+use tokio::time::Instant;
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 /// The time limit for receiving the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves until SIGTERM or SIGINT, then drains the requests in progress for at most `--grace`. A
-/// second SIGINT ends the drain.
+/// Serves until SIGTERM or SIGINT.
+///
+/// After SIGTERM it accepts requests for `--drain` more, and closes each connection with the response
+/// on it: a proxy that is just sending a request over a kept connection loses it if the connection is
+/// closed under it. Then the requests in progress have `--grace` to finish. SIGINT, or a second one,
+/// ends each of these phases.
 pub(crate) async fn run(application: Application, options: &Options) -> std::io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
@@ -37,6 +46,8 @@ pub(crate) async fn run(application: Application, options: &Options) -> std::io:
     announce(address, &application)?;
     let application = Arc::new(application);
     let connections = GracefulShutdown::new();
+    let draining = Arc::new(AtomicBool::new(false));
+    let mut drained = pin!(tokio::time::sleep(Duration::MAX));
     loop {
         tokio::select! {
             // On Ctrl-C the terminal sends SIGINT to this process and to `xtask up`, which forwards
@@ -44,9 +55,16 @@ pub(crate) async fn run(application: Application, options: &Options) -> std::io:
             // one.
             biased;
             _ = interrupted.recv() => break,
-            _ = terminated.recv() => break,
+            _ = terminated.recv(), if !draining.load(Ordering::Relaxed) => {
+                draining.store(true, Ordering::Relaxed);
+                drained.as_mut().reset(Instant::now() + options.drain);
+            }
+            () = drained.as_mut(), if draining.load(Ordering::Relaxed) => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => serve(stream, client, address, &application, &connections),
+                Ok((stream, client)) => {
+                    let server = Server { application: Arc::clone(&application), address, draining: Arc::clone(&draining) };
+                    serve(stream, client, server, &connections);
+                }
                 // For example out of file descriptors. The pause lets open connections finish.
                 Err(error) => {
                     eprintln!("connectivity-host: accept: {error}");
@@ -75,19 +93,27 @@ fn announce(address: SocketAddr, application: &Application) -> std::io::Result<(
     out.flush()
 }
 
-fn serve(
-    stream: TcpStream,
-    client: SocketAddr,
+/// What each connection is served with.
+#[derive(Clone)]
+struct Server {
+    application: Arc<Application>,
     address: SocketAddr,
-    application: &Arc<Application>,
-    connections: &GracefulShutdown,
-) {
+    /// Set after SIGTERM: responses close their connections.
+    draining: Arc<AtomicBool>,
+}
+
+fn serve(stream: TcpStream, client: SocketAddr, server: Server, connections: &GracefulShutdown) {
     // An error here means that the client is gone, which the connection reports as well.
     let _ = stream.set_nodelay(true);
-    let application = Arc::clone(application);
     let service = service_fn(move |request| {
-        let application = Arc::clone(&application);
-        async move { Ok::<_, Infallible>(respond(&application, request, client, address).await) }
+        let server = server.clone();
+        async move {
+            let mut response = respond(&server.application, request, client, server.address).await;
+            if server.draining.load(Ordering::Relaxed) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -128,17 +154,25 @@ async fn respond(
     let Some(request) = prepare(request, route, client, address) else {
         return plain(StatusCode::BAD_REQUEST, "");
     };
-    match handler.handle((), request.map(|body| body.map_err(Error::from).boxed_unsync())).await {
+    match handle(handler, request.map(|body| body.map_err(Error::from).boxed_unsync())).await {
         Ok(response) => response,
         Err(error) if error.is::<ExpirationError>() => {
             eprintln!("connectivity-host: component {component}: a request exceeded --request-timeout");
             plain(StatusCode::GATEWAY_TIMEOUT, "")
+        }
+        Err(error) if is_busy(&error) => {
+            eprintln!("connectivity-host: component {component}: {Busy}");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "")
         }
         Err(error) => {
             eprintln!("connectivity-host: component {component} failed: {error:#}");
             plain(StatusCode::INTERNAL_SERVER_ERROR, "")
         }
     }
+}
+
+fn is_busy(error: &wasmtime::Error) -> bool {
+    error.downcast_ref::<InstantiationError<()>>().is_some_and(|error| error.error.is::<Busy>())
 }
 
 /// Sets the absolute URI and the headers that Spin sets. `None`: the `Host` header is invalid.

@@ -137,6 +137,40 @@ async fn requests_in_progress_finish_after_sigterm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_sigterm_requests_are_served_for_a_while_and_close_their_connections() {
+    let mut scene = Scene::new(&["--drain", "3s"]).await;
+    let kept = scene.client.get(&scene.host.url("/probe/hello")).await;
+    assert_eq!(kept.header("connection"), None);
+    scene.host.signal("TERM");
+    // Over the kept connection first, then over new ones.
+    let closing = async {
+        loop {
+            let answer = scene.client.get(&scene.host.url("/probe/hello")).await;
+            assert_eq!(answer.status, 200);
+            if answer.header("connection") == Some("close") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(2), closing).await.expect("the signal arrives");
+    let later = scene.client.get(&scene.host.url("/probe/hello")).await;
+    assert_eq!((later.status.as_u16(), later.header("connection")), (200, Some("close")));
+    assert!(tokio::task::block_in_place(|| scene.host.ended()).success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_wait_while_a_component_has_all_its_instances() {
+    let arguments = ["--max-instances", "1", "--max-instance-concurrent-reuse-count", "1"];
+    let scene = Scene::new(&arguments).await;
+    let (slow, started) = (Duration::from_millis(300), Instant::now());
+    let requests = [in_progress(&scene, slow).await, in_progress(&scene, slow).await, in_progress(&scene, slow).await];
+    for request in requests {
+        assert_eq!(request.await.expect("an answer"), 204);
+    }
+    assert!(started.elapsed() >= slow * 3, "one at a time: {:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_check_in_progress_finishes_after_sigterm_with_its_retries() {
     let mut scene = check::Scene::new(On::Embedded, &[("registry_timeout_ms", "5000")]).await;
     // Two attempts fail and are repeated, so the check takes a while.
