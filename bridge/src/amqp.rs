@@ -6,14 +6,17 @@
 
 mod account;
 mod consumer;
+mod declare;
 mod delivery;
+mod link;
 mod properties;
 mod session;
 mod transport;
 
+pub(crate) use declare::{Origin, QueueState};
 pub(crate) use delivery::{Delivery, MessageFault};
 pub(crate) use properties::{Death, Properties};
-pub(crate) use session::Session;
+pub(crate) use session::{Blocked, Session};
 
 use crate::message::Message;
 use async_trait::async_trait;
@@ -29,13 +32,13 @@ pub(crate) enum AmqpError {
     Lost(#[from] lapin::Error),
     #[error("RABBITMQ_URL is not a valid URL of an AMQP server")]
     Url,
-    #[error("RabbitMQ did not answer within {} s", TIMEOUT.as_secs())]
-    Timeout,
+    #[error("RabbitMQ did not answer within {} s", .0.as_secs())]
+    Timeout(Duration),
     #[error("the connection to RabbitMQ was closed")]
     Closed,
     #[error("RabbitMQ did not accept the message")]
     Nacked,
-    #[error("no queue is bound to {exchange:?} with {routing_key:?}")]
+    #[error("no queue is bound to {exchange:?} with {routing_key:?}: bind one")]
     Unroutable { exchange: String, routing_key: String },
 }
 
@@ -54,7 +57,14 @@ pub(crate) trait Outgoing: Send + Sync {
     async fn dead_letter(&self, message: &Message) -> Result<(), AmqpError>;
 }
 
+impl AmqpError {
+    /// Returns whether the broker answered and did not take the message. The session goes on.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Nacked | Self::Unroutable { .. })
+    }
+}
+
 /// Awaits an answer of the broker for at most [`TIMEOUT`].
 async fn in_time<T>(work: impl Future<Output = lapin::Result<T>>) -> Result<T, AmqpError> {
-    tokio::time::timeout(TIMEOUT, work).await.map_err(|_| AmqpError::Timeout)?.map_err(AmqpError::Lost)
+    tokio::time::timeout(TIMEOUT, work).await.map_err(|_| AmqpError::Timeout(TIMEOUT))?.map_err(AmqpError::Lost)
 }

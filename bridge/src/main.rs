@@ -7,6 +7,7 @@ mod components;
 mod delivery;
 mod event;
 mod flow_control;
+mod health;
 mod job;
 mod log;
 mod marks;

@@ -14,14 +14,19 @@ pub(crate) use prometheus_text::CONTENT_TYPE;
 /// components.
 const BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
+/// The label of a job.
+type JobLabel = [(&'static str, String); 1];
+
 /// Histograms by job.
-type Histograms = Family<[(&'static str, String); 1], Histogram, fn() -> Histogram>;
+type Histograms = Family<JobLabel, Histogram, fn() -> Histogram>;
 
 /// All metrics.
 pub(crate) struct Metrics {
     registry: Registry,
     counters: [Counter; 8],
     histograms: [Histograms; 3],
+    blocked: Family<JobLabel, Gauge>,
+    dependencies: Family<[(&'static str, String); 2], Gauge>,
     consuming: Gauge,
     components_up: Gauge,
 }
@@ -40,6 +45,9 @@ pub(crate) struct JobMetrics {
     pub(crate) processing: Histogram,
     pub(crate) delivery: Histogram,
     pub(crate) publish: Histogram,
+    pub(crate) blocked: Gauge,
+    pub(crate) rabbitmq_up: Gauge,
+    pub(crate) components_up: Gauge,
 }
 
 impl Metrics {
@@ -65,12 +73,16 @@ impl Metrics {
             ("connectivity_bridge_publish_seconds", "Time until RabbitMQ confirmed a published event"),
         ]
         .map(|(name, help)| register(&mut registry, name, help, Histograms::new_with_constructor(histogram)));
+        let help = "1 while RabbitMQ accepts no publishes, because of an alarm of its memory or disk";
+        let blocked = register(&mut registry, "connectivity_bridge_blocked", help, Family::default());
+        let help = "1 while the dependency works, as /health/ready reports it";
+        let dependencies = register(&mut registry, "connectivity_bridge_dependency_up", help, Family::default());
         let [consuming, components_up] = [
             ("connectivity_bridge_consuming", "1 while messages are consumed from RabbitMQ"),
             ("connectivity_bridge_components_up", "1 unless deliveries are paused because the components fail"),
         ]
         .map(|(name, help)| register(&mut registry, name, help, Gauge::default()));
-        Self { registry, counters, histograms, consuming, components_up }
+        Self { registry, counters, histograms, blocked, dependencies, consuming, components_up }
     }
 
     /// The metrics of a job.
@@ -80,6 +92,10 @@ impl Metrics {
         let label = [("job", job.to_owned())];
         let [processing, delivery, publish] =
             self.histograms.each_ref().map(|histograms| histograms.get_or_create_owned(&label));
+        let blocked = self.blocked.get_or_create_owned(&label);
+        let [rabbitmq_up, components_up] = ["rabbitmq", "components"].map(|dependency| {
+            self.dependencies.get_or_create_owned(&[("job", job.to_owned()), ("dependency", dependency.to_owned())])
+        });
         JobMetrics {
             received,
             acknowledged,
@@ -92,6 +108,9 @@ impl Metrics {
             processing,
             delivery,
             publish,
+            blocked,
+            rabbitmq_up,
+            components_up,
         }
     }
 

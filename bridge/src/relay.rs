@@ -13,7 +13,7 @@ use crate::trace::{Fault, Tracer};
 use connectivity_domain::job::settlement::describe;
 use futures_util::StreamExt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The pause between two looks at an empty outbox.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -45,6 +45,9 @@ impl Relay {
 
     /// Publishes one batch of events. Returns whether there may be more that can be published now.
     async fn publish_batch(&self) -> bool {
+        if self.session.is_blocked() {
+            return false;
+        }
         let events = match self.components.lease(&self.job, BATCH).await {
             Ok(events) => events,
             Err(reply) => {
@@ -52,6 +55,7 @@ impl Relay {
                 return false;
             }
         };
+        self.status.health.components_answered(Instant::now());
         let leased = events.len();
         let published =
             futures_util::stream::iter(events).map(|event| self.publish(event)).buffer_unordered(CONCURRENCY);
@@ -69,7 +73,9 @@ impl Relay {
         let metrics = &self.status.metrics;
         let span = self.tracer.send(routing_key, message.trace.as_ref());
         message.trace = span.trace().or(message.trace);
-        if let Err(error) = timed(&metrics.publish, self.session.publish(routing_key, &message)).await {
+        let published = timed(&metrics.publish, self.session.publish(routing_key, &message)).await;
+        self.status.health.record(&published, Instant::now());
+        if let Err(error) = published {
             span.set_fault(Some(Fault::NotPublished));
             tracing::warn!(job = self.job.name, cause = %error, "an event of the outbox was not published");
             return false;

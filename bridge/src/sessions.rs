@@ -1,6 +1,6 @@
 //! The sessions of a job with RabbitMQ, one after the other.
 
-use crate::amqp::{AmqpError, Session};
+use crate::amqp::{AmqpError, Blocked, Session};
 use crate::components::Components;
 use crate::job::Job;
 use crate::marks::Marks;
@@ -12,11 +12,29 @@ use crate::worker::Worker;
 use connectivity_domain::backoff::Backoff;
 use futures_util::StreamExt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// The pauses between attempts to open a session.
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Duration::from_secs(10) };
+
+/// How often a session is asked whether it is alive, which costs nothing.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the broker is asked whether it still answers, and has the exchange and the binding.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long each of the two connections may take to answer.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How a session ended.
+enum End {
+    /// The bridge is stopping. All messages in progress are settled.
+    Stopped,
+    /// RabbitMQ closed a connection, a channel or the consumer, or does not answer.
+    Lost,
+}
 
 /// What the sessions of a job have in common.
 pub(crate) struct Sessions {
@@ -32,13 +50,12 @@ pub(crate) struct Sessions {
 impl Sessions {
     /// Opens one session after the other until the bridge is stopped.
     pub(crate) async fn run(mut self) {
-        let mut attempt = 0;
+        let (mut attempt, mut blocked) = (0, None);
         while !*self.stopping.borrow() {
-            match self.session().await {
+            match self.session(&mut blocked).await {
                 Ok(()) => attempt = 0,
                 Err(error) => tracing::warn!(job = self.job.name, cause = %error, "no session with RabbitMQ"),
             }
-            self.status.set_consuming(false);
             attempt += 1;
             let random = uuid::Uuid::new_v4().as_u64_pair().1;
             tokio::select! {
@@ -50,44 +67,86 @@ impl Sessions {
 
     /// Opens a session and processes messages until it ends. Returns an error if it could not be
     /// opened.
-    async fn session(&self) -> Result<(), AmqpError> {
-        let session = Arc::new(Session::open(&self.settings.amqp, &self.job).await?);
-        session.declare().await?;
+    async fn session(&self, blocked: &mut Option<Blocked>) -> Result<(), AmqpError> {
+        let session = Arc::new(Session::open_with(&self.settings.amqp, &self.job, blocked).await?);
+        let ended = self.process(&session).await;
+        match ended {
+            Ok(End::Stopped) => session.close().await,
+            Ok(End::Lost) | Err(_) => *blocked = session.end(),
+        }
+        ended.map(|_| ())
+    }
+
+    /// Processes messages until the bridge is stopped or the session is lost.
+    async fn process(&self, session: &Arc<Session>) -> Result<End, AmqpError> {
+        let advice = session.declare().await?.iter().filter_map(|queue| session.advice(queue)).collect::<Vec<_>>();
+        for advice in &advice {
+            tracing::warn!(job = self.job.name, "{advice}");
+        }
         let deliveries = session.consume(self.settings.prefetch).await?;
         tracing::info!(job = self.job.name, "consuming");
         self.status.metrics.sessions.inc();
-        self.status.set_consuming(true);
-        let relaying = tokio::spawn(self.relay(&session).run());
-        let worker = self.worker(&session);
+        self.status.health.session_began(advice, Instant::now());
+        // It is aborted when this is dropped.
+        let mut relaying = JoinSet::new();
+        relaying.spawn(self.relay(session).run());
+        let (halt, halted) = watch::channel(false);
         let (broken, mut is_broken) = watch::channel(false);
-        let mut stopping = self.stopping.clone();
-        let end = async {
-            tokio::select! {
-                _ = stopping.wait_for(|stop| *stop) => {}
-                _ = is_broken.wait_for(|broken| *broken) => {}
+        let worker = self.worker(session, halted.clone());
+        let mut work = tokio::spawn(deliveries.take_until(Box::pin(is_set(halted))).for_each_concurrent(
+            self.settings.concurrency,
+            move |delivery| {
+                let (worker, broken) = (worker.clone(), broken.clone());
+                async move {
+                    if !Box::pin(worker.process(delivery)).await {
+                        // The receiver is gone once the session has ended.
+                        let _ = broken.send(true);
+                    }
+                }
+            },
+        ));
+        let end = tokio::select! {
+            () = is_set(self.stopping.clone()) => End::Stopped,
+            // The broker has cancelled the consumer.
+            _ = &mut work => End::Lost,
+            _ = is_broken.wait_for(|broken| *broken) => End::Lost,
+            error = self.watch(session) => {
+                tracing::warn!(job = self.job.name, cause = %error, "the session with RabbitMQ was lost");
+                End::Lost
             }
         };
-        let work = deliveries.take_until(Box::pin(end)).for_each_concurrent(self.settings.concurrency, |delivery| {
-            let (worker, broken) = (worker.clone(), broken.clone());
-            async move {
-                if !worker.process(delivery).await {
-                    // The receiver is gone once the session has ended.
-                    let _ = broken.send(true);
-                }
-            }
-        });
-        work.await;
-        self.status.set_consuming(false);
-        relaying.abort();
-        if session.is_alive() {
+        self.status.health.session_ended();
+        halt.send_replace(true);
+        drop(relaying);
+        if let End::Stopped = end {
             // An error does not matter: closing the connection ends the consumer as well.
-            let _ = session.stop_consuming().await;
+            let _ = tokio::join!(session.stop_consuming(), work);
         }
-        session.close().await;
-        Ok(())
+        // The messages in progress of a lost session run out in the background: the components
+        // finish what they have begun, and the results are published when the messages return.
+        Ok(end)
     }
 
-    fn worker(&self, session: &Arc<Session>) -> Worker {
+    /// Reports whether RabbitMQ blocks the session, and returns when the session is lost.
+    async fn watch(&self, session: &Session) -> AmqpError {
+        let mut checked = Instant::now();
+        loop {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+            if !session.is_alive() {
+                return AmqpError::Closed;
+            }
+            self.status.health.set_blocked(session.is_blocked(), Instant::now());
+            if checked.elapsed() < CHECK_INTERVAL {
+                continue;
+            }
+            if let Err(error) = session.check(CHECK_TIMEOUT).await {
+                return error;
+            }
+            checked = Instant::now();
+        }
+    }
+
+    fn worker(&self, session: &Arc<Session>, stopping: watch::Receiver<bool>) -> Worker {
         Worker {
             job: Arc::clone(&self.job),
             session: Arc::<Session>::clone(session),
@@ -95,7 +154,7 @@ impl Sessions {
             status: Arc::clone(&self.status),
             max_attempts: self.settings.max_attempts,
             marks: self.marks.clone(),
-            stopping: self.stopping.clone(),
+            stopping,
             tracer: self.tracer.clone(),
         }
     }
@@ -110,4 +169,9 @@ impl Sessions {
             tracer: self.tracer.clone(),
         }
     }
+}
+
+/// Returns when the value is true, or when its sender is gone.
+async fn is_set(mut signal: watch::Receiver<bool>) {
+    let _ = signal.wait_for(|is_set| *is_set).await;
 }

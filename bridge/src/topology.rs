@@ -2,11 +2,15 @@
 
 use crate::job::Job;
 use crate::settings::AmqpSettings;
+use serde_json::json;
 use std::time::Duration;
 
 /// How often the broker delivers a message that is never settled before it dead-letters it. Each
 /// crash of the bridge or of the broker costs every message in progress one delivery.
 const DELIVERY_LIMIT: i64 = 100;
+
+const QUORUM: &str = "quorum";
+const CLASSIC: &str = "classic";
 
 /// The exchange, and the queues of a job.
 #[derive(Clone)]
@@ -24,8 +28,13 @@ pub(crate) struct Topology {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Queue {
     pub(crate) name: String,
-    pub(crate) arguments: Vec<(&'static str, Argument)>,
+    pub(crate) arguments: Arguments,
+    /// Other arguments with which the queue loses no message either.
+    pub(crate) harmless: Vec<Arguments>,
 }
+
+/// The arguments of a queue.
+pub(crate) type Arguments = Vec<(&'static str, Argument)>;
 
 /// The value of an argument of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,43 +77,81 @@ impl Topology {
 
     /// Returns all queues: the queue of requests first, the dead-letter queue last.
     pub(crate) fn queues(&self) -> Vec<Queue> {
-        let mut requests = self.dead_lettering(self.queue.clone(), self.dead_letters());
-        if self.is_quorum() {
+        let mut queues = self.queues_of(self.queue_type);
+        let others = self.queues_of(if self.queue_type == QUORUM { CLASSIC } else { QUORUM });
+        for (queue, other) in queues.iter_mut().zip(others) {
+            queue.harmless.push(other.arguments);
+        }
+        if let Some(requests) = queues.first_mut() {
+            // As other services declare it, without arguments. It drops nothing, because it has no
+            // limits and the bridge rejects no message.
+            requests.harmless.push(vec![type_argument(CLASSIC)]);
+        }
+        queues
+    }
+
+    fn queues_of(&self, queue_type: &str) -> Vec<Queue> {
+        let mut requests = dead_lettering(queue_type, self.queue.clone(), self.dead_letters());
+        if queue_type == QUORUM {
             requests.arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT)));
         }
         let delays = self.delays.iter().map(|delay| {
-            let mut queue = self.dead_lettering(self.delay_queue_name(*delay), self.queue.clone());
+            let mut queue = dead_lettering(queue_type, self.delay_queue_name(*delay), self.queue.clone());
             let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
             queue.arguments.push(("x-message-ttl", Argument::Number(milliseconds)));
             queue
         });
-        let dead_letters = Queue { name: self.dead_letters(), arguments: vec![self.type_argument()] };
+        let dead_letters = queue(self.dead_letters(), vec![type_argument(queue_type)]);
         std::iter::once(requests).chain(delays).chain([dead_letters]).collect()
     }
 
-    /// A queue whose expired and rejected messages go to another queue.
-    fn dead_lettering(&self, name: String, target: String) -> Queue {
-        let text = |text: &str| Argument::Text(text.to_owned());
-        let mut arguments = vec![
-            self.type_argument(),
-            ("x-dead-letter-exchange", text("")),
-            ("x-dead-letter-routing-key", Argument::Text(target)),
-        ];
-        if self.is_quorum() {
-            // Without these two a message can be lost on its way from one queue to the other.
-            arguments.push(("x-dead-letter-strategy", text("at-least-once")));
-            arguments.push(("x-overflow", text("reject-publish")));
+    /// Returns what an operator has to do about a queue that was declared elsewhere with arguments
+    /// that the bridge does not know.
+    pub(crate) fn advice(&self, queue: &str, vhost: &str) -> String {
+        let found = format!("the queue {queue} was declared elsewhere with arguments that the bridge does not know");
+        if queue != self.queue {
+            return format!("{found}: delete it while it is empty, and the bridge declares it again");
         }
-        Queue { name, arguments }
+        let is_literal = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+        let escaped = |character| if is_literal(character) { character.to_string() } else { format!("\\{character}") };
+        let (pattern, dead_letters) = (queue.chars().map(escaped).collect::<String>(), self.dead_letters());
+        let policy = json!({
+            "dead-letter-exchange": "",
+            "dead-letter-routing-key": dead_letters,
+            "dead-letter-strategy": "at-least-once",
+            "delivery-limit": DELIVERY_LIMIT,
+            "overflow": "reject-publish",
+        });
+        format!(
+            "{found}. A quorum queue without a dead-letter exchange drops the messages that reach its delivery limit. \
+             Unless a policy prevents this already, run: rabbitmqctl set_policy -p '{vhost}' --apply-to queues \
+             '{queue}' '^{pattern}$' '{policy}'"
+        )
     }
+}
 
-    fn type_argument(&self) -> (&'static str, Argument) {
-        ("x-queue-type", Argument::Text(self.queue_type.to_owned()))
+/// A queue whose expired and rejected messages go to another queue.
+fn dead_lettering(queue_type: &str, name: String, target: String) -> Queue {
+    let text = |text: &str| Argument::Text(text.to_owned());
+    let mut arguments = vec![
+        type_argument(queue_type),
+        ("x-dead-letter-exchange", text("")),
+        ("x-dead-letter-routing-key", Argument::Text(target)),
+    ];
+    if queue_type == QUORUM {
+        // Without these two a message can be lost on its way from one queue to the other.
+        arguments.push(("x-dead-letter-strategy", text("at-least-once")));
+        arguments.push(("x-overflow", text("reject-publish")));
     }
+    queue(name, arguments)
+}
 
-    fn is_quorum(&self) -> bool {
-        self.queue_type == "quorum"
-    }
+fn queue(name: String, arguments: Arguments) -> Queue {
+    Queue { name, arguments, harmless: Vec::new() }
+}
+
+fn type_argument(queue_type: &str) -> (&'static str, Argument) {
+    ("x-queue-type", Argument::Text(queue_type.to_owned()))
 }
 
 #[cfg(test)]
@@ -164,5 +211,30 @@ mod tests {
         let common = ["x-queue-type", "x-dead-letter-exchange", "x-dead-letter-routing-key"];
         assert_eq!(names(&queues[0]), common);
         assert_eq!(names(&queues[1]), [&common[..], &["x-message-ttl"]].concat());
+    }
+
+    #[test]
+    fn arguments_of_the_other_type_lose_no_message_either() {
+        let (quorum, classic) = (topology("quorum").queues(), topology("classic").queues());
+        for (quorum, classic) in quorum.iter().zip(&classic) {
+            assert_eq!((&quorum.harmless[0], &classic.harmless[0]), (&classic.arguments, &quorum.arguments));
+        }
+        let plain = vec![("x-queue-type", Argument::Text("classic".into()))];
+        assert_eq!(quorum[0].harmless[1..], [plain]);
+        assert!(quorum[1].harmless.len() == 1, "a delay queue without a dead-letter exchange returns no message");
+    }
+
+    #[test]
+    fn advice_is_a_command() {
+        let mut topology = topology("quorum");
+        topology.queue = "a.b".into();
+        let advice = topology.advice("a.b", "/");
+        let command = "rabbitmqctl set_policy -p '/' --apply-to queues 'a.b' '^a\\.b$' \
+            '{\"dead-letter-exchange\":\"\",\"dead-letter-routing-key\":\"a.b.dead\",\
+            \"dead-letter-strategy\":\"at-least-once\",\"delivery-limit\":100,\"overflow\":\"reject-publish\"}'";
+        assert!(advice.ends_with(command), "{advice}");
+        assert!(
+            topology.advice("a.b.dead", "/").ends_with("delete it while it is empty, and the bridge declares it again")
+        );
     }
 }

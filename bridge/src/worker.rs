@@ -162,6 +162,9 @@ impl Worker {
             tracing::warn!(job = self.job.name, cause, "the components could not process a message");
         }
         self.status.flow_control.record(failed, Instant::now());
+        if !failed {
+            self.status.health.components_answered(Instant::now());
+        }
         Ok(delivered)
     }
 
@@ -186,8 +189,12 @@ impl Worker {
         let status = Arc::clone(&self.status);
         loop {
             let published = timed(&status.metrics.publish, self.session.publish(routing_key, message)).await;
-            let Err(error @ AmqpError::Unroutable { .. }) = published else { return Ok(published?) };
-            tracing::error!(job = self.job.name, cause = %error, "a result cannot be published: bind a queue for it");
+            status.health.record(&published, Instant::now());
+            let error = match published {
+                Err(error) if error.is_refusal() => error,
+                published => return Ok(published?),
+            };
+            tracing::error!(job = self.job.name, cause = %error, "a result cannot be published");
             if *self.stopping.borrow() {
                 return Err(Abandoned::Stopping);
             }

@@ -1,8 +1,9 @@
 //! The account of a connection.
 
+use super::link::Link;
 use super::{AmqpError, in_time};
+use lapin::BasicProperties;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Connection};
 
 /// A queue that does not exist: RabbitMQ drops what is published to it.
 const NOWHERE: &str = "connectivity-bridge.account";
@@ -10,17 +11,17 @@ const NOWHERE: &str = "connectivity-bridge.account";
 /// Returns the account if RabbitMQ confirms that it is that of the connection: RabbitMQ refuses a
 /// message whose `user_id` is another one. It is not if the account is that of a certificate or a
 /// token.
-pub(super) async fn confirmed(connection: &Connection, account: &str) -> Result<Option<String>, AmqpError> {
-    let channel = in_time(connection.create_channel()).await?;
+pub(super) async fn confirmed(link: &Link, account: &str) -> Result<Option<String>, AmqpError> {
+    let channel = in_time(link.connection.create_channel()).await?;
     in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     let properties = BasicProperties::default().with_user_id(account.into());
     let confirmed = async {
         let options = BasicPublishOptions::default();
         channel.basic_publish("".into(), NOWHERE.into(), options, &[], properties).await?.await
     };
-    match in_time(confirmed).await {
+    match link.answer(confirmed).await {
         Ok(_) => {
-            in_time(channel.close(200, "done".into())).await?;
+            link.answer(channel.close(200, "done".into())).await?;
             Ok(Some(account.to_owned()))
         }
         Err(AmqpError::Lost(error)) if error.is_amqp_soft_error() => {

@@ -1,110 +1,96 @@
-//! A session with RabbitMQ: declaring, consuming and publishing.
+//! A session with RabbitMQ: consuming and publishing.
 
+use super::declare::{self, Origin, QueueState, bind, declare_exchange};
 use super::delivery::Delivery;
-use super::transport::{self, Line};
+use super::link::Link;
 use super::{AmqpError, Outgoing, account, consumer, in_time};
 use crate::job::Job;
 use crate::message::Message;
 use crate::settings::AmqpSettings;
-use crate::topology::{Argument, Queue, Topology};
+use crate::topology::Topology;
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
+use lapin::Confirmation;
 use lapin::message::BasicGetMessage;
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions, QueuePurgeOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueuePurgeOptions,
 };
-use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Confirmation, Connection, ExchangeKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How many unacknowledged results the broker delivers at most.
 const RESULTS_PREFETCH: u16 = 100;
 
-/// A connection, with a channel whose publishes are confirmed.
+/// A connection that consumes, and another one that publishes, with confirms. RabbitMQ blocks a
+/// connection that publishes while its memory or disk runs short, and with it the acknowledgements
+/// that would free them.
 pub(crate) struct Session {
-    connection: Connection,
-    line: Arc<Line>,
-    channel: Channel,
-    /// The account of the connection, if RabbitMQ has confirmed it.
+    consuming: Arc<Link>,
+    publishing: Arc<Link>,
+    /// The account of the connections, if RabbitMQ has confirmed it.
     account: Option<String>,
     topology: Topology,
-    /// The queue of requests was declared by others.
+    /// The queue of requests has other arguments than those of the bridge.
     is_foreign: AtomicBool,
+    ended: watch::Sender<bool>,
 }
 
-/// The state of a declared queue.
-pub(crate) struct QueueState {
-    pub(crate) name: String,
-    pub(crate) messages: u32,
-    pub(crate) consumers: u32,
-    /// The queue existed with other arguments, and is used with them.
-    pub(crate) foreign: bool,
+/// The publishing connection of a session that ended while RabbitMQ blocked the connection. A new
+/// one would be blocked as well, so the next session takes it over.
+pub(crate) struct Blocked {
+    publishing: Arc<Link>,
+    account: Option<String>,
 }
 
 impl Session {
     /// Connects to RabbitMQ, to work with the queues of a job.
     pub(crate) async fn open(settings: &AmqpSettings, job: &Job) -> Result<Self, AmqpError> {
+        Self::open_with(settings, job, &mut None).await
+    }
+
+    /// Like [`Self::open`], with the publishing connection of an earlier session, if there is one.
+    pub(crate) async fn open_with(
+        settings: &AmqpSettings,
+        job: &Job,
+        blocked: &mut Option<Blocked>,
+    ) -> Result<Self, AmqpError> {
         let uri: AMQPUri = settings.url.parse().map_err(|_| AmqpError::Url)?;
-        let user = uri.authority.userinfo.username.clone();
-        let (connection, line) = in_time(transport::connect(uri, false)).await?;
-        let account = account::confirmed(&connection, &user).await?;
-        let channel = in_time(connection.create_channel()).await?;
-        in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        let consuming = Link::open(uri.clone(), true).await?;
+        let kept = blocked.take().filter(|blocked| blocked.publishing.is_alive());
+        let Blocked { publishing, account } = if let Some(kept) = kept {
+            kept
+        } else {
+            let user = uri.authority.userinfo.username.clone();
+            let publishing = Link::open(uri, false).await?;
+            let account = account::confirmed(&publishing, &user).await?;
+            in_time(publishing.channel.confirm_select(ConfirmSelectOptions::default())).await?;
+            Blocked { publishing, account }
+        };
         let topology = Topology::new(settings, job);
-        Ok(Self { connection, line, channel, account, topology, is_foreign: AtomicBool::new(false) })
+        let (is_foreign, ended) = (AtomicBool::new(false), watch::Sender::new(false));
+        Ok(Self { consuming, publishing, account, topology, is_foreign, ended })
+    }
+
+    /// Declares the exchange and the queues, and returns the state of the queues.
+    pub(crate) async fn declare(&self) -> Result<Vec<QueueState>, AmqpError> {
+        let states = declare::declare(&self.consuming.connection, &self.topology).await?;
+        self.is_foreign.store(states.first().is_some_and(|state| state.origin != Origin::Own), Ordering::Relaxed);
+        Ok(states)
+    }
+
+    /// Returns what an operator has to do about a queue, if it can lose messages.
+    pub(crate) fn advice(&self, queue: &QueueState) -> Option<String> {
+        let vhost = self.consuming.connection.status().vhost();
+        (queue.origin == Origin::Unknown).then(|| self.topology.advice(&queue.name, vhost.as_str()))
     }
 
     /// The names and delays of the queues.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology
-    }
-
-    /// Declares the exchange and the queues, and returns the state of the queues.
-    pub(crate) async fn declare(&self) -> Result<Vec<QueueState>, AmqpError> {
-        let Topology { exchange, queue, routing_key, .. } = &self.topology;
-        let channel = in_time(self.connection.create_channel()).await?;
-        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        let declared =
-            channel.exchange_declare(exchange.as_str().into(), ExchangeKind::Topic, durable, FieldTable::default());
-        in_time(declared).await?;
-        let mut states = Vec::new();
-        for queue in self.topology.queues() {
-            states.push(self.declare_queue(&queue).await?);
-        }
-        self.is_foreign.store(states.first().is_some_and(|state| state.foreign), Ordering::Relaxed);
-        bind(&channel, queue, exchange, routing_key).await?;
-        in_time(channel.close(200, "done".into())).await?;
-        Ok(states)
-    }
-
-    /// Declares a queue, or uses an existing one with the arguments that it has.
-    async fn declare_queue(&self, queue: &Queue) -> Result<QueueState, AmqpError> {
-        let name = queue.name.as_str();
-        let mut arguments = FieldTable::default();
-        for (key, value) in &queue.arguments {
-            arguments.insert(ShortString::from(*key), argument(value));
-        }
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        // A declaration with other arguments than the queue has closes its channel.
-        let channel = in_time(self.connection.create_channel()).await?;
-        let (queue, foreign, channel) = match in_time(channel.queue_declare(name.into(), durable, arguments)).await {
-            Ok(queue) => (queue, false, channel),
-            Err(AmqpError::Lost(error)) if error.is_amqp_soft_error() => {
-                tracing::warn!(queue = name, "the queue exists with other arguments and is used with them");
-                let channel = in_time(self.connection.create_channel()).await?;
-                let queue = in_time(channel.queue_declare(name.into(), passive, FieldTable::default())).await?;
-                (queue, true, channel)
-            }
-            Err(error) => return Err(error),
-        };
-        in_time(channel.close(200, "done".into())).await?;
-        let (messages, consumers) = (queue.message_count(), queue.consumer_count());
-        Ok(QueueState { name: name.to_owned(), messages, consumers, foreign })
     }
 
     /// Consumes requests, at most `prefetch` of them unacknowledged at the same time. The stream
@@ -113,7 +99,7 @@ impl Session {
         &self,
         prefetch: u16,
     ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
-        let deliveries = consumer::consume(&self.channel, &self.topology.queue, prefetch).await?;
+        let deliveries = consumer::consume(&self.consuming.channel, &self.topology.queue, prefetch).await?;
         let (receive, is_movable) = (self.receive(), !self.is_foreign.load(Ordering::Relaxed));
         Ok(deliveries.map(move |(delivery, settled)| receive(delivery).in_queue(is_movable, settled)))
     }
@@ -125,28 +111,58 @@ impl Session {
         keys: &[&str],
     ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        in_time(self.channel.queue_declare(queue.into(), durable, FieldTable::default())).await?;
+        let channel = &self.consuming.channel;
+        in_time(channel.queue_declare(queue.into(), durable, FieldTable::default())).await?;
         for key in keys {
-            bind(&self.channel, queue, &self.topology.exchange, key).await?;
+            bind(channel, queue, &self.topology.exchange, key).await?;
         }
-        let started = consumer::start(self.channel.clone(), queue.to_owned(), RESULTS_PREFETCH, "results").await?;
+        let started = consumer::start(channel.clone(), queue.to_owned(), RESULTS_PREFETCH, "results").await?;
         Ok(consumer::received(started).map(self.receive()))
     }
 
     /// Returns what turns deliveries into messages. Headers of ours that others have set are removed.
     fn receive(&self) -> impl Fn(lapin::message::Delivery) -> Delivery + Send + use<> {
-        let (line, account) = (Arc::clone(&self.line), self.account.clone());
+        let (line, account) = (Arc::clone(&self.consuming.line), self.account.clone());
         move |delivery| Delivery::from_lapin(delivery, &line, account.as_deref()).without_forged_headers()
     }
 
     /// Asks the broker for no further requests.
     pub(crate) async fn stop_consuming(&self) -> Result<(), AmqpError> {
-        consumer::cancel(&self.channel).await
+        consumer::cancel(&self.consuming.channel).await
     }
 
-    /// Returns whether the connection and the channel are still open.
+    /// Returns whether the connections and their channels are still open.
     pub(crate) fn is_alive(&self) -> bool {
-        self.connection.status().connected() && self.channel.status().connected()
+        self.consuming.is_alive() && self.publishing.is_alive()
+    }
+
+    /// Returns whether RabbitMQ accepts no publishes, because of an alarm of its memory or disk.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.publishing.is_blocked()
+    }
+
+    /// Declares the exchange and the binding again, which somebody may have deleted. This also shows
+    /// whether the connections work: returns an error if the broker does not answer in time. A
+    /// connection that is blocked, or that has read as much as may be in progress, is not asked.
+    pub(crate) async fn check(&self, limit: Duration) -> Result<(), AmqpError> {
+        let Topology { exchange, queue, routing_key, .. } = &self.topology;
+        if !self.is_blocked() {
+            let declared = declare_exchange(&self.publishing.channel, &self.topology);
+            match tokio::time::timeout(limit, declared).await {
+                Ok(declared) => declared?,
+                Err(_) if self.is_blocked() => {}
+                Err(_) => return Err(AmqpError::Timeout(limit)),
+            }
+        }
+        if !self.consuming.line.is_full() {
+            let bound = bind(&self.consuming.channel, queue, exchange, routing_key);
+            match tokio::time::timeout(limit, bound).await {
+                Ok(bound) => bound?,
+                Err(_) if self.consuming.line.is_full() => {}
+                Err(_) => return Err(AmqpError::Timeout(limit)),
+            }
+        }
+        Ok(())
     }
 
     /// Publishes a request to the exchange.
@@ -168,10 +184,16 @@ impl Session {
     ) -> Result<(), AmqpError> {
         let account = self.account.as_deref();
         let properties = message.properties.published(message.all_headers(), account, keeps_history);
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let (body, key) = (&message.body, routing_key.into());
-        let confirm = in_time(self.channel.basic_publish(exchange.into(), key, options, body, properties)).await?;
-        match in_time(confirm).await? {
+        let confirmed = async {
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+            let (channel, body, key) = (&self.publishing.channel, &message.body, routing_key.into());
+            channel.basic_publish(exchange.into(), key, options, body, properties).await?.await
+        };
+        let confirmation = tokio::select! {
+            confirmation = self.publishing.answer(confirmed) => confirmation?,
+            () = self.ended() => return Err(AmqpError::Closed),
+        };
+        match confirmation {
             Confirmation::Ack(None) => Ok(()),
             Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => {
                 Err(AmqpError::Unroutable { exchange: exchange.to_owned(), routing_key: routing_key.to_owned() })
@@ -183,23 +205,39 @@ impl Session {
     /// Returns the first message of the dead-letter queue. It stays there unless it is
     /// acknowledged.
     pub(crate) async fn next_dead_letter(&self) -> Result<Option<Delivery>, AmqpError> {
-        let got = self.channel.basic_get(self.topology.dead_letters().as_str().into(), BasicGetOptions::default());
-        let delivery = |got: BasicGetMessage| Delivery::from_lapin(got.delivery, &self.line, self.account.as_deref());
+        let Link { channel, line, .. } = &*self.consuming;
+        let got = channel.basic_get(self.topology.dead_letters().as_str().into(), BasicGetOptions::default());
+        let delivery = |got: BasicGetMessage| Delivery::from_lapin(got.delivery, line, self.account.as_deref());
         Ok(in_time(got).await?.map(delivery))
     }
 
     /// Empties the dead-letter queue, and returns the number of removed messages.
     pub(crate) async fn purge_dead_letters(&self) -> Result<u32, AmqpError> {
         let queue = self.topology.dead_letters();
-        in_time(self.channel.queue_purge(queue.as_str().into(), QueuePurgeOptions::default())).await
+        in_time(self.consuming.channel.queue_purge(queue.as_str().into(), QueuePurgeOptions::default())).await
     }
 
-    /// Closes the connection; unacknowledged messages return to their queue.
+    /// Closes the connections; unacknowledged messages return to their queue.
     pub(crate) async fn close(&self) {
-        if in_time(self.connection.close(200, "done".into())).await.is_err() {
-            // It is closed already, or the broker does not answer.
-            self.line.abort();
+        tokio::join!(self.consuming.close(), self.publishing.close());
+    }
+
+    /// Ends a session that is lost, without waiting for the broker. Publishes that have not been
+    /// confirmed fail.
+    pub(crate) fn end(&self) -> Option<Blocked> {
+        self.ended.send_replace(true);
+        self.consuming.abort();
+        if self.is_blocked() {
+            return Some(Blocked { publishing: Arc::clone(&self.publishing), account: self.account.clone() });
         }
+        self.publishing.abort();
+        None
+    }
+
+    /// Returns when the session has been ended.
+    async fn ended(&self) {
+        // The sender is a part of the session.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 }
 
@@ -216,21 +254,5 @@ impl Outgoing for Session {
 
     async fn dead_letter(&self, message: &Message) -> Result<(), AmqpError> {
         self.send("", &self.topology.dead_letters(), message, true).await
-    }
-}
-
-async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), AmqpError> {
-    let options = QueueBindOptions::default();
-    in_time(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())).await
-}
-
-fn text(text: &str) -> AMQPValue {
-    AMQPValue::LongString(LongString::from(text))
-}
-
-fn argument(argument: &Argument) -> AMQPValue {
-    match argument {
-        Argument::Text(value) => text(value),
-        Argument::Number(number) => AMQPValue::LongLongInt(*number),
     }
 }

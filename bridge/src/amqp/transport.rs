@@ -41,7 +41,28 @@ pub(super) async fn connect(mut uri: AMQPUri, is_limited: bool) -> lapin::Result
         Ok(AsyncTcpStream::Plain(Filtered::new(stream, Arc::clone(&shared))))
     };
     let properties = ConnectionProperties::default().with_connection_name(NAME.into());
-    Ok((Connection::connector(uri, runtime, open, properties).await?, line))
+    let abandoned = Abandoned(Some(Arc::clone(&line)));
+    let connection = Connection::connector(uri, runtime, open, properties).await?;
+    abandoned.keep();
+    Ok((connection, line))
+}
+
+/// Ends a connection attempt that is not awaited any longer. The library would keep its thread for
+/// as long as the peer is silent.
+struct Abandoned(Option<Arc<Line>>);
+
+impl Abandoned {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(line) = &self.0 {
+            line.abort();
+        }
+    }
 }
 
 /// Tokio's timers and sockets, with a [`Filtered`] stream in place of the plain one.

@@ -67,7 +67,7 @@ pub(crate) async fn replay(settings: &AmqpSettings, job: &Job, limit: u32) -> Re
         }
         session.requeue(&letter.message.replayed()).await?;
         if !letter.acknowledge().await {
-            return Err(AmqpError::Timeout.into());
+            return Err(AmqpError::Closed.into());
         }
         replayed += 1;
     }

@@ -96,7 +96,7 @@ impl Line {
     }
 
     /// Returns whether nothing more may be read now.
-    pub(super) fn is_full(&self) -> bool {
+    pub(in crate::amqp) fn is_full(&self) -> bool {
         self.is_limited && self.in_progress.load(Ordering::Acquire) >= LIMIT
     }
 

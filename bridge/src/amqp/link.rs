@@ -1,0 +1,82 @@
+//! A connection with one channel.
+
+use super::transport::{self, Line};
+use super::{AmqpError, TIMEOUT, in_time};
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Connection};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The heartbeat in seconds, if the URL has none. A peer that is silent for twice this time is
+/// dead.
+const HEARTBEAT: u16 = 10;
+
+/// A connection with one channel.
+pub(super) struct Link {
+    pub(super) connection: Connection,
+    pub(super) channel: Channel,
+    pub(super) line: Arc<Line>,
+    was_blocked: AtomicBool,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // The library would wait for the broker to answer its close.
+        self.abort();
+    }
+}
+
+impl Link {
+    /// Connects to RabbitMQ and opens the channel. `is_limited` bounds the bytes in progress.
+    pub(super) async fn open(mut uri: AMQPUri, is_limited: bool) -> Result<Arc<Self>, AmqpError> {
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        let (connection, line) = in_time(transport::connect(uri, is_limited)).await?;
+        let channel = in_time(connection.create_channel()).await.inspect_err(|_| line.abort())?;
+        Ok(Arc::new(Self { connection, channel, line, was_blocked: AtomicBool::new(false) }))
+    }
+
+    /// Returns whether the connection and the channel are still open.
+    pub(super) fn is_alive(&self) -> bool {
+        self.connection.status().connected() && self.channel.status().connected()
+    }
+
+    /// Returns whether RabbitMQ blocks the connection, because of an alarm of its memory or disk.
+    /// It then reads nothing from the connection, and the AMQP library writes nothing to it.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.connection.status().blocked()
+    }
+
+    /// Awaits an answer of the broker for at most [`TIMEOUT`], not counting the time in which the
+    /// connection is blocked.
+    pub(super) async fn answer<T>(&self, work: impl Future<Output = lapin::Result<T>>) -> Result<T, AmqpError> {
+        let mut work = pin!(work);
+        loop {
+            let was_blocked = self.is_blocked();
+            match tokio::time::timeout(TIMEOUT, &mut work).await {
+                Ok(answer) => return answer.map_err(AmqpError::Lost),
+                Err(_) if self.is_alive() && (was_blocked || self.is_blocked()) => self.warn(),
+                Err(_) => return Err(AmqpError::Timeout(TIMEOUT)),
+            }
+        }
+    }
+
+    /// Says once that the connection is blocked.
+    fn warn(&self) {
+        if !self.was_blocked.swap(true, Ordering::Relaxed) {
+            tracing::warn!("RabbitMQ accepts no messages, because its memory or disk runs short: waiting");
+        }
+    }
+
+    /// Closes the connection; unacknowledged messages return to their queue.
+    pub(super) async fn close(&self) {
+        if self.is_blocked() || in_time(self.connection.close(200, "done".into())).await.is_err() {
+            self.abort();
+        }
+    }
+
+    /// Ends the connection without asking the broker, which may be silent or not read the question.
+    pub(super) fn abort(&self) {
+        self.line.abort();
+    }
+}

@@ -1,0 +1,205 @@
+//! What the streams of a job do at present: the facts behind its readiness and its metrics.
+
+use crate::amqp::AmqpError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long the components may be silent before they count as down. The relay asks them once a
+/// second.
+const COMPONENTS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long publishing may fail without a success in between before it counts as failing.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a failed publish is evidence. A message that cannot be published is published again
+/// sooner.
+const EVIDENCE: Duration = Duration::from_mins(1);
+
+/// The state of the connections with RabbitMQ, the worst one first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rabbitmq {
+    /// There is no session.
+    Down,
+    /// Messages are consumed, and RabbitMQ accepts no publishes: an alarm of its memory or disk.
+    Blocked,
+    /// Messages are consumed, and what was published lately was not accepted.
+    Failing,
+    /// Messages are consumed and can be published.
+    Up,
+}
+
+impl Rabbitmq {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Blocked => "blocked",
+            Self::Failing => "failing",
+            Self::Up => "up",
+        }
+    }
+}
+
+/// The state of a job, which its tasks share.
+pub(crate) struct Health(Mutex<Facts>);
+
+struct Facts {
+    session: Option<Session>,
+    components_answered: Instant,
+    succeeded: Option<Instant>,
+    failing: Option<Failing>,
+}
+
+/// A session that consumes.
+struct Session {
+    is_blocked: bool,
+    warnings: Vec<String>,
+}
+
+/// Publishes that failed since the last success.
+#[derive(Clone, Copy)]
+struct Failing {
+    since: Instant,
+    last: Instant,
+}
+
+impl Health {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self(Mutex::new(Facts { session: None, components_answered: now, succeeded: None, failing: None }))
+    }
+
+    /// Records that a session consumes, with warnings for the operator. While there was no session,
+    /// the components were not asked.
+    pub(crate) fn session_began(&self, warnings: Vec<String>, now: Instant) {
+        let mut facts = self.facts();
+        facts.session = Some(Session { is_blocked: false, warnings });
+        (facts.components_answered, facts.failing) = (now, None);
+    }
+
+    /// Records whether RabbitMQ blocks the session's publishes.
+    pub(crate) fn set_blocked(&self, is_blocked: bool, now: Instant) {
+        let mut facts = self.facts();
+        let Some(session) = &mut facts.session else { return };
+        let was_blocked = std::mem::replace(&mut session.is_blocked, is_blocked);
+        if was_blocked || is_blocked {
+            // The relay does not ask the components while it cannot publish.
+            facts.components_answered = now;
+        }
+    }
+
+    /// Records that no session consumes.
+    pub(crate) fn session_ended(&self) {
+        self.facts().session = None;
+    }
+
+    /// Records that the components have answered a request of the bridge.
+    pub(crate) fn components_answered(&self, now: Instant) {
+        self.facts().components_answered = now;
+    }
+
+    /// Records whether RabbitMQ took a message. The loss of the session is no refusal.
+    pub(crate) fn record(&self, published: &Result<(), AmqpError>, now: Instant) {
+        match published {
+            Ok(()) => self.published(true, now),
+            Err(error) if error.is_refusal() => self.published(false, now),
+            Err(_) => {}
+        }
+    }
+
+    fn published(&self, accepted: bool, now: Instant) {
+        let mut facts = self.facts();
+        if accepted {
+            (facts.succeeded, facts.failing) = (Some(now), None);
+        } else {
+            let since = facts.failing.map_or(now, |failing| failing.since);
+            facts.failing = Some(Failing { since, last: now });
+        }
+    }
+
+    pub(crate) fn rabbitmq(&self, now: Instant) -> Rabbitmq {
+        let facts = self.facts();
+        let is_failing = |failing: Failing| {
+            now.duration_since(failing.since) >= PUBLISH_TIMEOUT && now.duration_since(failing.last) < EVIDENCE
+        };
+        match &facts.session {
+            None => Rabbitmq::Down,
+            Some(Session { is_blocked: true, .. }) => Rabbitmq::Blocked,
+            Some(_) if facts.failing.is_some_and(is_failing) => Rabbitmq::Failing,
+            Some(_) => Rabbitmq::Up,
+        }
+    }
+
+    /// Returns false if the components have not answered for ten seconds. They are not asked while
+    /// there is no session.
+    pub(crate) fn are_components_answering(&self, now: Instant) -> bool {
+        let facts = self.facts();
+        facts.session.is_none() || now.duration_since(facts.components_answered) < COMPONENTS_TIMEOUT
+    }
+
+    /// Returns what an operator should know about the queues of the session.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.facts().session.as_ref().map(|session| session.warnings.clone()).unwrap_or_default()
+    }
+
+    /// Returns how long ago RabbitMQ accepted a result, if it accepted one since the bridge has
+    /// started.
+    pub(crate) fn last_success(&self, now: Instant) -> Option<Duration> {
+        self.facts().succeeded.map(|succeeded| now.duration_since(succeeded))
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn session_decides_the_state_of_rabbitmq() {
+        let (health, now) = (Health::new(Instant::now()), Instant::now());
+        assert_eq!(health.rabbitmq(now), Rabbitmq::Down);
+        health.set_blocked(true, now);
+        assert_eq!(health.rabbitmq(now), Rabbitmq::Down, "there is no session");
+        health.session_began(Vec::new(), now);
+        assert_eq!(health.rabbitmq(now), Rabbitmq::Up);
+        health.set_blocked(true, now);
+        assert_eq!(health.rabbitmq(now), Rabbitmq::Blocked);
+        health.set_blocked(false, now);
+        assert_eq!(health.rabbitmq(now), Rabbitmq::Up);
+        health.session_ended();
+        assert_eq!(health.rabbitmq(now), Rabbitmq::Down);
+    }
+
+    #[test]
+    fn publishing_fails_if_nothing_is_accepted_for_ten_seconds() {
+        let (health, start) = (Health::new(Instant::now()), Instant::now());
+        health.session_began(Vec::new(), start);
+        health.published(false, start);
+        health.published(false, start + SECOND * 9);
+        assert_eq!(health.rabbitmq(start + SECOND * 9), Rabbitmq::Up);
+        assert_eq!(health.rabbitmq(start + SECOND * 10), Rabbitmq::Failing);
+        health.published(true, start + SECOND * 11);
+        assert_eq!(health.rabbitmq(start + SECOND * 11), Rabbitmq::Up);
+        assert_eq!(health.last_success(start + SECOND * 12), Some(SECOND));
+        health.published(false, start + SECOND * 12);
+        assert_eq!(health.rabbitmq(start + SECOND * 22), Rabbitmq::Failing);
+        assert_eq!(health.rabbitmq(start + SECOND * 72), Rabbitmq::Up, "nothing was published for a minute");
+    }
+
+    #[test]
+    fn components_are_down_if_they_are_silent_for_ten_seconds_of_a_session() {
+        let (health, start) = (Health::new(Instant::now()), Instant::now());
+        let later = start + SECOND * 100;
+        assert!(health.are_components_answering(later), "nobody asks them without a session");
+        health.session_began(Vec::new(), later);
+        assert!(health.are_components_answering(later + SECOND * 9));
+        assert!(!health.are_components_answering(later + SECOND * 10));
+        health.components_answered(later + SECOND * 10);
+        assert!(health.are_components_answering(later + SECOND * 19));
+        health.set_blocked(true, later + SECOND * 30);
+        assert!(health.are_components_answering(later + SECOND * 30), "the relay does not ask them");
+    }
+}
