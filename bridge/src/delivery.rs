@@ -2,8 +2,12 @@
 //!
 //! The request has the body of the message, unchanged, and these headers: `x-message-id`,
 //! `x-correlation-id` and `x-reply-to` (the AMQP properties, if there are any), `x-replay` (the
-//! number of the replay, if it is one), `x-attempt` (from 1), `x-last-attempt` (`true` or `false`), `traceparent` and
+//! number of the replay, if it is one), `x-attempt` (from 1), `x-give-up-after`, `traceparent` and
 //! `tracestate`.
+//!
+//! Without a verdict a request that was received `x-give-up-after` seconds ago is finished with an
+//! error. The component decides this by its record, because only the record tells when the request
+//! was received first: the message may have been lost and published again.
 //!
 //! The response to a finished request is a 200 with `{"outcome": "done" or "done-without-verdict",
 //! "event": {…}}`; see [`Event`]. All other responses are problems (RFC 9457):
@@ -17,6 +21,7 @@ use connectivity_domain::job::settlement::Reply;
 use connectivity_domain::trace::TraceContext;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
+use std::time::Duration;
 
 /// The longest body that is delivered, in bytes. The components have limits of their own below it.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
@@ -29,15 +34,16 @@ const CORRELATION_ID: &str = "x-correlation-id";
 const REPLY_TO: &str = "x-reply-to";
 /// The number of the attempt, from 1.
 const ATTEMPT: &str = "x-attempt";
-/// `true` if no attempt follows.
-const LAST_ATTEMPT: &str = "x-last-attempt";
+/// The age in seconds at which a request without a verdict is given up.
+const GIVE_UP_AFTER: &str = "x-give-up-after";
 
 /// An attempt at a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
     /// From 1.
     pub(crate) number: u32,
-    pub(crate) is_last: bool,
+    /// The age at which a request without a verdict is given up.
+    pub(crate) give_up_after: Duration,
 }
 
 /// What came of a delivery.
@@ -77,8 +83,8 @@ impl Delivered {
 
 /// The headers of a delivery. A property that does not fit a header is omitted.
 pub(crate) fn headers(message: &Message, attempt: Attempt, trace: Option<&TraceContext>) -> HeaderMap {
-    let (number, is_last) = (attempt.number.to_string(), attempt.is_last.to_string());
-    let mut pairs = vec![(CONTENT_TYPE.as_str(), "application/json"), (ATTEMPT, &number), (LAST_ATTEMPT, &is_last)];
+    let (number, age) = (attempt.number.to_string(), attempt.give_up_after.as_secs().to_string());
+    let mut pairs = vec![(CONTENT_TYPE.as_str(), "application/json"), (ATTEMPT, &number), (GIVE_UP_AFTER, &age)];
     pairs.extend(message.properties.message_id().map(|id| (MESSAGE_ID, id)));
     pairs.extend(message.properties.correlation_id().map(|id| (CORRELATION_ID, id)));
     pairs.extend(message.properties.reply_to().map(|queue| (REPLY_TO, queue)));
@@ -111,7 +117,8 @@ mod tests {
         let properties = Properties::json(Some("m"), Some("not\nfit")).with_reply_to(Some("replies"));
         let headers = Headers::from([(REPLAY.to_owned(), "2".to_owned()), ("x-other".into(), "1".into())]);
         let message = Message { properties, headers, ..Message::default() };
-        let headers = super::headers(&message, Attempt { number: 3, is_last: true }, trace.as_ref());
+        let headers =
+            super::headers(&message, Attempt { number: 3, give_up_after: Duration::from_hours(24) }, trace.as_ref());
         let mut found: Vec<_> =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().expect("text"))).collect();
         found.sort();
@@ -122,7 +129,7 @@ mod tests {
                 "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
                 "tracestate: a=1",
                 "x-attempt: 3",
-                "x-last-attempt: true",
+                "x-give-up-after: 86400",
                 "x-message-id: m",
                 "x-replay: 2",
                 "x-reply-to: replies",

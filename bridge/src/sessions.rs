@@ -152,7 +152,7 @@ impl Sessions {
             session: Arc::<Session>::clone(session),
             components: Arc::<Components>::clone(&self.components),
             status: Arc::clone(&self.status),
-            max_attempts: self.settings.max_attempts,
+            give_up_after: self.settings.give_up_after,
             marks: self.marks.clone(),
             stopping,
             tracer: self.tracer.clone(),

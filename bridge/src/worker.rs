@@ -13,6 +13,7 @@ use crate::panics::contained;
 use crate::status::JobStatus;
 use crate::trace::{Fault, Span, Tracer};
 use connectivity_domain::job::settlement::{RetryReason, Settlement, describe, settle};
+use humantime::format_duration;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -27,7 +28,7 @@ pub(crate) struct Worker {
     pub(crate) session: Arc<dyn Outgoing>,
     pub(crate) components: Arc<dyn Deliver>,
     pub(crate) status: Arc<JobStatus>,
-    pub(crate) max_attempts: u32,
+    pub(crate) give_up_after: Duration,
     pub(crate) marks: Marks,
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) tracer: Tracer,
@@ -108,7 +109,7 @@ impl Worker {
             return Ok(Some(Fault::Refused));
         }
         let number = message.number(ATTEMPTS).saturating_add(1);
-        let attempt = Attempt { number, is_last: number >= self.max_attempts };
+        let attempt = Attempt { number, give_up_after: self.give_up_after };
         let (Delivered { reply, event, request_id }, settlement) = loop {
             let delivered = self.deliver(message, attempt, span).await?;
             let settlement = settle(&delivered.reply, message.number(COMPONENT_FAILURES));
@@ -122,7 +123,10 @@ impl Worker {
             Settlement::Done => self.publish(event, message, span).await?,
             Settlement::DoneWithoutVerdict => {
                 self.publish(event, message, span).await?;
-                let reason = format!("the registry gave no verdict in {number} attempts");
+                let reason = format!(
+                    "the registry gave no verdict within {} (attempts: {number})",
+                    format_duration(self.give_up_after)
+                );
                 self.dead_letter(&message.dead(&reason, request_id, true)).await?;
             }
             Settlement::DeadLetter(reason) => self.dead_letter(&message.dead(&reason, request_id, false)).await?,

@@ -54,18 +54,18 @@ pub enum Unfinished {
 /// Performs a job: claims the request, asks the registry, and returns the record after the outcome
 /// has been written.
 ///
-/// Without a verdict the request stays pending. On the last attempt (`last`) it is finished with
-/// the status `ERROR` instead. `now` is called after the registry has answered.
+/// Without a verdict the request stays pending. If it was received `give_up_after` ago, it is
+/// finished with the status `ERROR` instead. `now` is called after the registry has answered.
 pub async fn perform<Q: Question, R: JobRegistry<Q>, S: JobStore<Q>>(
     registry: &R,
     store: &S,
     claim: &Claim<Q>,
-    last: bool,
+    give_up_after: Option<Duration>,
     now: impl Fn() -> Timestamp + Send,
 ) -> Result<Record<Q>, Unfinished> {
     let not_recorded = |StoreError| Unfinished::NotRecorded;
-    let is_first_attempt = match store.claim(claim).await.map_err(not_recorded)? {
-        Claimed::Acquired { is_new, .. } => is_new && !claim.message_id.is_replay(),
+    let (is_first_attempt, received_at) = match store.claim(claim).await.map_err(not_recorded)? {
+        Claimed::Acquired { is_new, received_at, .. } => (is_new && !claim.message_id.is_replay(), received_at),
         Claimed::Finished(record) => return Ok(*record),
         Claimed::InProgress(left) => return Err(Unfinished::InProgress(left)),
         Claimed::MessageIdReused => return Err(Unfinished::MessageIdReused),
@@ -78,7 +78,8 @@ pub async fn perform<Q: Question, R: JobRegistry<Q>, S: JobStore<Q>>(
             Some((None, AFTER_UNEXPECTED_RESPONSE))
         }
     };
-    if let Some((cause, retry_after)) = no_verdict.filter(|_| !last) {
+    let is_given_up = give_up_after.is_some_and(|age| now().since(received_at) >= age);
+    if let Some((cause, retry_after)) = no_verdict.filter(|_| !is_given_up) {
         // If the release fails, the claim expires by itself.
         let _ = store.release(claim, now()).await;
         return Err(Unfinished::NoVerdict { cause, retry_after });

@@ -17,7 +17,7 @@ async fn start(job: &DummyJob) -> Pipeline {
         ("COMPONENTS_URL", url.as_str()),
         ("BRIDGE_JOBS", row.as_str()),
         ("BRIDGE_RETRY_DELAYS", "100ms,300ms,1s"),
-        ("BRIDGE_MAX_ATTEMPTS", "2"),
+        ("BRIDGE_GIVE_UP_AFTER", "90s"),
     ];
     let pipeline = Pipeline::start(&settings).await;
     job.forward_to(pipeline.host.url(""));
@@ -47,8 +47,9 @@ async fn second_job_is_delivered_published_and_relayed_beside_documents() {
     let deliveries = job.deliveries();
     let [delivery] = deliveries.as_slice() else { panic!("{deliveries:?}") };
     assert_eq!(&delivery.body[..], BODY, "the body passes through unread");
-    let headers = ["x-message-id", "x-correlation-id", "x-attempt", "x-last-attempt"].map(|name| delivery.header(name));
-    assert_eq!(headers, ["m-1", "correlation", "1", "false"]);
+    let headers =
+        ["x-message-id", "x-correlation-id", "x-attempt", "x-give-up-after"].map(|name| delivery.header(name));
+    assert_eq!(headers, ["m-1", "correlation", "1", "90"]);
 
     job.add_to_outbox("m-2");
     assert_eq!(pipeline.results(3).await[2].message_id, "result-of-m-2");
@@ -68,7 +69,7 @@ async fn second_job_has_its_own_attempts_dead_letters_and_replays() {
     publish(&pipeline, "m-2", INVALID).await;
     until("both are dead letters", async || dead_letters().await == 2).await;
     let listed = pipeline.command(&["dlq", "list", "--job", "dummies"]);
-    assert!(listed.contains("m-1  attempts 1  the registry gave no verdict in 2 attempts"), "{listed}");
+    assert!(listed.contains("m-1  attempts 1  the registry gave no verdict within 1m 30s (attempts: 2)"), "{listed}");
     assert!(listed.contains("dummy-id  attempts 0  the dummy is invalid"), "{listed}");
     assert_eq!(pipeline.dead_letters().await, 0, "documents have a queue of their own");
     assert_eq!(pipeline.command(&["dlq", "replay", "--job", "dummies", "--limit", "1"]).trim(), "replayed: 1");

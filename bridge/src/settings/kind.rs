@@ -138,6 +138,23 @@ impl Display for Durations {
     }
 }
 
+/// A duration of whole seconds.
+pub(crate) struct Age;
+
+impl Kind for Age {
+    type Value = Duration;
+
+    fn parse(&self, text: &str) -> Option<Duration> {
+        humantime::parse_duration(text).ok().filter(|age| age.subsec_nanos() == 0 && !age.is_zero())
+    }
+}
+
+impl Display for Age {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration of whole seconds, such as 90s, 30m, 24h or 7days")
+    }
+}
+
 /// Rows of the table of jobs.
 pub(crate) struct Jobs;
 

@@ -17,7 +17,8 @@ pub(crate) struct RunSettings {
     pub(crate) credentials: Credentials,
     pub(crate) concurrency: usize,
     pub(crate) prefetch: u16,
-    pub(crate) max_attempts: u32,
+    /// The age at which a request without a verdict is given up.
+    pub(crate) give_up_after: Duration,
     pub(crate) listen: SocketAddr,
     pub(crate) grace: Duration,
     /// How spans are exported; `None` if no collector is configured.
@@ -37,7 +38,7 @@ impl RunSettings {
         let credentials = components::credentials(reader, &table::BRIDGE_CLIENT_ID, &table::BRIDGE_CLIENT_SECRET);
         let concurrency = reader.required(&table::BRIDGE_CONCURRENCY);
         let prefetch = reader.required(&table::BRIDGE_PREFETCH);
-        let max_attempts = reader.required(&table::BRIDGE_MAX_ATTEMPTS);
+        let give_up_after = reader.required(&table::BRIDGE_GIVE_UP_AFTER);
         let listen = reader.required(&table::BRIDGE_LISTEN);
         let grace = reader.required(&table::BRIDGE_GRACE_SECONDS);
         let traces = traces::read(reader);
@@ -47,7 +48,7 @@ impl RunSettings {
             credentials: credentials?,
             concurrency: concurrency?,
             prefetch: prefetch?,
-            max_attempts: max_attempts?,
+            give_up_after: give_up_after?,
             listen: listen?,
             grace: grace?,
             traces,

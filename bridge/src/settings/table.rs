@@ -1,7 +1,7 @@
 //! The settings: for each its name, default, kind and help text. `--help` and the readers use these
 //! rows.
 
-use super::kind::{Address, Durations, Jobs, Milliseconds, Number, OneOf, Seconds, Text, Url};
+use super::kind::{Address, Age, Durations, Jobs, Milliseconds, Number, OneOf, Seconds, Text, Url};
 use super::setting::{Row, Setting};
 
 pub(crate) use super::setting::help;
@@ -38,8 +38,9 @@ group! {
     RABBITMQ_QUEUE_TYPE: OneOf = OneOf(&["quorum", "classic"]), Some("quorum"),
         "The type of the queues that the bridge declares.";
     BRIDGE_JOBS: Jobs = Jobs, Some("[]"), "Further jobs besides the authentication of documents.";
-    BRIDGE_RETRY_DELAYS: Durations = Durations, Some("1s,5s,30s,2m,10m"),
-        "How long a message is delayed before its second, third … attempt. There is a delay queue for each duration.";
+    BRIDGE_RETRY_DELAYS: Durations = Durations, Some("1s,5s,15s,30s,1m,2m,5m,10m"),
+        "How long a message is delayed before its second, third … attempt; the last duration is used for all further \
+         ones. There is a delay queue for each duration.";
 }
 
 group! {
@@ -79,8 +80,9 @@ group! {
     BRIDGE_CONCURRENCY: Number<usize> = Number(1..=10_000), Some("64"), "How many messages of each job are processed at the same time.";
     BRIDGE_PREFETCH: Number<u16> = Number(1..=65_535), Some("128"),
         "How many unacknowledged messages of each job RabbitMQ delivers at most (basic.qos).";
-    BRIDGE_MAX_ATTEMPTS: Number<u32> = Number(1..=1_000), Some("5"),
-        "How often the registry is asked about a message before it ends without a verdict.";
+    BRIDGE_GIVE_UP_AFTER: Age = Age, Some("24h"),
+        "The age at which a request without a verdict is given up. It ends with an error and is put into the \
+         dead-letter queue.";
     BRIDGE_LISTEN: Address = Address, Some("127.0.0.1:9100"),
         "The address on which /health/live, /health/ready and /metrics are served.";
     BRIDGE_GRACE_SECONDS: Seconds = Seconds(0..=3_600), Some("20"),

@@ -30,11 +30,12 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.amqp.url, "amqp://me:p%40ss%2F@127.0.0.1:5672/%2F");
     let amqp = settings.amqp;
     assert_eq!((amqp.exchange.as_str(), amqp.queue_type), ("citizen_affiliation", "quorum"));
-    assert_eq!(amqp.delays, [1, 5, 30, 120, 600].map(Duration::from_secs));
+    assert_eq!(amqp.delays, [1, 5, 15, 30, 60, 120, 300, 600].map(Duration::from_secs));
     let [job] = amqp.jobs.as_slice() else { panic!("{:?}", amqp.jobs) };
     assert_eq!((job.queue.as_str(), &job.routing_key), ("document.authentication.requested", &job.queue));
-    assert_eq!((settings.concurrency, settings.prefetch, settings.max_attempts), (64, 128, 5));
+    assert_eq!((settings.concurrency, settings.prefetch), (64, 128));
     assert_eq!((settings.components_url.as_str(), settings.grace), ("http://components", Duration::from_secs(20)));
+    assert_eq!(settings.give_up_after, Duration::from_hours(24));
 }
 
 #[test]
@@ -99,6 +100,8 @@ fn each_problem_names_the_setting_and_its_values() {
         (("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "me:hunter2@collector"), "a URL that begins with http:// or https://"),
         (("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), "http/protobuf"),
         (("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"), "a whole number of milliseconds from 1 to 600000"),
+        (("BRIDGE_GIVE_UP_AFTER", "0s"), "a duration of whole seconds, such as 90s, 30m, 24h or 7days"),
+        (("BRIDGE_GIVE_UP_AFTER", "500ms"), "a duration of whole seconds, such as 90s, 30m, 24h or 7days"),
         (("BRIDGE_PREFETCH", "65536"), "a whole number from 1 to 65535"),
         (("RABBITMQ_QUEUE_TYPE", "stream"), "quorum or classic"),
     ] {

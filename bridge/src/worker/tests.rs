@@ -66,7 +66,7 @@ fn given() -> Given {
         components: Arc::new(FakeComponents),
         status: Arc::clone(&Status::new(std::slice::from_ref(&job)).jobs()[0]),
         job: Arc::new(job),
-        max_attempts: 5,
+        give_up_after: Duration::from_hours(24),
         marks: Marks::new().0,
         stopping,
         tracer: Tracer::disabled(),

@@ -51,6 +51,6 @@ fn id_citizen() -> RefOr<Schema> {
 pub(crate) fn status() -> RefOr<Schema> {
     let all = [Status::Pending, Status::Success, Status::Failed, Status::Error];
     let description = "`PENDING`: in progress; it changes to one of the others, which are final. `SUCCESS`: the document is \
-        authentic. `FAILED`: the registry refused it. `ERROR`: there was no verdict after the last attempt";
+        authentic. `FAILED`: the registry refused it. `ERROR`: the request was given up without a verdict";
     one_of(&all.map(Status::as_str), description)
 }

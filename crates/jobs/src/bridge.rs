@@ -65,12 +65,12 @@ impl<R, S> Services<R, S> {
         R: JobRegistry<J::Question> + 'static,
         S: Records<J::Question>,
     {
-        let Delivery { message_id, replay, request, correlation, is_last_attempt } =
+        let Delivery { message_id, replay, request, correlation, give_up_after } =
             delivery::read::<J>(headers, &body.read().await?)?;
         let message_id = self.known_id::<J>(message_id, &request).await?;
         let message_id = replay.map_or(message_id.clone(), |number| message_id.replay(number));
         let claim = Claim { correlation, ..self.claim(context, message_id, request, Origin::Queue) };
-        let record = perform(&(self.registry)(context, subject), &self.store, &claim, is_last_attempt, self.now).await;
+        let record = perform(&(self.registry)(context, subject), &self.store, &claim, give_up_after, self.now).await;
         Ok(delivery::respond::<J>(&claim.message_id, record, &self.keys))
     }
 

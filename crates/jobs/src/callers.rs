@@ -97,7 +97,7 @@ impl<R, S> Services<R, S> {
             return self.enqueue::<J>(context, message_id, request).await;
         }
         let claim = self.claim(context, message_id, request, Origin::Http);
-        let record = perform(&(self.registry)(context, subject), &self.store, &claim, false, self.now).await;
+        let record = perform(&(self.registry)(context, subject), &self.store, &claim, None, self.now).await;
         Ok(shown::<J>(&record.map_err(|error| unfinished::<J>(&error))?))
     }
 

@@ -11,6 +11,7 @@ use connectivity_domain::job::{Correlation, MessageId, Record, Status, Submissio
 use connectivity_edge::problem::Problem;
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
+use std::time::Duration;
 
 /// In a delivery the AMQP property `message_id`; in a response the id of the request.
 const MESSAGE_ID: &str = "x-message-id";
@@ -19,8 +20,8 @@ const REPLAY: &str = "x-replay";
 /// The AMQP properties `correlation_id` and `reply_to`, which the result repeats.
 const CORRELATION_ID: &str = "x-correlation-id";
 const REPLY_TO: &str = "x-reply-to";
-/// `true` if no attempt follows this one.
-const LAST_ATTEMPT: &str = "x-last-attempt";
+/// The age in seconds at which a request without a verdict is given up.
+const GIVE_UP_AFTER: &str = "x-give-up-after";
 
 /// The longest AMQP property, in bytes (a short string of AMQP 0-9-1).
 const MAX_PROPERTY: usize = 255;
@@ -33,7 +34,7 @@ pub(crate) struct Delivery<Q> {
     pub(crate) replay: Option<u32>,
     pub(crate) request: Q,
     pub(crate) correlation: Correlation,
-    pub(crate) is_last_attempt: bool,
+    pub(crate) give_up_after: Option<Duration>,
 }
 
 /// The response to a delivery of a finished request.
@@ -53,7 +54,8 @@ pub(crate) fn read<J: Job>(headers: &HeaderMap, body: &[u8]) -> Result<Delivery<
     let replay = text(REPLAY).and_then(|number| number.parse().ok()).filter(|number| *number > 0);
     let property = |name| text(name).filter(|text| text.len() <= MAX_PROPERTY).map(str::to_owned);
     let correlation = Correlation { id: property(CORRELATION_ID), reply_to: property(REPLY_TO) };
-    Ok(Delivery { message_id, replay, request, correlation, is_last_attempt: text(LAST_ATTEMPT) == Some("true") })
+    let give_up_after = text(GIVE_UP_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    Ok(Delivery { message_id, replay, request, correlation, give_up_after })
 }
 
 /// Returns the response to a delivery: the event to publish, or why the request is not finished.

@@ -215,7 +215,7 @@ async fn the_id_of_a_delivery_is_that_of_the_body_else_that_of_the_message_else_
 
 #[tokio::test]
 async fn a_replay_of_a_request_without_a_verdict_is_a_request_of_its_own() {
-    let last = [("x-message-id", "m-1"), ("x-last-attempt", "true")];
+    let last = [("x-message-id", "m-1"), ("x-give-up-after", "0")];
     let given = down();
     let ended = json(&given.deliver(&last, request()).await);
     assert_eq!(
@@ -309,15 +309,15 @@ async fn a_request_in_progress_elsewhere_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn without_a_verdict_only_the_last_attempt_finishes_the_request() {
+async fn without_a_verdict_a_request_is_finished_when_it_is_given_up() {
     let given = down();
     let answer = given.submit(&[], request()).await;
     expect_problem(&answer, 503, "registry-unavailable");
     assert_eq!(text(&answer, "retry-after"), "3");
-    let refused = given.deliver(&[("x-message-id", "m-1"), ("x-last-attempt", "false")], request()).await;
+    let refused = given.deliver(&[("x-message-id", "m-1"), ("x-give-up-after", "1")], request()).await;
     expect_problem(&refused, 503, "registry-unavailable");
     assert_eq!((text(&refused, "x-message-id"), json(&refused).get("asked")), ("m-1", None));
-    let last = json(&given.deliver(&[("x-message-id", "m-1"), ("x-last-attempt", "true")], request()).await);
+    let last = json(&given.deliver(&[("x-message-id", "m-1"), ("x-give-up-after", "0")], request()).await);
     assert_eq!((&last["outcome"], &last["event"]["body"]["greeted"]), (&json!("done-without-verdict"), &Value::Null));
     let unreachable = Given { store: FakeJobStore::down(), ..greeted() };
     expect_problem(&unreachable.deliver(&[], request()).await, 503, "storage-unavailable");

@@ -60,7 +60,7 @@ fn holder<Q>(claim: &Claim<Q>) -> [Value; 2] {
 impl<T: JobTable> JobStore<T::Question> for SqlJobStore<T> {
     async fn claim(&self, claim: &Claim<T::Question>) -> Result<Claimed<T::Question>, StoreError> {
         if self.table.insert(T::STATEMENTS.insert, row::inserted::<T>(claim)).await? {
-            return Ok(Claimed::Acquired { id: claim.id.clone(), is_new: true });
+            return Ok(Claimed::Acquired { id: claim.id.clone(), is_new: true, received_at: claim.at });
         }
         let found = self.by_message(&claim.message_id).await?;
         if found.record.request != claim.request {
@@ -78,7 +78,8 @@ impl<T: JobTable> JobStore<T::Question> for SqlJobStore<T> {
         Ok(if found.record.status.is_final() {
             Claimed::Finished(Box::new(found.record))
         } else if found.claim == claim.token {
-            Claimed::Acquired { id: found.record.id, is_new: false }
+            let Record { id, received_at, .. } = found.record;
+            Claimed::Acquired { id, is_new: false, received_at }
         } else {
             Claimed::InProgress(found.claimed_until.since(claim.at))
         })

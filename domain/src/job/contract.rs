@@ -318,8 +318,9 @@ where
     }
 }
 
+/// Returns the result of a claim on the request that `claim` was the first to claim.
 fn acquired<Q>(claim: &Claim<Q>, is_new: bool) -> Claimed<Q> {
-    Claimed::Acquired { id: claim.id.clone(), is_new }
+    Claimed::Acquired { id: claim.id.clone(), is_new, received_at: claim.at }
 }
 
 fn finished<Q: Question>(claim: &Claim<Q>, outcome: &Outcome, at: Timestamp) -> Record<Q> {

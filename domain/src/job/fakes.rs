@@ -105,7 +105,7 @@ impl<Q: Question> JobStore<Q> for FakeJobStore<Q> {
                 claimed_until: claim.until,
                 outbox_due: Some(claim.enqueue_at),
             });
-            return Ok(Claimed::Acquired { id: claim.id.clone(), is_new: true });
+            return Ok(Claimed::Acquired { id: claim.id.clone(), is_new: true, received_at: claim.at });
         };
         if row.record.request != claim.request {
             return Ok(Claimed::MessageIdReused);
@@ -118,7 +118,8 @@ impl<Q: Question> JobStore<Q> for FakeJobStore<Q> {
         }
         (row.claim, row.claimed_until) = (claim.token.clone(), claim.until);
         row.outbox_due = row.outbox_due.max(Some(claim.enqueue_at));
-        Ok(Claimed::Acquired { id: row.record.id.clone(), is_new: false })
+        let Record { id, received_at, .. } = &row.record;
+        Ok(Claimed::Acquired { id: id.clone(), is_new: false, received_at: *received_at })
     }
 
     async fn finish(&self, claim: &Claim<Q>, outcome: &Outcome, at: Timestamp) -> Result<Record<Q>, StoreError> {

@@ -12,7 +12,7 @@ pub enum Status {
     Success,
     /// The registry gave the negative verdict.
     Failed,
-    /// The last attempt ended without a verdict.
+    /// The request was given up without a verdict.
     Error,
 }
 

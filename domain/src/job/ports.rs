@@ -19,6 +19,8 @@ pub enum Claimed<Q> {
         id: String,
         /// Whether this claim created the record, so that the registry has not been asked before.
         is_new: bool,
+        /// When the request was received first.
+        received_at: Timestamp,
     },
     /// The request is finished.
     Finished(Box<Record<Q>>),

@@ -88,11 +88,12 @@ fn unavailable() -> RegistryError {
 }
 
 async fn run(registry: &Registry, store: &Store, claim: &Claim<Greeting>) -> Result<Status, Unfinished> {
-    perform(registry, store, claim, false, || claim.at).await.map(|record| record.status)
+    perform(registry, store, claim, None, || claim.at).await.map(|record| record.status)
 }
 
+/// Performs a request that is given up, whatever its age.
 async fn run_last(registry: &Registry, store: &Store, claim: &Claim<Greeting>) -> Result<Status, Unfinished> {
-    perform(registry, store, claim, true, || claim.at).await.map(|record| record.status)
+    perform(registry, store, claim, Some(Duration::ZERO), || claim.at).await.map(|record| record.status)
 }
 
 fn no_verdict(cause: Option<Cause>, retry_after: Duration) -> Unfinished {
@@ -130,7 +131,7 @@ async fn verdict_is_recorded_once() {
 }
 
 #[tokio::test]
-async fn request_without_verdict_stays_pending_until_the_last_attempt() {
+async fn request_without_verdict_stays_pending_until_it_is_given_up() {
     let minute = Duration::from_mins(1);
     for (error, expected) in [
         (unavailable(), no_verdict(Some(Cause::Timeout), RETRY_AFTER)),
@@ -210,8 +211,27 @@ impl JobStore<Greeting> for TakenOver {
 #[tokio::test]
 async fn job_that_another_instance_took_over_is_in_progress() {
     let (registry, store) = (Registry::answering(Ok(greeted(true))), TakenOver(Store::default()));
-    let result = perform(&registry, &store, &claim("a", AT), false, || AT).await;
+    let result = perform(&registry, &store, &claim("a", AT), None, || AT).await;
     assert_eq!(result, Err(Unfinished::InProgress(Duration::from_secs(1))));
+}
+
+#[tokio::test]
+async fn request_is_given_up_by_the_time_of_its_first_receipt() {
+    let (registry, store) = (Registry::answering(Err(unavailable())), Store::default());
+    let limit = Duration::from_hours(1);
+    for (token, age, expected) in [
+        ("a", Duration::ZERO, Err(no_verdict(Some(Cause::Timeout), RETRY_AFTER))),
+        ("b", Duration::from_mins(59), Err(no_verdict(Some(Cause::Timeout), RETRY_AFTER))),
+        ("c", limit, Ok(Status::Error)),
+    ] {
+        let claim = claim(token, AT.plus(age));
+        let performed = perform(&registry, &store, &claim, Some(limit), || claim.at).await;
+        assert_eq!(performed.map(|record| record.status), expected, "{age:?}");
+    }
+    assert_eq!(registry.calls(), 3, "the registry is asked before the request is given up");
+    let replay = Claim { message_id: MessageId::parse("m-1").expect("an id").replay(1), ..claim("d", AT.plus(limit)) };
+    let performed = perform(&registry, &store, &replay, Some(limit), || replay.at).await;
+    assert!(performed.is_err(), "a replay starts anew");
 }
 
 #[test]

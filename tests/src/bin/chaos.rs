@@ -35,8 +35,8 @@ const VICTIMS: [&str; 5] = ["bridge", "components", "MariaDB", "RabbitMQ", "Redi
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let settings = [("BRIDGE_RETRY_DELAYS", "200ms,1s,3s"), ("BRIDGE_MAX_ATTEMPTS", "1000")];
-    let mut pipeline = Pipeline::start(&settings).await;
+    // With the default settings, so that the outcome is that of an installation.
+    let mut pipeline = Pipeline::start(&[]).await;
     let kills = arguments.rounds * VICTIMS.len();
     let (mut attempted, mut acknowledged) = (0, BTreeSet::new());
     for kill in 0..=kills {
