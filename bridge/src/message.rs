@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// How often the registry has been asked about the message.
 pub(crate) const ATTEMPTS: &str = "x-attempts";
+/// How often the message was delivered without the registry being asked.
+pub(crate) const NOT_ASKED: &str = "x-not-asked";
 /// How often the components failed to process the message.
 pub(crate) const COMPONENT_FAILURES: &str = "x-troubles";
 /// The first error of the message.
@@ -24,8 +26,8 @@ const ENDED: &str = "x-ended";
 
 /// The headers that only the bridge may set. They are believed in messages of the bridge's own
 /// account, and removed from all others.
-pub(crate) const OWN_HEADERS: [&str; 8] =
-    [ATTEMPTS, COMPONENT_FAILURES, FIRST_ERROR, REASON, REQUEST_ID, REPLAY, USER, ENDED];
+pub(crate) const OWN_HEADERS: [&str; 9] =
+    [ATTEMPTS, NOT_ASKED, COMPONENT_FAILURES, FIRST_ERROR, REASON, REQUEST_ID, REPLAY, USER, ENDED];
 
 /// The headers of W3C Trace Context.
 const TRACEPARENT: &str = "traceparent";
@@ -62,6 +64,11 @@ impl Message {
     /// The number in a header, or 0.
     pub(crate) fn number(&self, header: &str) -> u32 {
         self.headers.get(header).and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+
+    /// How often the message was delivered without a verdict. Its delays grow with this number.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.number(ATTEMPTS).saturating_add(self.number(NOT_ASKED))
     }
 
     /// The message with a counter incremented. Keeps the first error.
@@ -116,6 +123,18 @@ mod tests {
         let dead = twice.dead("why", Some("m"), true);
         let headers = [REASON, FIRST_ERROR, ATTEMPTS, REQUEST_ID].map(|name| dead.headers[name].as_str());
         assert_eq!(headers, ["why", "first", "2", "m"]);
+    }
+
+    #[test]
+    fn delays_grow_with_every_delivery_without_a_verdict() {
+        let message =
+            Message::default().after(ATTEMPTS, "asked").after(NOT_ASKED, "breaker").after(NOT_ASKED, "breaker");
+        assert_eq!((message.number(ATTEMPTS), message.rounds()), (1, 3));
+        let failed = message.after(COMPONENT_FAILURES, "no answer");
+        assert_eq!(failed.rounds(), 3);
+        assert_eq!(failed.dead("why", None, true).replayed().rounds(), 0, "a replay starts anew");
+        let forged = Headers::from([ATTEMPTS, NOT_ASKED].map(|name| (name.to_owned(), u32::MAX.to_string())));
+        assert_eq!(Message::received(Vec::new(), Properties::default(), forged).rounds(), u32::MAX);
     }
 
     #[test]

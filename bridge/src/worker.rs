@@ -7,7 +7,7 @@ use crate::delivery::{Attempt, Delivered, MAX_BODY};
 use crate::event::Event;
 use crate::job::Job;
 use crate::marks::Marks;
-use crate::message::{ATTEMPTS, COMPONENT_FAILURES, Message, REASON};
+use crate::message::{ATTEMPTS, COMPONENT_FAILURES, Message, NOT_ASKED, REASON};
 use crate::metrics::timed;
 use crate::panics::contained;
 use crate::status::JobStatus;
@@ -133,9 +133,9 @@ impl Worker {
             Settlement::Retry { after, reason } => {
                 let error = describe(&reply);
                 let (next, attempts) = match reason {
-                    RetryReason::NoVerdict => (message.after(ATTEMPTS, &error), message.number(ATTEMPTS)),
+                    RetryReason::NoVerdict => (message.after(ATTEMPTS, &error), message.rounds()),
                     RetryReason::ComponentsUnavailable => (message.after(COMPONENT_FAILURES, &error), 0),
-                    RetryReason::NotAsked => (message.clone(), message.number(ATTEMPTS)),
+                    RetryReason::NotAsked => (message.after(NOT_ASKED, &error), message.rounds()),
                     RetryReason::InProgress => (message.clone(), 0),
                 };
                 self.delay(&next, after, attempts).await?;

@@ -47,19 +47,19 @@ pub enum Settlement {
     DeadLetter(String),
 }
 
-/// Why a message is delivered again. The bridge counts [`RetryReason::NoVerdict`] and
-/// [`RetryReason::ComponentsUnavailable`] per message.
+/// Why a message is delivered again. The bridge counts all of them but
+/// [`RetryReason::InProgress`] per message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryReason {
-    /// The registry gave no verdict. This uses up one of the attempts of the message.
+    /// The registry was asked and gave no verdict. The delays grow with this number.
     NoVerdict,
-    /// The registry was not asked, for example because the circuit breaker is open. This is not
-    /// counted.
+    /// The registry was not asked, for example because the circuit breaker is open. This is no
+    /// attempt, but the delays grow with it as well.
     NotAsked,
     /// Another instance is processing the request. This is not counted.
     InProgress,
-    /// The components or their database are unavailable. This does not use up an attempt, but it is
-    /// counted, because a message that causes the failure would otherwise be delivered for ever.
+    /// The components or their database are unavailable. This is counted because a message
+    /// that causes the failure would otherwise be delivered for ever.
     ComponentsUnavailable,
 }
 
