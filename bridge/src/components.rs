@@ -21,9 +21,16 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// What the components lease from the outbox of a job.
 #[derive(Deserialize)]
-struct Leased {
-    events: Vec<Event>,
+pub(crate) struct Leased {
+    pub(crate) events: Vec<Event>,
+    /// The age of the oldest record without a verdict.
+    #[serde(default)]
+    pub(crate) oldest_pending_seconds: Option<f64>,
+    /// The time since the oldest result that is not marked as published was recorded.
+    #[serde(default)]
+    pub(crate) oldest_unpublished_seconds: Option<f64>,
 }
 
 /// A problem (RFC 9457).
@@ -57,10 +64,11 @@ impl Components {
         Ok(Self { url: url.to_owned(), tokens: tokens(http.clone()), http })
     }
 
-    /// Leases events of a job's outbox.
-    pub(crate) async fn lease(&self, job: &Job, limit: usize) -> Result<Vec<Event>, Reply> {
-        let request = self.post(&job.outbox_path()).json(&json!({"limit": limit}));
-        Ok(read::<Leased>(self.send(request).await?).await?.events)
+    /// Leases events of a job's outbox. With `waiting` the components tell how long records have
+    /// been waiting.
+    pub(crate) async fn lease(&self, job: &Job, limit: usize, waiting: bool) -> Result<Leased, Reply> {
+        let request = self.post(&job.outbox_path()).json(&json!({"limit": limit, "waiting": waiting}));
+        read(self.send(request).await?).await
     }
 
     /// Marks the events of these records as published.

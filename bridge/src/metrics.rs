@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 pub(crate) use prometheus_text::CONTENT_TYPE;
@@ -20,6 +21,9 @@ type JobLabel = [(&'static str, String); 1];
 /// Histograms by job.
 type Histograms = Family<JobLabel, Histogram, fn() -> Histogram>;
 
+/// A number of seconds.
+type Seconds = Gauge<f64, AtomicU64>;
+
 /// All metrics.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -27,6 +31,7 @@ pub(crate) struct Metrics {
     histograms: [Histograms; 3],
     blocked: Family<JobLabel, Gauge>,
     dependencies: Family<[(&'static str, String); 2], Gauge>,
+    ages: [Family<JobLabel, Seconds>; 2],
     consuming: Gauge,
     components_up: Gauge,
 }
@@ -48,6 +53,8 @@ pub(crate) struct JobMetrics {
     pub(crate) blocked: Gauge,
     pub(crate) rabbitmq_up: Gauge,
     pub(crate) components_up: Gauge,
+    pub(crate) oldest_pending: Seconds,
+    pub(crate) oldest_unpublished: Seconds,
 }
 
 impl Metrics {
@@ -77,12 +84,17 @@ impl Metrics {
         let blocked = register(&mut registry, "connectivity_bridge_blocked", help, Family::default());
         let help = "1 while the dependency works, as /health/ready reports it";
         let dependencies = register(&mut registry, "connectivity_bridge_dependency_up", help, Family::default());
+        let ages = [
+            ("connectivity_bridge_oldest_pending_seconds", "Age of the oldest record without a verdict"),
+            ("connectivity_bridge_oldest_unpublished_seconds", "Time since the oldest unpublished result was recorded"),
+        ]
+        .map(|(name, help)| register(&mut registry, name, help, Family::default()));
         let [consuming, components_up] = [
             ("connectivity_bridge_consuming", "1 while messages are consumed from RabbitMQ"),
             ("connectivity_bridge_components_up", "1 unless deliveries are paused because the components fail"),
         ]
         .map(|(name, help)| register(&mut registry, name, help, Gauge::default()));
-        Self { registry, counters, histograms, blocked, dependencies, consuming, components_up }
+        Self { registry, counters, histograms, blocked, dependencies, ages, consuming, components_up }
     }
 
     /// The metrics of a job.
@@ -96,6 +108,7 @@ impl Metrics {
         let [rabbitmq_up, components_up] = ["rabbitmq", "components"].map(|dependency| {
             self.dependencies.get_or_create_owned(&[("job", job.to_owned()), ("dependency", dependency.to_owned())])
         });
+        let [oldest_pending, oldest_unpublished] = self.ages.each_ref().map(|ages| ages.get_or_create_owned(&label));
         JobMetrics {
             received,
             acknowledged,
@@ -111,6 +124,8 @@ impl Metrics {
             blocked,
             rabbitmq_up,
             components_up,
+            oldest_pending,
+            oldest_unpublished,
         }
     }
 
@@ -153,6 +168,7 @@ mod tests {
         documents.received.inc();
         other.received.inc();
         documents.processing.observe(0.02);
+        documents.oldest_pending.set(12.5);
         let text = metrics.render(true, false);
         for line in [
             "# HELP connectivity_bridge_received_total Messages received from the queue.",
@@ -163,6 +179,9 @@ mod tests {
             "connectivity_bridge_processing_seconds_count{job=\"documents\"} 1",
             "connectivity_bridge_processing_seconds_count{job=\"other\"} 0",
             "connectivity_bridge_processing_seconds_bucket{job=\"documents\",le=\"0.025\"} 1",
+            "# TYPE connectivity_bridge_oldest_pending_seconds gauge",
+            "connectivity_bridge_oldest_pending_seconds{job=\"documents\"} 12.5",
+            "connectivity_bridge_oldest_unpublished_seconds{job=\"other\"} 0.0",
             "# TYPE connectivity_bridge_consuming gauge",
             "connectivity_bridge_consuming 1",
             "connectivity_bridge_components_up 0",

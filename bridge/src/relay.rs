@@ -2,7 +2,7 @@
 //! worker of their message.
 
 use crate::amqp::{Outgoing, Session};
-use crate::components::Components;
+use crate::components::{Components, Leased};
 use crate::event::{Event, EventKind};
 use crate::job::Job;
 use crate::marks::Marks;
@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// The pause between two looks at an empty outbox.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the components are asked how long records have been waiting, which costs them a query.
+const AGES_INTERVAL: Duration = Duration::from_secs(15);
 
 /// How many events are leased in one call.
 const BATCH: usize = 100;
@@ -37,25 +40,35 @@ pub(crate) struct Relay {
 impl Relay {
     /// Publishes events until the task is aborted.
     pub(crate) async fn run(self) {
+        let mut ages_due = Instant::now();
         loop {
+            let mut with_ages = Instant::now() >= ages_due;
+            if with_ages {
+                ages_due = Instant::now() + AGES_INTERVAL;
+            }
+            while contained(self.publish_batch(std::mem::take(&mut with_ages))).await.unwrap_or(false) {}
             tokio::time::sleep(INTERVAL).await;
-            while contained(self.publish_batch()).await.unwrap_or(false) {}
         }
     }
 
     /// Publishes one batch of events. Returns whether there may be more that can be published now.
-    async fn publish_batch(&self) -> bool {
+    async fn publish_batch(&self, with_ages: bool) -> bool {
         if self.session.is_blocked() {
             return false;
         }
-        let events = match self.components.lease(&self.job, BATCH).await {
-            Ok(events) => events,
-            Err(reply) => {
-                tracing::debug!(job = self.job.name, cause = describe(&reply), "the outbox could not be read");
-                return false;
-            }
-        };
+        let Leased { events, oldest_pending_seconds, oldest_unpublished_seconds } =
+            match self.components.lease(&self.job, BATCH, with_ages).await {
+                Ok(leased) => leased,
+                Err(reply) => {
+                    tracing::debug!(job = self.job.name, cause = describe(&reply), "the outbox could not be read");
+                    return false;
+                }
+            };
         self.status.health.components_answered(Instant::now());
+        if with_ages {
+            self.status.metrics.oldest_pending.set(oldest_pending_seconds.unwrap_or_default());
+            self.status.metrics.oldest_unpublished.set(oldest_unpublished_seconds.unwrap_or_default());
+        }
         let leased = events.len();
         let published =
             futures_util::stream::iter(events).map(|event| self.publish(event)).buffer_unordered(CONCURRENCY);
