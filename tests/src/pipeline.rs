@@ -58,6 +58,15 @@ impl Pipeline {
 
     /// Like [`Self::without_results`], with this registry.
     pub async fn with_registry(simulator: Simulator, settings: &[(&'static str, &str)]) -> Self {
+        Self::with_variables(simulator, &[], settings).await
+    }
+
+    /// Like [`Self::with_registry`], with further variables of the components.
+    pub async fn with_variables(
+        simulator: Simulator,
+        further: &[(&'static str, &str)],
+        settings: &[(&'static str, &str)],
+    ) -> Self {
         let servers = Servers::running();
         let names = Names::fresh();
         let broker = Broker::connect(&servers, &names).await.expect("RabbitMQ");
@@ -69,6 +78,7 @@ impl Pipeline {
             ("service_accounts", service_accounts()),
             ("log_level", "warn".to_owned()),
         ]);
+        variables.extend(further.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let host = start_host(&variables, "127.0.0.1:0");
         let bridge = start_bridge(&servers, &names, &host.url(""), &settings);

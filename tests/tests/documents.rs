@@ -55,7 +55,11 @@ async fn verdicts_are_recorded_and_published() {
         expected["authSuccess"] = success.into();
         expected["status"] = status.into();
         expected["externalApiStatusCode"] = code.into();
-        expected["processedAt"] = event.body["processedAt"].clone();
+        expected["authenticated"] = success.into();
+        for generated in ["processedAt", "message"] {
+            expected[generated] = event.body[generated].clone();
+        }
+        expected["authenticatedAt"] = event.body["processedAt"].clone();
         assert_eq!(event.body, expected);
         assert!(event.body["processedAt"].as_str().is_some_and(|time| time.len() == 24 && time.ends_with('Z')));
     }

@@ -4,6 +4,7 @@ use super::url::DocumentUrl;
 use crate::citizen::CitizenId;
 use crate::job::submission::{bounded, citizen, message_id, parse_fields, string};
 use crate::job::{Question, Record, RequestError, Status, Submission, Verdict};
+use crate::time::Timestamp;
 use crate::verdict::Evidence;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -117,6 +118,19 @@ impl Question for DocumentRequest {
     }
 
     fn result_fields(record: &Record<Self>) -> Map<String, Value> {
-        [("authSuccess".to_owned(), (record.status == Status::Success).into())].into_iter().collect()
+        let is_authentic = record.status == Status::Success;
+        let message = match &record.error_message {
+            Some(message) => message,
+            None if is_authentic => "the registry authenticated the document",
+            None => "there is no verdict on the document",
+        };
+        let fields = [
+            ("authSuccess", is_authentic.into()),
+            // The Go service for documents reads these, and takes a missing `authenticated` for false.
+            ("authenticated", is_authentic.into()),
+            ("message", message.into()),
+            ("authenticatedAt", record.processed_at.map(Timestamp::to_rfc3339_millis).into()),
+        ];
+        fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
     }
 }

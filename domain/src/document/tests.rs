@@ -177,13 +177,28 @@ fn result_repeats_the_request_and_says_whether_the_document_is_authentic() {
     let evidence = |status| Evidence { status, body: None };
     let retry_after = Duration::ZERO;
     let timeout = NoVerdict { cause: Cause::Timeout, status: None, retry_after, attempts: 3 };
-    for (answer, success, status, code) in [
-        (Ok(Authenticity::Authenticated(evidence(200))), true, "SUCCESS", json!(200)),
-        (Ok(Authenticity::Rejected(evidence(204))), false, "FAILED", json!(204)),
-        (Err(RegistryError::Unavailable(timeout)), false, "ERROR", Value::Null),
+    for (answer, success, status, code, text) in [
+        (
+            Ok(Authenticity::Authenticated(evidence(200))),
+            true,
+            "SUCCESS",
+            json!(200),
+            "the registry authenticated the document",
+        ),
+        (
+            Ok(Authenticity::Rejected(evidence(204))),
+            false,
+            "FAILED",
+            json!(204),
+            "the registry did not authenticate the document",
+        ),
+        (Err(RegistryError::Unavailable(timeout)), false, "ERROR", Value::Null, "the registry did not answer in time"),
     ] {
         let mut expected = message();
         expected["authSuccess"] = success.into();
+        expected["authenticated"] = success.into();
+        expected["message"] = text.into();
+        expected["authenticatedAt"] = "2027-01-15T08:00:00.000Z".into();
         expected["status"] = status.into();
         expected["externalApiStatusCode"] = code;
         expected["processedAt"] = "2027-01-15T08:00:00.000Z".into();
