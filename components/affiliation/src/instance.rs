@@ -6,7 +6,8 @@ use crate::store::{CachedAffiliations, Store};
 use connectivity_edge::guard::Guard;
 use connectivity_edge::instance::{self, Component, Dependencies};
 use connectivity_edge::token::Verifier;
-use connectivity_registry::{Plugin, PluginInfo, configure_citizens};
+use connectivity_registry::bindings::citizens;
+use connectivity_registry::{Plugin, PluginInfo, configure};
 use connectivity_runtime as runtime;
 use connectivity_runtime::settings::Invalid;
 use std::sync::{Arc, OnceLock};
@@ -22,7 +23,7 @@ pub(crate) async fn get() -> Option<&'static Component> {
 /// question is asked.
 async fn settings() -> Result<(Settings, PluginInfo), Invalid> {
     let settings = Settings::from_host().await?;
-    Ok((settings, configure_citizens().await?))
+    Ok((settings, configure(citizens::settings(), citizens::configure).await?))
 }
 
 fn make((settings, plugin): (Settings, PluginInfo)) -> Component {

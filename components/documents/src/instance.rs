@@ -1,9 +1,11 @@
 //! The state that one instance keeps between requests: settings, keys, connections.
 
+use crate::port::Port;
 use crate::store::Documents;
 use connectivity_edge::instance::{self, Component};
 use connectivity_jobs::{JobSettings, component};
-use connectivity_registry::{Plugin, PluginCall, PluginInfo, configure_documents};
+use connectivity_registry::bindings::documents;
+use connectivity_registry::{Plugin, PluginInfo, configure};
 use connectivity_runtime::settings::Invalid;
 use std::sync::{Arc, OnceLock};
 
@@ -18,12 +20,12 @@ pub(crate) async fn get() -> Option<&'static Component> {
 /// question is asked.
 async fn settings() -> Result<(JobSettings, PluginInfo), Invalid> {
     let settings = JobSettings::from_host().await?;
-    Ok((settings, configure_documents().await?))
+    Ok((settings, configure(documents::settings(), documents::configure).await?))
 }
 
 fn make((settings, plugin): (JobSettings, PluginInfo)) -> Component {
-    component::<Documents, PluginCall>(settings, plugin.call_timeout, |cache| {
+    component::<Documents, Port>(settings, plugin.call_timeout, |cache| {
         let plugin = Plugin::new(&plugin, cache);
-        Arc::new(move |context, subject| plugin.for_request(context, subject))
+        Arc::new(move |context, subject| Port(plugin.for_request(context, subject)))
     })
 }

@@ -9,6 +9,8 @@ mod instance;
 mod job;
 #[cfg(feature = "openapi")]
 mod openapi;
+#[cfg(target_family = "wasm")]
+mod port;
 #[cfg(feature = "openapi")]
 mod schema;
 #[cfg(any(target_family = "wasm", feature = "openapi", test))]

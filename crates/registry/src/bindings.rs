@@ -25,4 +25,4 @@ mod generated {
     });
 }
 
-pub(crate) use generated::connectivity::registry::{citizens, documents, types};
+pub use generated::connectivity::registry::{citizens, documents, types};

@@ -1,9 +1,9 @@
 //! Hands a plugin its settings.
 
 use crate::bindings::types::{PluginInfo as WitInfo, Setting, SettingProblem};
-use crate::bindings::{citizens, documents};
 use crate::handover::{is_plugin_name, refused};
 use connectivity_runtime::settings::{Invalid, Problem, Reader};
+use std::future::Future;
 use std::time::Duration;
 
 /// The longest time that a plugin may take for a call.
@@ -18,24 +18,17 @@ pub struct PluginInfo {
     pub call_timeout: Duration,
 }
 
-/// Configures the plugin that is asked about citizens.
+/// Configures a plugin. `names` are the settings that it declares, and `configure` hands them over:
+/// two functions of the interface with the question.
 ///
 /// # Errors
 ///
 /// The settings that are invalid, by name.
-pub async fn configure_citizens() -> Result<PluginInfo, Invalid> {
-    let settings = settings(citizens::settings()).await?;
-    info(citizens::configure(settings).await)
-}
-
-/// Configures the plugin that is asked about documents.
-///
-/// # Errors
-///
-/// The settings that are invalid, by name.
-pub async fn configure_documents() -> Result<PluginInfo, Invalid> {
-    let settings = settings(documents::settings()).await?;
-    info(documents::configure(settings).await)
+pub async fn configure<F>(names: Vec<String>, configure: impl FnOnce(Vec<Setting>) -> F) -> Result<PluginInfo, Invalid>
+where
+    F: Future<Output = Result<WitInfo, Vec<SettingProblem>>>,
+{
+    info(configure(settings(names).await?).await)
 }
 
 /// Reads the settings that a plugin declared.

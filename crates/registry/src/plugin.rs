@@ -1,14 +1,12 @@
 //! The plugin that the application was composed with, as ports of the domain.
 
+use crate::bindings::citizens;
 use crate::bindings::types::QuestionContext;
-use crate::bindings::{citizens, documents};
 use crate::breaker::{Breaker, Permission};
 use crate::configure::PluginInfo;
 use crate::translate::{error, evidence, trace};
 use connectivity_domain::check::{Affiliation, Registry};
 use connectivity_domain::citizen::CitizenId;
-use connectivity_domain::document::{Authenticity, DocumentRequest};
-use connectivity_domain::job::JobRegistry;
 use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::trace::TraceContext;
 use connectivity_domain::verdict::Cause;
@@ -56,8 +54,28 @@ impl Plugin {
 
 impl PluginCall {
     /// Asks about a citizen, if the breaker permits it, and reports to the breaker whether the
-    /// registry answered.
-    async fn ask<V, F>(
+    /// registry answered. The call is timed in the metrics under the name of the question and the
+    /// outcome; `outcome` names that of a verdict.
+    pub async fn ask<V, F>(
+        &self,
+        name: &str,
+        citizen: &CitizenId,
+        outcome: impl FnOnce(&V) -> &'static str,
+        question: impl FnOnce(QuestionContext) -> F,
+    ) -> Result<V, RegistryError>
+    where
+        V: Send + 'static,
+        F: Future<Output = Result<V, RegistryError>> + Send + 'static,
+    {
+        let started = Instant::now();
+        let answer = self.guarded(citizen, question).await;
+        let outcome = answer.as_ref().map_or_else(failure, outcome);
+        metrics::time(&metrics::REGISTRY, &[name, outcome], started.elapsed());
+        answer
+    }
+
+    /// Asks, if the breaker permits it, and reports to the breaker whether the registry answered.
+    async fn guarded<V, F>(
         &self,
         citizen: &CitizenId,
         question: impl FnOnce(QuestionContext) -> F,
@@ -85,7 +103,10 @@ impl PluginCall {
 impl Registry for PluginCall {
     async fn check(&self, citizen: &CitizenId) -> Result<Affiliation, RegistryError> {
         let id = citizen.as_str().to_owned();
-        let started = Instant::now();
+        let outcome = |affiliation: &Affiliation| match affiliation {
+            Affiliation::None(_) => "none",
+            Affiliation::Affiliated(_) => "affiliated",
+        };
         let question = |context| async {
             match citizens::check(id, context).await {
                 Ok(citizens::Affiliation::None(it)) => Ok(Affiliation::None(evidence(it))),
@@ -93,40 +114,7 @@ impl Registry for PluginCall {
                 Err(it) => Err(error(it)),
             }
         };
-        let answer = self.ask(citizen, question).await;
-        let outcome = match &answer {
-            Ok(Affiliation::None(_)) => "none",
-            Ok(Affiliation::Affiliated(_)) => "affiliated",
-            Err(error) => failure(error),
-        };
-        metrics::time(&metrics::REGISTRY, &["citizen", outcome], started.elapsed());
-        answer
-    }
-}
-
-impl JobRegistry<DocumentRequest> for PluginCall {
-    async fn ask(&self, request: &DocumentRequest) -> Result<Authenticity, RegistryError> {
-        let document = documents::Document {
-            citizen_id: request.citizen.as_str().to_owned(),
-            url: request.url.as_str().to_owned(),
-            title: request.title.clone(),
-        };
-        let started = Instant::now();
-        let question = |context| async {
-            match documents::authenticate(document, context).await {
-                Ok(documents::Authenticity::Authenticated(it)) => Ok(Authenticity::Authenticated(evidence(it))),
-                Ok(documents::Authenticity::Rejected(it)) => Ok(Authenticity::Rejected(evidence(it))),
-                Err(it) => Err(error(it)),
-            }
-        };
-        let answer = self.ask(&request.citizen, question).await;
-        let outcome = match &answer {
-            Ok(Authenticity::Authenticated(_)) => "authenticated",
-            Ok(Authenticity::Rejected(_)) => "rejected",
-            Err(error) => failure(error),
-        };
-        metrics::time(&metrics::REGISTRY, &["document", outcome], started.elapsed());
-        answer
+        self.ask("citizen", citizen, outcome, question).await
     }
 }
 

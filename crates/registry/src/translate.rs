@@ -8,7 +8,8 @@ use connectivity_domain::trace::TraceContext;
 use connectivity_domain::verdict::{Cause, Evidence};
 use std::time::Duration;
 
-pub(crate) fn error(error: Error) -> RegistryError {
+/// Translates why a question that may be repeated has no verdict.
+pub fn error(error: Error) -> RegistryError {
     match error {
         Error::Refused(it) => RegistryError::Refused(evidence(it)),
         Error::UnexpectedResponse(it) => RegistryError::UnexpectedResponse(evidence(it)),
@@ -16,7 +17,8 @@ pub(crate) fn error(error: Error) -> RegistryError {
     }
 }
 
-pub(crate) fn evidence(evidence: WitEvidence) -> Evidence {
+/// Translates the evidence of a verdict.
+pub fn evidence(evidence: WitEvidence) -> Evidence {
     Evidence { status: evidence.status, body: evidence.body }
 }
 
