@@ -165,18 +165,17 @@ impl Broker {
 
     /// Removes and returns the messages in the dead-letter queue.
     pub async fn take_dead_letters(&self) -> lapin::Result<Vec<Arrived>> {
-        Ok(self.take_dead_deliveries().await?.iter().map(read).collect())
+        Ok(self.take(&format!("{}.dead", self.names.queue)).await?.iter().map(read).collect())
     }
 
-    /// Removes and returns the messages in the dead-letter queue, with all of their properties.
-    pub async fn take_dead_deliveries(&self) -> lapin::Result<Vec<Delivery>> {
-        let queue = format!("{}.dead", self.names.queue);
-        let mut letters = Vec::new();
+    /// Removes and returns the messages in a queue, with all of their properties.
+    pub async fn take(&self, queue: &str) -> lapin::Result<Vec<Delivery>> {
+        let mut deliveries = Vec::new();
         let options = lapin::options::BasicGetOptions { no_ack: true };
-        while let Some(message) = self.channel.basic_get(queue.as_str().into(), options).await? {
-            letters.push(message.delivery);
+        while let Some(message) = self.channel.basic_get(queue.into(), options).await? {
+            deliveries.push(message.delivery);
         }
-        Ok(letters)
+        Ok(deliveries)
     }
 }
 

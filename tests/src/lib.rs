@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod plugin;
 pub mod prometheus;
 pub mod proxy;
+pub mod rabbitmqctl;
 pub mod raw_publisher;
 pub mod servers;
 mod spin;

@@ -8,7 +8,7 @@ use serde_json::Value;
 const SKIPPED_FIELDS: [&str; 6] = ["time", "timestamp", "duration_ms", "request_id", "trace_id", "line_number"];
 
 /// Kinds of private data, and the text by which each is recognised.
-const FORBIDDEN: [(&str, &str); 8] = [
+const FORBIDDEN: [(&str, &str); 10] = [
     ("a token", "eyJ"),
     ("an authorization", "Bearer ey"),
     ("an authorization", "Basic "),
@@ -17,6 +17,9 @@ const FORBIDDEN: [(&str, &str); 8] = [
     ("a body", "idCitizen\\\":"),
     ("a body", "UrlDocument\\\":"),
     ("a body", "refresh\\\":"),
+    // `idCitizen` and `X-Amz-` as lists of bytes.
+    ("a body", "105, 100, 67, 105, 116, 105, 122, 101, 110"),
+    ("a pre-signed URL's query", "88, 45, 65, 109, 122, 45"),
 ];
 
 /// Returns whether the line is one JSON object, or text that is not JSON at all.
@@ -76,6 +79,7 @@ mod tests {
             ),
             (r#"{"cause":"no such field: {\"idCitizen\": true}"}"#, Some("a body")),
             (r#"{"reason":"idCitizen is missing"}"#, None),
+            ("data: [34, 105, 100, 67, 105, 116, 105, 122, 101, 110, 34]", Some("a body")),
             ("wrong: the operator's secret", Some("a secret")),
         ] {
             assert_eq!(leak(line), what, "{line}");
