@@ -102,6 +102,8 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::amqp::Properties;

@@ -13,4 +13,6 @@ pub type DocumentRecord = crate::job::Record<DocumentRequest>;
 pub type Submission = crate::job::Submission<DocumentRequest>;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -73,6 +73,8 @@ fn is_tracestate(text: &str) -> bool {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 

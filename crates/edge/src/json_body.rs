@@ -121,4 +121,6 @@ fn kind(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

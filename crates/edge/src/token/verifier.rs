@@ -115,4 +115,6 @@ fn header(token: &str) -> Result<Header, TokenError> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

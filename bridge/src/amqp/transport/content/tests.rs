@@ -96,7 +96,7 @@ fn our_own_marks_cannot_be_forged() {
 
 /// How many inputs each property is tried with.
 fn cases(count: u32) -> ProptestConfig {
-    ProptestConfig { cases: if cfg!(debug_assertions) { count / 20 } else { count }, ..ProptestConfig::default() }
+    ProptestConfig { cases: if cfg!(debug_assertions) { count / 50 } else { count }, ..ProptestConfig::default() }
 }
 
 /// Bytes that are close to a table of headers: names, types and lengths that are mostly right.

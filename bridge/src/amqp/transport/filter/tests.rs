@@ -93,7 +93,7 @@ fn bytes_that_are_not_amqp_are_passed_on() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(debug_assertions) { 5_000 } else { 100_000 }, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(debug_assertions) { 1_000 } else { 100_000 }, ..ProptestConfig::default() })]
 
     #[test]
     fn no_frame_ends_the_filter(frames in prop::collection::vec((any::<u8>(), 0..3_u16, prop::collection::vec(any::<u8>(), 0..40)), 0..8), cut in 1..60_usize) {

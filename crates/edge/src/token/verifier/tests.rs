@@ -3,7 +3,7 @@ use futures_util::FutureExt;
 use jsonwebtoken::{EncodingKey, Header as JwtHeader};
 use serde_json::{Value, json};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: i64 = 1_800_000_000;
 
 fn verifier() -> Verifier {
@@ -32,7 +32,7 @@ fn sign(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
         .expect("a token")
 }
 
-fn verify(token: &str) -> Result<Caller, TokenError> {
+pub(super) fn verify(token: &str) -> Result<Caller, TokenError> {
     // Without another issuer nothing is fetched.
     verifier().verify(token, Timestamp::from_micros(NOW * 1_000_000)).now_or_never().expect("an answer at once")
 }
