@@ -61,8 +61,8 @@ pub(crate) struct OutboundHttp {
 ///
 /// It uses no connection twice. A server that sends more responses than it got requests would
 /// otherwise have its surplus one taken for the answer to the next request: on a kept connection, a
-/// response that arrives after that request was sent cannot be told from the response to it. So a
-/// citizen would get the verdict on another one.
+/// response that arrives after that request was sent cannot be distinguished from the response to
+/// it. So a citizen would get the verdict on another one.
 pub(crate) fn client() -> SharedClient {
     let connector = hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots();
     let mut plain = HttpConnector::new();

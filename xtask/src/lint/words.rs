@@ -19,7 +19,8 @@ enum Place {
 }
 
 const RULES: [Rule; 30] = [
-    text(&["alarm", "alarms", "Alarm", "Bell"], "timer, SharedTimer"),
+    // In text, an alarm is RabbitMQ's: it blocks publishers.
+    code(&["alarm::", "mod alarm", "Alarm", "Bell"], "timer, SharedTimer"),
     text(&["latch", "Latch"], "signal, Signal"),
     text(&["patience", "PATIENCE", "Patience"], "a name in _TIMEOUT; login_throttle, LoginThrottle"),
     text(&["household"], "rate_limit_key"),

@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusal_of_the_server_is_told_from_a_broken_connection() {
+    fn refusal_of_the_server_differs_from_a_broken_connection() {
         for cause in [
             "\"OOM\": command not allowed when used memory > 'maxmemory'.",
             "ReadOnly: You can't write against a read only replica.",
