@@ -5,6 +5,8 @@ use crate::client::{Answer, Client, check_request};
 use crate::host::Host;
 use bytes::Bytes;
 use govcarpeta_simulator::Simulator;
+use http::{Request, header};
+use http_body_util::Full;
 use serde_json::Value;
 
 pub const CHECK: &str = "/api/v1/affiliation/check/";
@@ -67,6 +69,13 @@ impl Scene {
     pub async fn check_as(&self, token: &str) -> Answer {
         let body = Bytes::from_static(br#"{"citizen_id": "1128456232"}"#);
         self.client.send(check_request(&self.host.url(CHECK), token, body)).await
+    }
+
+    /// Sends a request without a body and with this token.
+    pub async fn call_as(&self, token: &str, method: &str, path: &str) -> Answer {
+        let request = Request::builder().method(method).uri(self.host.url(path));
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        self.client.send(request.body(Full::default()).expect("a request")).await
     }
 
     /// Returns the newest records of a citizen.

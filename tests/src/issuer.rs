@@ -6,10 +6,10 @@ use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, crypto};
 use p256::elliptic_curve::rand_core::OsRng;
 use p256::elliptic_curve::sec1::ToEncodedPoint;
-use p256::pkcs8::EncodePrivateKey;
+use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use rsa::pkcs1::EncodeRsaPrivateKey;
 use rsa::traits::PublicKeyParts;
 use serde_json::{Value, json};
@@ -25,6 +25,8 @@ pub struct Key {
     id: String,
     algorithm: Algorithm,
     private: EncodingKey,
+    /// The private key of Ed25519 as PEM. The others have none.
+    pem: String,
     public: Value,
 }
 
@@ -36,7 +38,7 @@ impl Key {
         let private = EncodingKey::from_rsa_der(der.as_bytes());
         let (n, e) = (base64(&key.n().to_bytes_be()), base64(&key.e().to_bytes_be()));
         let public = json!({"kty": "RSA", "kid": id, "use": "sig", "alg": "RS256", "n": n, "e": e});
-        Self { id: id.to_owned(), algorithm: Algorithm::RS256, private, public }
+        Self { id: id.to_owned(), algorithm: Algorithm::RS256, private, pem: String::new(), public }
     }
 
     /// Generates a P-256 key.
@@ -46,16 +48,17 @@ impl Key {
         let point = key.public_key().to_encoded_point(false);
         let (x, y) = (base64(point.x().expect("x")), base64(point.y().expect("y")));
         let public = json!({"kty": "EC", "crv": "P-256", "kid": id, "x": x, "y": y});
-        Self { id: id.to_owned(), algorithm: Algorithm::ES256, private, public }
+        Self { id: id.to_owned(), algorithm: Algorithm::ES256, private, pem: String::new(), public }
     }
 
     /// Generates an Ed25519 key.
     pub fn ed25519(id: &str) -> Self {
         let key = SigningKey::generate(&mut OsRng);
         let private = EncodingKey::from_ed_der(key.to_pkcs8_der().expect("DER").as_bytes());
+        let pem = key.to_pkcs8_pem(LineEnding::LF).expect("PEM").to_string();
         let x = base64(key.verifying_key().as_bytes());
         let public = json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "x": x});
-        Self { id: id.to_owned(), algorithm: Algorithm::EdDSA, private, public }
+        Self { id: id.to_owned(), algorithm: Algorithm::EdDSA, private, pem, public }
     }
 
     /// Returns a token signed with this key.
@@ -70,9 +73,22 @@ impl Key {
         jsonwebtoken::encode(&header, claims, &self.private).expect("a token")
     }
 
+    /// Returns a token signed with this key under another algorithm of its kind, with any header.
+    pub fn sign_with(&self, algorithm: Algorithm, header: &Value, claims: &Value) -> String {
+        let signed = format!("{}.{}", base64(header.to_string().as_bytes()), base64(claims.to_string().as_bytes()));
+        let signature = crypto::sign(signed.as_bytes(), &self.private, algorithm).expect("a signature");
+        format!("{signed}.{signature}")
+    }
+
     /// Returns the public key as a JSON Web Key.
     pub fn public(&self) -> &Value {
         &self.public
+    }
+
+    /// Returns the variables of an application that signs with this Ed25519 key, and has no secret.
+    pub fn variables(&self) -> [(&'static str, String); 3] {
+        let published = json!({"keys": [self.public]}).to_string();
+        [("jwt_signing_key", self.pem.clone()), ("jwt_public_keys", published), ("jwt_secret", String::new())]
     }
 }
 
@@ -108,9 +124,13 @@ impl Drop for Issuer {
 impl Issuer {
     /// Publishes these keys on a free port.
     pub async fn start(keys: &[&Key]) -> Self {
+        Self::publish(keys.iter().map(|key| key.public().clone()).collect()).await
+    }
+
+    /// Publishes these JSON Web Keys on a free port.
+    pub async fn publish(keys: Vec<Value>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
-        let keys: Vec<_> = keys.iter().map(|key| key.public()).collect();
         let published = Arc::new(Published { set: json!({ "keys": keys }).to_string(), fetches: AtomicUsize::new(0) });
         let router = Router::new().route("/keys", get(keys_of)).with_state(Arc::clone(&published));
         let task = tokio::spawn(async move {
@@ -121,7 +141,7 @@ impl Issuer {
     }
 
     /// Returns the variables with which the application trusts this issuer.
-    pub fn variables(&self) -> [(&'static str, String); 3] {
+    pub fn variables(&self) -> [(&'static str, String); 4] {
         variables(&self.origin)
     }
 
@@ -132,11 +152,12 @@ impl Issuer {
 }
 
 /// Returns the variables with which the application trusts an issuer at this origin.
-pub fn variables(origin: &str) -> [(&'static str, String); 3] {
+pub fn variables(origin: &str) -> [(&'static str, String); 4] {
     [
         ("jwt_jwks_url", format!("{origin}/keys")),
         ("jwt_jwks_origin", origin.to_owned()),
         ("jwt_jwks_issuer", ISSUER.to_owned()),
+        ("jwt_jwks_scopes", "affiliation".to_owned()),
     ]
 }
 

@@ -1,10 +1,10 @@
 //! Everything that a document passes: RabbitMQ, the bridge, the components, the registry and the
 //! database.
 
-use crate::access::service_accounts;
+use crate::access::{SECRETS, service_accounts};
 use crate::broker::{self, Broker, Names, REQUESTED};
 use crate::client::Client;
-use crate::host::{Host, SECRET};
+use crate::host::Host;
 use crate::servers::{Servers, root};
 use govcarpeta_simulator::Simulator;
 use serde_json::{Value, json};
@@ -180,7 +180,8 @@ fn bridge(servers: &Servers, names: &Names, components: &str, settings: &Vec<(&'
         .env("RABBITMQ_DOCUMENT_AUTH_QUEUE", &names.queue)
         .env("RABBITMQ_DOCUMENT_AUTH_ROUTING_KEY", REQUESTED)
         .env("COMPONENTS_URL", components)
-        .env("JWT_SECRET", SECRET)
+        .env("BRIDGE_CLIENT_ID", "bridge")
+        .env("BRIDGE_CLIENT_SECRET", SECRETS.bridge)
         .env("BRIDGE_LISTEN", "127.0.0.1:0");
     for (name, value) in settings {
         command.env(name, value);

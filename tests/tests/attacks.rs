@@ -135,35 +135,47 @@ fn all_scopes() -> Value {
     claims
 }
 
-/// Returns invalid tokens, each with what is wrong with it.
+/// Returns invalid tokens of a service that signs with `own`, each with what is wrong with it.
 fn bad_tokens(own: &Key, refresh: &str) -> Vec<(&'static str, String)> {
-    let good = sign(&all_scopes(), Algorithm::HS256, SECRET);
+    let good = own.sign(&all_scopes());
     let parts: Vec<_> = good.split('.').collect();
     let none = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", parts[1]);
     let published = own.public().to_string();
+    let critical = json!({"alg": "EdDSA", "kid": "own", "crit": ["b64"], "b64": true});
+    let typed = json!({"alg": "EdDSA", "kid": "own", "typ": "logout+jwt"});
+    let embedded = json!({"alg": "EdDSA", "kid": "other", "jwk": Key::ed25519("other").public()});
     vec![
         ("alg none", none),
+        ("a secret in place of the key pair", sign(&all_scopes(), Algorithm::HS256, SECRET)),
+        ("the empty secret", sign(&all_scopes(), Algorithm::HS256, "")),
         ("another algorithm", sign(&all_scopes(), Algorithm::HS384, SECRET)),
-        ("another key", sign(&all_scopes(), Algorithm::HS256, "another key of thirty-two bytes, or more")),
         ("signed with the published key as a secret", sign(&all_scopes(), Algorithm::HS256, &published)),
         (
             "signed with x of the published key",
             sign(&all_scopes(), Algorithm::HS256, own.public()["x"].as_str().unwrap_or_default()),
         ),
         ("another key under a published id", Key::ed25519("own").sign(&all_scopes())),
+        ("another key in the header", Key::ed25519("other").sign_with(Algorithm::EdDSA, &embedded, &all_scopes())),
         ("an unknown kid", own.sign_as(Some("other"), &all_scopes())),
         ("a path for a kid", own.sign_as(Some("../../../../dev/null"), &all_scopes())),
         ("SQL for a kid", own.sign_as(Some("own' OR '1'='1"), &all_scopes())),
         ("no kid", own.sign_as(None, &all_scopes())),
+        ("a critical header parameter", own.sign_with(Algorithm::EdDSA, &critical, &all_scopes())),
+        ("a token of another type", own.sign_with(Algorithm::EdDSA, &typed, &all_scopes())),
         ("a refresh token", refresh.to_owned()),
-        ("token_type refresh", sign(&with("token_type", json!("refresh")), Algorithm::HS256, SECRET)),
-        ("without token_type", sign(&without("token_type"), Algorithm::HS256, SECRET)),
-        ("another issuer", sign(&with("iss", json!("other")), Algorithm::HS256, SECRET)),
-        ("another audience", sign(&with("aud", json!("other")), Algorithm::HS256, SECRET)),
-        ("expired", sign(&with("exp", json!(now() - 60)), Algorithm::HS256, SECRET)),
-        ("without exp", sign(&without("exp"), Algorithm::HS256, SECRET)),
-        ("not yet valid", sign(&with("nbf", json!(now() + 600)), Algorithm::HS256, SECRET)),
-        ("without jti", sign(&without("jti"), Algorithm::HS256, SECRET)),
+        ("token_type refresh", own.sign(&with("token_type", json!("refresh")))),
+        ("without token_type", own.sign(&without("token_type"))),
+        ("another issuer", own.sign(&with("iss", json!("other")))),
+        ("without iss", own.sign(&without("iss"))),
+        ("another audience", own.sign(&with("aud", json!("other")))),
+        ("expired", own.sign(&with("exp", json!(now() - 60)))),
+        ("without exp", own.sign(&without("exp"))),
+        ("not yet valid", own.sign(&with("nbf", json!(now() + 600)))),
+        ("without jti", own.sign(&without("jti"))),
+        (
+            "the scope in another claim",
+            own.sign(&with("scope", json!(["admin", "affiliation", "bridge", "documents"]))),
+        ),
         ("cut off", good[..good.len() - 4].to_owned()),
         ("without a signature", format!("{}.{}.", parts[0], parts[1])),
         ("two parts", format!("{}.{}", parts[0], parts[1])),
@@ -186,11 +198,11 @@ async fn call(access: &Access, method: &str, path: &str, authorization: &[&str])
 
 async fn attack(on: On) {
     let own = Key::ed25519("own");
-    let published = json!({"keys": [own.public()]}).to_string();
-    let access = Access::start(on, &[("jwt_public_keys", &published)]).await;
+    let variables = own.variables();
+    let access = Access::start(on, &variables.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
     let refresh = access.pair("operator", OPERATOR).await.refresh;
     let bad = bad_tokens(&own, &refresh);
-    let good = format!("Bearer {}", sign(&all_scopes(), Algorithm::HS256, SECRET));
+    let good = format!("Bearer {}", own.sign(&all_scopes()));
     for (method, path, needs) in ROUTES {
         if needs == Needs::Nothing {
             continue;
@@ -212,7 +224,7 @@ async fn attack(on: On) {
             refused("two headers", &[&good, &good]).await;
             let others = ["admin", "affiliation", "bridge", "documents"].into_iter().filter(|other| *other != scope);
             let others = others.collect::<Vec<_>>().join(" ");
-            let token = sign(&with("scope", json!(others)), Algorithm::HS256, SECRET);
+            let token = own.sign(&with("scope", json!(others)));
             let answer = call(&access, method, path, &[&format!("Bearer {token}")]).await;
             assert_eq!(answer.status, 403, "{method} {path}: {answer:?}");
         }

@@ -50,6 +50,32 @@ async fn keys_are_rotated_without_rejecting_valid_tokens() {
     assert_eq!((after.check(&old.access).await, after.check(&new.access).await), (401, 200));
 }
 
+/// A key pair replaces the secret: nothing that the other components hold can sign a token.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_key_pair_no_secret_is_needed_and_none_is_accepted() {
+    let (private, public) = signing_key();
+    let public = json!({ "keys": [public] }).to_string();
+    for secret in ["", SECRET] {
+        let variables = [("jwt_signing_key", &*private), ("jwt_public_keys", &*public), ("jwt_secret", secret)];
+        let access = Access::start(On::Embedded, &variables).await;
+        let own = access.granted("operator", OPERATOR, None).await;
+        assert_eq!(access.check(&own).await, 200, "{:?}", access.host.log());
+        let signed = connectivity_tests::client::token();
+        let answer =
+            access.call("GET", "/api/v1/affiliation/history/?citizen_id=1128456232", &signed, &Value::Null).await;
+        assert_eq!(answer.status, 401, "{answer:?}");
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        assert!(challenge.contains("the algorithm is not accepted"), "{challenge}");
+        // What the bridge has: an account whose tokens have one scope.
+        let bridge = access.granted("bridge", SECRETS.bridge, None).await;
+        let outbox = access.call("POST", "/internal/v1/outbox/", &bridge, &json!({"limit": 1})).await;
+        assert_eq!(outbox.status, 200, "{outbox:?}");
+        assert_eq!(access.call("GET", "/api/v1/service-accounts/", &bridge, &Value::Null).await.status, 403);
+        let more = access.login_form("bridge", SECRETS.bridge, Some("bridge admin"));
+        assert_eq!(access.form("/oauth/token", &[], &more).await.status, 400);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_manages_accounts_with_the_bridge_commands() {
     let access = Access::start(On::Servers, &[]).await;
@@ -93,12 +119,7 @@ async fn an_operator_manages_accounts_with_the_bridge_commands() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bridge_obtains_its_token_with_client_credentials() {
-    let pipeline = Pipeline::start(&[
-        ("BRIDGE_CLIENT_ID", "bridge"),
-        ("BRIDGE_CLIENT_SECRET", SECRETS.bridge),
-        ("JWT_SECRET", ""),
-    ])
-    .await;
+    let pipeline = Pipeline::start(&[]).await;
     pipeline.publish(request("by-client").to_string().as_bytes()).await;
     assert_eq!(pipeline.results(1).await[0].body["status"], "SUCCESS");
     let sql = "SELECT CONCAT(event, ' ', subject) FROM access_audit WHERE event = 'LOGIN'";

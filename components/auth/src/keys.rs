@@ -1,11 +1,11 @@
-//! Signs tokens with `jwt_signing_key`, or with `jwt_secret` if no key is set.
+//! Signs tokens with `jwt_signing_key`, or with `jwt_secret` if no key pair is configured.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use connectivity_domain::access::Scopes;
 use connectivity_domain::time::Timestamp;
-use connectivity_edge::token::TokenSettings;
-use connectivity_edge::token::jwks::KeySet;
+use connectivity_edge::token::jwks::{KeySet, PublicKey};
+use connectivity_edge::token::{OwnKeys, TokenSettings};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -47,15 +47,18 @@ pub(crate) enum KeyError {
     NotAKey,
     /// Its public key is not in `jwt_public_keys`, so nothing could verify its tokens.
     NotPublished,
+    /// There is none for the keys in `jwt_public_keys`.
+    Missing,
 }
 
 impl Signer {
     /// Creates the signer from the settings. `pem` is `jwt_signing_key`.
     pub(crate) fn new(tokens: &TokenSettings, pem: &str, lifetimes: Lifetimes) -> Result<Self, KeyError> {
-        let (key, header) = if pem.is_empty() {
-            (EncodingKey::from_secret(tokens.secret.as_bytes()), Header::new(Algorithm::HS256))
-        } else {
-            published(tokens, pem)?
+        let (key, header) = match &tokens.keys {
+            OwnKeys::Published(_) if pem.is_empty() => return Err(KeyError::Missing),
+            OwnKeys::Published(keys) => published(keys, pem)?,
+            OwnKeys::Secret(_) if !pem.is_empty() => return Err(KeyError::NotPublished),
+            OwnKeys::Secret(secret) => (EncodingKey::from_secret(secret.as_bytes()), Header::new(Algorithm::HS256)),
         };
         Ok(Self { key, header, issuer: tokens.issuer.clone(), audience: tokens.audience.clone(), lifetimes })
     }
@@ -74,7 +77,7 @@ impl Signer {
 }
 
 /// Reads the private key, and finds the id of its public key.
-fn published(tokens: &TokenSettings, pem: &str) -> Result<(EncodingKey, Header), KeyError> {
+fn published(keys: &KeySet, pem: &str) -> Result<(EncodingKey, Header), KeyError> {
     let der = pkcs8(pem).ok_or(KeyError::NotAKey)?;
     let kinds =
         [(EncodingKey::from_ed_der(&der), Algorithm::EdDSA), (EncodingKey::from_ec_der(&der), Algorithm::ES256)];
@@ -87,12 +90,11 @@ fn published(tokens: &TokenSettings, pem: &str) -> Result<(EncodingKey, Header),
     let mut validation = Validation::new(algorithm);
     validation.validate_exp = false;
     validation.required_spec_claims.clear();
-    let keys = tokens.public_keys.iter().flat_map(KeySet::keys);
-    let public = keys
-        .filter(|public| public.algorithm() == algorithm)
+    let public = (keys.keys().iter())
+        .filter(|public| public.has(algorithm))
         .find(|public| jsonwebtoken::decode::<Value>(&probe, public.key(), &validation).is_ok());
     let mut header = Header::new(algorithm);
-    header.kid = Some(public.ok_or(KeyError::NotPublished)?.id().to_owned());
+    header.kid = Some(public.and_then(PublicKey::id).ok_or(KeyError::NotPublished)?.to_owned());
     Ok((key, header))
 }
 

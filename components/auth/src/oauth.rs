@@ -217,13 +217,13 @@ fn active(token: &Verified) -> Introspection<'_> {
     let caller = &token.caller;
     Introspection::Active {
         active: true,
-        client_id: &caller.subject,
+        client_id: &token.subject,
         exp: caller.expires_at.as_micros().div_euclid(1_000_000),
         iat: token.issued_at,
         iss: &token.issuer,
         jti: &token.token_id,
         scope: caller.scope(),
-        sub: &caller.subject,
+        sub: &token.subject,
         token_type: match token.kind {
             TokenKind::Access => "Bearer",
             TokenKind::Refresh => "refresh",

@@ -49,8 +49,9 @@ impl Settings {
                 reader.problem("jwt_signing_key", "must be a private key in PEM (PKCS #8) of Ed25519 or P-256");
             }
             KeyError::NotPublished => {
-                reader.problem("jwt_public_keys", "must contain the public key of jwt_signing_key");
+                reader.problem("jwt_public_keys", "must contain the public key of jwt_signing_key, with its kid");
             }
+            KeyError::Missing => reader.problem("jwt_signing_key", "must be set when jwt_public_keys is"),
         });
         let seeds = Entry::read_all(&reader.secret("service_accounts")).unwrap_or_else(|what| {
             reader.problem("service_accounts", &what);

@@ -13,8 +13,7 @@ use connectivity_domain::time::Timestamp;
 use connectivity_edge::guard::Guard;
 use connectivity_edge::response::respond;
 use connectivity_edge::router::route;
-use connectivity_edge::token::TokenSettings;
-use connectivity_edge::token::Verifier;
+use connectivity_edge::token::{OwnKeys, TokenSettings, Verifier};
 use http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -37,11 +36,11 @@ const LIFETIMES: Lifetimes = Lifetimes {
 
 fn tokens() -> TokenSettings {
     TokenSettings {
-        secret: SECRET.into(),
+        keys: OwnKeys::Secret(SECRET.into()),
         issuer: "connectivity".into(),
         audience: "connectivity".into(),
-        public_keys: None,
         other: None,
+        shared: None,
     }
 }
 

@@ -22,11 +22,10 @@ pub use settings::GuardSettings;
 
 use crate::problem::Problem;
 use crate::rate_limit::{Rate, rate_limit_key};
-use crate::token::Verifier;
+use crate::token::{TokenError, Verifier};
 use admission::{AdmissionCheck, GuardRequest, Refusal};
-use bearer::{authenticate, invalid_token};
+use bearer::{authenticate, invalid_token, log_refusal};
 use connectivity_domain::time::Timestamp;
-use connectivity_runtime::log::{self, Level};
 use connectivity_runtime::metrics;
 use connectivity_storage::cache::Cache;
 use connectivity_storage::database::Database;
@@ -147,8 +146,8 @@ impl Guard {
 fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Revoked => {
-            log::line(Level::Info, "access token refused", &[("cause", "revoked".into())]);
-            invalid_token()
+            log_refusal(TokenError::Revoked);
+            invalid_token(TokenError::Revoked)
         }
         Refusal::RateLimited(policy, status) => too_many_requests(policy, status),
         Refusal::Unavailable => Problem::storage_unavailable(),

@@ -1,14 +1,19 @@
 //! Access tokens: JSON Web Tokens (RFC 7519), verified by the rules of RFC 8725.
 
+mod caller;
 mod claims;
+mod digest;
 mod error;
 mod fetch;
 mod issuer;
 pub mod jwks;
+mod other;
+mod parts;
 mod settings;
 mod verifier;
 
-pub use claims::{Caller, TokenKind, Verified};
+pub use caller::{Caller, TokenKind, Verified};
 pub use error::TokenError;
-pub use settings::{OtherIssuer, TokenSettings};
+pub use other::{OtherIssuer, SharedSecret};
+pub use settings::{OwnKeys, TokenSettings};
 pub use verifier::Verifier;

@@ -14,7 +14,7 @@ use connectivity_domain::verdict::Cause;
 use connectivity_edge::guard::Guard;
 use connectivity_edge::response::respond;
 use connectivity_edge::router::route;
-use connectivity_edge::token::{TokenSettings, Verifier};
+use connectivity_edge::token::{OwnKeys, TokenSettings, Verifier};
 use http::{Request, Response, header};
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
@@ -126,11 +126,11 @@ where
 
 fn tokens() -> TokenSettings {
     TokenSettings {
-        secret: SECRET.into(),
+        keys: OwnKeys::Secret(SECRET.into()),
         issuer: "connectivity".into(),
         audience: "connectivity".into(),
-        public_keys: None,
         other: None,
+        shared: None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::settings::Settings;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connectivity_edge::token::jwks::KeySet;
+use connectivity_edge::token::{OwnKeys, TokenSettings};
 use connectivity_runtime::settings::Reader;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
@@ -32,17 +33,29 @@ fn errors_in_service_accounts_do_not_reveal_secrets() {
     assert!(Entry::read_all(" ").is_ok_and(|seeds| seeds.is_empty()));
 }
 
+/// Returns a private key as PEM, and the member `x` of its public key.
+fn key_pair() -> (String, String) {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let private = key.to_pkcs8_pem(LineEnding::LF).expect("PEM").to_string();
+    (private, URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()))
+}
+
 #[test]
 fn a_signing_key_needs_a_published_public_key() {
-    let key = SigningKey::from_bytes(&[7; 32]);
-    let private = key.to_pkcs8_pem(LineEnding::LF).expect("PEM");
-    let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
+    let (private, x) = key_pair();
     let public = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x}]}).to_string();
     let mut settings = tokens();
-    assert_eq!(Signer::new(&settings, &private, LIFETIMES).err(), Some(KeyError::NotPublished));
-    assert_eq!(Signer::new(&settings, "not a key", LIFETIMES).err(), Some(KeyError::NotAKey));
-    settings.public_keys = KeySet::parse(public.as_bytes()).ok();
-    assert!(Signer::new(&settings, &private, LIFETIMES).is_ok());
+    let key_set = |text: &str| OwnKeys::Published(KeySet::parse(text.as_bytes()).expect("a key set"));
+    let problem = |settings: &TokenSettings, pem: &str| Signer::new(settings, pem, LIFETIMES).err();
+    assert_eq!(problem(&settings, &private), Some(KeyError::NotPublished), "without public keys");
+    settings.keys = key_set(&public.replace(&x, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
+    assert_eq!(problem(&settings, &private), Some(KeyError::NotPublished), "another public key");
+    settings.keys = key_set(&public.replace("kid", "kit"));
+    assert_eq!(problem(&settings, &private), Some(KeyError::NotPublished), "a public key without an id");
+    settings.keys = key_set(&public);
+    assert_eq!(problem(&settings, "not a key"), Some(KeyError::NotAKey));
+    assert_eq!(problem(&settings, ""), Some(KeyError::Missing));
+    assert_eq!(problem(&settings, &private), None);
 }
 
 #[test]
@@ -80,8 +93,14 @@ fn all_invalid_settings_are_reported_together() {
 
 #[test]
 fn only_public_members_of_keys_are_published() {
+    let (private, x) = key_pair();
+    let keys = json!({"keys": [
+        {"kty": "oct", "kid": "s", "k": "AAAA"},
+        {"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "d": "private"},
+    ]});
+    let keys = keys.to_string();
     let values = [
-        ("jwt_secret", SECRET),
+        ("jwt_signing_key", private.as_str()),
         ("jwt_issuer", "c"),
         ("jwt_audience", "c"),
         ("jwt_access_minutes", "15"),
@@ -91,11 +110,8 @@ fn only_public_members_of_keys_are_published() {
         ("throttle_user", "1000/hour"),
         ("throttle_anon", "100/hour"),
         ("log_level", "info"),
-        (
-            "jwt_public_keys",
-            "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"s\",\"k\":\"AAAA\"},{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"private\"}]}",
-        ),
+        ("jwt_public_keys", &keys),
     ];
     let set = Settings::read(Reader::from_values(&values)).map(|settings| settings.key_set).expect("settings");
-    assert!(set.contains("11qYAY") && !set.contains("private") && !set.contains("AAAA"), "{set}");
+    assert!(set.contains(&x) && !set.contains("private") && !set.contains("AAAA"), "{set}");
 }

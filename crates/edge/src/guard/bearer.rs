@@ -26,12 +26,12 @@ pub(super) async fn authenticate(
 ) -> Result<Caller, Problem> {
     let token = bearer(headers)?;
     let caller = verifier.verify(token, now).await.map_err(|error| {
-        log::line(Level::Info, "access token refused", &[("cause", error.to_string().into())]);
+        log_refusal(error);
         if error == TokenError::NoKeys {
             let detail = "the issuer of the access token cannot be reached to verify it: try again later";
             return Problem::new(ProblemKind::NotReady, detail).retry_after(ISSUER_RETRY_AFTER);
         }
-        invalid_token()
+        invalid_token(error)
     })?;
     let Some(scope) = scope.filter(|scope| !caller.has_scope(scope)) else {
         return Ok(caller);
@@ -41,13 +41,16 @@ pub(super) async fn authenticate(
     Err(challenge(ProblemKind::Forbidden, detail, header).by(&caller.subject))
 }
 
-/// Returns the problem that the access token is invalid. It does not say why.
-pub(super) fn invalid_token() -> Problem {
-    invalid("the access token is invalid or expired: get a new one")
+/// Logs why an access token is refused.
+pub(super) fn log_refusal(cause: TokenError) {
+    log::line(Level::Info, "access token refused", &[("cause", cause.to_string().into())]);
 }
 
-fn invalid(detail: &str) -> Problem {
-    challenge(ProblemKind::InvalidToken, detail, "Bearer error=\"invalid_token\"".into())
+/// Returns the problem that the access token is invalid, and why.
+pub(super) fn invalid_token(cause: TokenError) -> Problem {
+    let header = format!("Bearer error=\"invalid_token\", error_description=\"{cause}\"");
+    let detail = format!("the access token is not accepted, because {cause}: get a new one");
+    challenge(ProblemKind::InvalidToken, detail, header)
 }
 
 /// Returns the token of the `Authorization` header, of which there must be exactly one (RFC 6750
@@ -64,7 +67,10 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_start_matches(' '))
     });
     let only = token.filter(|_| second.is_none());
-    only.ok_or_else(|| invalid("exactly one Authorization header is needed: Bearer <token>"))
+    only.ok_or_else(|| {
+        let detail = "exactly one Authorization header is needed: Bearer <token>";
+        challenge(ProblemKind::InvalidToken, detail, "Bearer error=\"invalid_token\"".into())
+    })
 }
 
 fn challenge(kind: ProblemKind, detail: impl Into<String>, challenge: String) -> Problem {

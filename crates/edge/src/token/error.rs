@@ -1,31 +1,46 @@
 //! Why a token is not accepted.
 
-/// Why a token is not accepted. The response says only that the token is invalid; the reason goes
-/// to the log.
+/// Why a token is not accepted. The text is the cause in the log and the `error_description` of the
+/// challenge (RFC 6750 section 3), so that it contains neither quotes nor anything of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// The token is not a JWT, is too long, or has a header parameter that is not supported.
-    #[error("malformed")]
+    /// The token is not a JWT, or is too long.
+    #[error("the token is malformed")]
     Malformed,
-    /// None of the keys is for the token's algorithm.
-    #[error("wrong algorithm")]
+    /// The header has `crit`: it demands an extension (RFC 7515 section 4.1.11).
+    #[error("the token has a critical header parameter that is not supported")]
+    Critical,
+    /// The issuer does not sign with the token's algorithm.
+    #[error("the algorithm is not accepted")]
     Algorithm,
-    /// The token names a key that its issuer does not have, or none.
-    #[error("unknown key")]
+    /// The token names an issuer that is not configured, or none.
+    #[error("the issuer is not trusted")]
+    Issuer,
+    /// The issuer does not have the key that the token names, or none that fits.
+    #[error("the issuer has no such key")]
     UnknownKey,
     /// The issuer's keys have not been fetched yet, so the token cannot be verified.
-    #[error("the issuer's keys cannot be fetched")]
+    #[error("the keys of the issuer cannot be fetched")]
     NoKeys,
     /// The signature was not made with the key.
-    #[error("wrong signature")]
+    #[error("the signature is wrong")]
     Signature,
-    /// A claim is missing or has the wrong type, or `iss`, `aud` or `token_type` has another value.
-    #[error("wrong claims")]
+    /// `aud` is missing or has another value.
+    #[error("the token is for another audience")]
+    Audience,
+    /// The token is not an access token, for example a refresh token.
+    #[error("the token is not an access token")]
+    Kind,
+    /// A claim is missing or has the wrong type.
+    #[error("a claim is missing or malformed")]
     Claims,
     /// The time in `exp` has passed.
-    #[error("expired")]
+    #[error("the token has expired")]
     Expired,
     /// The time in `nbf` or `iat` has not come yet.
-    #[error("not yet valid")]
+    #[error("the token is not valid yet")]
     NotYetValid,
+    /// The session of the token has ended.
+    #[error("the token is revoked")]
+    Revoked,
 }

@@ -2,6 +2,7 @@
 
 use super::error::TokenError;
 use super::jwks::{KeySet, PublicKey};
+use connectivity_domain::access::Scopes;
 use connectivity_domain::time::Timestamp;
 use connectivity_runtime::log::{self, Level};
 use connectivity_runtime::semaphore::Semaphore;
@@ -30,8 +31,10 @@ pub(super) type Fetch = Box<dyn Fn() -> BoxFuture<'static, Result<Vec<u8>, Fetch
 
 /// The issuer's name and keys. An instance keeps them: they are not a request's data.
 pub(super) struct Issuer {
-    /// The required value of `iss`.
+    /// The value of `iss` in its tokens.
     pub(super) name: String,
+    /// The scopes that its tokens may have.
+    pub(super) scopes: Scopes,
     fetch: Fetch,
     held: Mutex<Held>,
     /// Allows one fetch at a time. Requests that come meanwhile wait for its result.
@@ -55,32 +58,38 @@ impl Held {
         wanted && since(self.tried_at, pause)
     }
 
-    fn find(&self, id: &str, algorithm: Algorithm) -> Option<PublicKey> {
-        self.keys.as_ref().and_then(|keys| keys.find(id, algorithm)).cloned()
+    fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Vec<PublicKey> {
+        self.keys.as_ref().map(|keys| keys.find(id, algorithm)).unwrap_or_default()
     }
 }
 
 impl Issuer {
     /// Creates an issuer of that name.
-    pub(super) fn new(name: String, fetch: Fetch) -> Self {
-        Self { name, fetch, held: Mutex::default(), fetching: Semaphore::new(1) }
+    pub(super) fn new(name: String, scopes: Scopes, fetch: Fetch) -> Self {
+        Self { name, scopes, fetch, held: Mutex::default(), fetching: Semaphore::new(1) }
     }
 
-    /// Returns the key with this id and algorithm. Cached keys stay valid while the issuer is down.
+    /// Returns the keys for a token with this id and algorithm, at least one. Cached keys stay valid
+    /// while the issuer is down.
     ///
     /// # Errors
     ///
     /// [`TokenError::UnknownKey`] if the issuer has no such key, [`TokenError::NoKeys`] if its keys
     /// have not been fetched yet.
-    pub(super) async fn key(&self, id: &str, algorithm: Algorithm, now: Timestamp) -> Result<PublicKey, TokenError> {
+    pub(super) async fn keys(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+        now: Timestamp,
+    ) -> Result<Vec<PublicKey>, TokenError> {
         let found = self.held().find(id, algorithm);
-        if !self.held().is_due(found.is_some(), now) {
+        if !self.held().is_due(!found.is_empty(), now) {
             return self.outcome(found);
         }
         let _permit = self.fetching.acquire().await;
         let found = self.held().find(id, algorithm);
         // The request before this one may have fetched it.
-        if self.held().is_due(found.is_some(), now) {
+        if self.held().is_due(!found.is_empty(), now) {
             self.refresh(now).await;
         }
         let found = self.held().find(id, algorithm);
@@ -101,9 +110,9 @@ impl Issuer {
         }
     }
 
-    fn outcome(&self, found: Option<PublicKey>) -> Result<PublicKey, TokenError> {
+    fn outcome(&self, found: Vec<PublicKey>) -> Result<Vec<PublicKey>, TokenError> {
         let missing = if self.held().keys.is_some() { TokenError::UnknownKey } else { TokenError::NoKeys };
-        found.ok_or(missing)
+        if found.is_empty() { Err(missing) } else { Ok(found) }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -139,12 +148,12 @@ mod tests {
                 set
             }) as BoxFuture<'static, _>
         };
-        Issuer::new("issuer".into(), Box::new(fetch))
+        Issuer::new("issuer".into(), Scopes::default(), Box::new(fetch))
     }
 
     async fn key(issuer: &Issuer, id: &str, second: i64) -> Result<(), TokenError> {
         let now = Timestamp::from_micros(second * 1_000_000);
-        issuer.key(id, Algorithm::EdDSA, now).await.map(|_| ())
+        issuer.keys(Some(id), Algorithm::EdDSA, now).await.map(|_| ())
     }
 
     #[tokio::test]

@@ -1,36 +1,42 @@
 //! The settings that tokens are verified with.
 
 use super::jwks::KeySet;
+use super::other::{OtherIssuer, SharedSecret};
+use connectivity_runtime::log::{self, Level};
 use connectivity_runtime::settings::Reader;
 
-/// The keys and names that tokens are verified against. They hold a secret, and so have no `Debug`.
+/// The shortest key of HS256, in bytes (RFC 7518 section 3.2).
+pub(super) const MIN_SECRET: usize = 32;
+
+/// The keys and names that tokens are verified against. They may hold secrets, and so have no
+/// `Debug`.
 #[derive(Clone)]
 pub struct TokenSettings {
-    /// `jwt_secret`: the key of HS256, at least 32 bytes (RFC 7518 section 3.2).
-    pub secret: String,
-    /// `jwt_issuer`: the required value of `iss`.
+    /// The keys of tokens that this service issues.
+    pub keys: OwnKeys,
+    /// `jwt_issuer`: the value of `iss` in these tokens.
     pub issuer: String,
     /// `jwt_audience`: the required value of `aud`.
     pub audience: String,
-    /// `jwt_public_keys`: the keys of tokens that were signed with `jwt_signing_key`. `None` if
-    /// none are.
-    pub public_keys: Option<KeySet>,
-    /// `jwt_jwks_url` and what belongs to it. `None` if there is no other issuer.
+    /// `jwt_jwks_url` and what belongs to it. `None` if there is no such issuer.
     pub other: Option<OtherIssuer>,
+    /// `jwt_shared_secret` and what belongs to it. `None` if there is no such issuer.
+    pub shared: Option<SharedSecret>,
 }
 
-/// Another issuer, which publishes its keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OtherIssuer {
-    /// `jwt_jwks_url`: the address of its JSON Web Key Set.
-    pub jwks_url: String,
-    /// `jwt_jwks_issuer`: the value of `iss` in its tokens.
-    pub issuer: String,
+/// The keys of tokens that this service issues: one kind or the other, never both. While public keys
+/// are configured, tokens that were signed with a secret are refused.
+#[derive(Clone)]
+pub enum OwnKeys {
+    /// `jwt_public_keys`: they verify what `jwt_signing_key` signs, and can sign nothing.
+    Published(KeySet),
+    /// `jwt_secret`: the key of HS256. Whoever verifies tokens with it can sign them too.
+    Secret(String),
 }
 
 impl TokenSettings {
     /// The variables that [`TokenSettings::read`] reads.
-    pub const NAMES: [&str; 7] = [
+    pub const NAMES: [&str; 11] = [
         "jwt_secret",
         "jwt_issuer",
         "jwt_audience",
@@ -38,55 +44,54 @@ impl TokenSettings {
         "jwt_jwks_url",
         "jwt_jwks_origin",
         "jwt_jwks_issuer",
+        "jwt_jwks_scopes",
+        "jwt_shared_secret",
+        "jwt_shared_issuer",
+        "jwt_shared_scopes",
     ];
 
     /// Reads the variables in [`TokenSettings::NAMES`].
     pub fn read(reader: &mut Reader) -> Self {
-        let secret = reader.secret("jwt_secret");
-        if secret.len() < 32 {
-            reader.problem("jwt_secret", "must have at least 32 bytes");
-        }
         let (issuer, audience) = (reader.text("jwt_issuer"), reader.text("jwt_audience"));
         for (name, value) in [("jwt_issuer", &issuer), ("jwt_audience", &audience)] {
             if value.is_empty() {
                 reader.problem(name, "must not be empty");
             }
         }
-        let keys = reader.text("jwt_public_keys");
-        let public_keys = (!keys.is_empty()).then(|| KeySet::parse(keys.as_bytes()).ok()).flatten();
-        if !keys.is_empty() && public_keys.is_none() {
-            reader.problem("jwt_public_keys", "must be a JSON Web Key Set: {\"keys\":[…]}");
+        let keys = OwnKeys::read(reader);
+        let other = OtherIssuer::read(reader, &issuer);
+        let shared = SharedSecret::read(reader, &issuer);
+        if let (Some(other), Some(shared)) = (&other, &shared)
+            && other.issuer == shared.issuer
+        {
+            reader.problem("jwt_shared_issuer", "must differ from jwt_jwks_issuer");
         }
-        Self { secret, issuer, audience, public_keys, other: OtherIssuer::read(reader) }
+        Self { keys, issuer, audience, other, shared }
     }
 }
 
-impl OtherIssuer {
-    /// Reads `jwt_jwks_url`, `jwt_jwks_origin` and `jwt_jwks_issuer`.
-    ///
-    /// The origin is a variable of its own because the allowed hosts of a manifest cannot hold a
-    /// path.
-    fn read(reader: &mut Reader) -> Option<Self> {
-        let jwks_url = reader.text("jwt_jwks_url");
-        if jwks_url.is_empty() {
-            return None;
-        }
-        let (origin, issuer) = (reader.text("jwt_jwks_origin"), reader.text("jwt_jwks_issuer"));
-        let uri: Option<http::Uri> = jwks_url.parse().ok();
-        let of = uri.and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?)));
-        let http = jwks_url.starts_with("https://") || jwks_url.starts_with("http://");
-        match of {
-            Some(of) if http && !of.contains('@') => {
-                if origin.strip_suffix('/').unwrap_or(&origin) != of {
-                    reader.problem("jwt_jwks_origin", "must be the beginning of jwt_jwks_url: scheme, host and port");
-                }
+impl OwnKeys {
+    fn read(reader: &mut Reader) -> Self {
+        let (published, secret) = (reader.text("jwt_public_keys"), reader.secret("jwt_secret"));
+        if published.is_empty() {
+            if secret.len() < MIN_SECRET {
+                let needed = "must have at least 32 bytes, or jwt_public_keys and jwt_signing_key must be set \
+                              (`connectivity-bridge signing-key` creates both)";
+                reader.problem("jwt_secret", needed);
             }
-            _ => reader.problem("jwt_jwks_url", "must look like https://host/path"),
+            return Self::Secret(secret);
         }
-        if issuer.is_empty() {
-            reader.problem("jwt_jwks_issuer", "must be set when jwt_jwks_url is");
+        if !secret.is_empty() {
+            let cause = "jwt_secret is ignored, because jwt_public_keys is set: remove it";
+            log::line(Level::Warn, "settings", &[("cause", cause.into())]);
         }
-        Some(Self { jwks_url, issuer })
+        KeySet::parse(published.as_bytes()).map_or_else(
+            |_| {
+                reader.problem("jwt_public_keys", "must be a JSON Web Key Set: {\"keys\":[…]}");
+                Self::Secret(String::new())
+            },
+            Self::Published,
+        )
     }
 }
 
@@ -94,35 +99,34 @@ impl OtherIssuer {
 mod tests {
     use super::*;
 
+    const NAMES: [(&str, &str); 2] = [("jwt_issuer", "connectivity"), ("jwt_audience", "connectivity")];
+    const SECRET: (&str, &str) = ("jwt_secret", "0123456789abcdef0123456789abcdef");
+    const KEYS: (&str, &str) = (
+        "jwt_public_keys",
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    );
+
+    fn read(values: &[(&str, &str)]) -> Result<TokenSettings, String> {
+        let mut reader = Reader::from_values(&[&NAMES[..], values].concat());
+        let settings = TokenSettings::read(&mut reader);
+        reader.finish(settings).map_err(|problems| problems.to_string())
+    }
+
     #[test]
-    fn other_issuer_needs_a_name_and_a_matching_origin() {
-        let read = |url: &'static str, origin: &'static str, issuer: &'static str| {
-            let mut reader =
-                Reader::from_values(&[("jwt_jwks_url", url), ("jwt_jwks_origin", origin), ("jwt_jwks_issuer", issuer)]);
-            let other = OtherIssuer::read(&mut reader);
-            reader.finish(other)
-        };
-        assert_eq!(read("", "", ""), Ok(None));
-        let (url, origin) = ("https://id.example:8443/keys?v=1", "https://id.example:8443");
-        assert_eq!(read(url, origin, "id"), Ok(Some(OtherIssuer { jwks_url: url.into(), issuer: "id".into() })));
-        for (url, origin, issuer) in [
-            (url, origin, ""),
-            (url, "https://id.example", "id"),
-            (url, "", "id"),
-            ("ftp://id.example/keys", "ftp://id.example", "id"),
-            ("id.example/keys", "id.example", "id"),
-            ("https://me@id.example/keys", "https://me@id.example", "id"),
-        ] {
-            assert!(read(url, origin, issuer).is_err(), "{url} {origin} {issuer}");
+    fn with_public_keys_the_secret_is_neither_needed_nor_kept() {
+        assert!(read(&[SECRET]).is_ok_and(|settings| matches!(settings.keys, OwnKeys::Secret(_))));
+        for values in [&[KEYS][..], &[KEYS, SECRET], &[KEYS, ("jwt_secret", "short")]] {
+            assert!(read(values).is_ok_and(|settings| matches!(settings.keys, OwnKeys::Published(_))));
         }
+        let missing = read(&[]).err().expect("a problem");
+        assert!(missing.contains("jwt_secret") && missing.contains("jwt_public_keys"), "{missing}");
     }
 
     #[test]
     fn all_problems_are_reported_together_and_without_values() {
-        let mut reader = Reader::from_values(&[("jwt_secret", "short-secret"), ("jwt_public_keys", "no-key-set")]);
-        TokenSettings::read(&mut reader);
-        let problems = reader.finish(()).expect_err("problems").to_string();
-        for name in ["jwt_secret", "jwt_issuer", "jwt_audience", "jwt_public_keys"] {
+        let values = [("jwt_public_keys", "no-key-set"), ("jwt_issuer", ""), ("jwt_shared_secret", "short-secret")];
+        let problems = read(&values).err().expect("problems");
+        for name in ["jwt_issuer", "jwt_public_keys", "jwt_shared_secret", "jwt_shared_issuer", "jwt_shared_scopes"] {
             assert!(problems.contains(name), "{name} in {problems}");
         }
         for value in ["short-secret", "no-key-set"] {

@@ -1,117 +1,136 @@
-//! The verifier of tokens: it chooses the key, checks the signature and the claims.
+//! The verifier of tokens: it chooses the issuer and the key, checks the signature and the claims.
 
-use super::claims::{Caller, Claims, TokenKind, Verified};
+use super::caller::{Caller, TokenKind, Verified};
+use super::claims::Trust;
 use super::error::TokenError;
 use super::fetch;
 use super::issuer::Issuer;
-use super::jwks::{KeySet, published_algorithm};
-use super::settings::TokenSettings;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use super::jwks::{KeySet, PublicKey, published_algorithm};
+use super::parts::Parts;
+use super::settings::{OwnKeys, TokenSettings};
+use connectivity_domain::access::Scopes;
 use connectivity_domain::time::Timestamp;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 
-/// The longest token that is read, in bytes. Ours have about 400.
-const MAX_TOKEN: usize = 4 * 1024;
-
-/// The allowed header parameters. A parameter that says where to find a key, or that demands an
-/// extension (`crit`), is refused: the key is chosen here alone (RFC 8725 section 3.10).
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    alg: String,
-    #[serde(rename = "typ")]
-    _typ: Option<String>,
-    kid: Option<String>,
+/// Verifies tokens. It may hold secrets, and so has no `Debug`.
+pub struct Verifier {
+    own: Own,
+    issuer: String,
+    audience: String,
+    other: Option<Issuer>,
+    shared: Option<Shared>,
 }
 
-/// Verifies tokens. It holds a secret, and so has no `Debug`.
-pub struct Verifier {
-    secret: DecodingKey,
-    own_keys: Option<KeySet>,
-    issuer: String,
-    other: Option<Issuer>,
-    audience: String,
+/// The keys of this service's own tokens.
+enum Own {
+    Published(KeySet),
+    Secret(DecodingKey),
+}
+
+/// An issuer that signs with a shared secret and has no name in its tokens.
+struct Shared {
+    name: String,
+    scopes: Scopes,
+    key: DecodingKey,
 }
 
 impl Verifier {
-    /// Creates a verifier of tokens that were signed with `jwt_secret` or by one of
-    /// `jwt_public_keys`, and of those of the issuer behind `jwt_jwks_url` if it is set.
+    /// Creates a verifier of this service's own tokens, and of those of the other issuers that are
+    /// configured.
     pub fn new(settings: &TokenSettings) -> Self {
-        let other = settings.other.as_ref();
-        Self {
-            secret: DecodingKey::from_secret(settings.secret.as_bytes()),
-            own_keys: settings.public_keys.clone(),
-            issuer: settings.issuer.clone(),
-            other: other.map(|other| Issuer::new(other.issuer.clone(), fetch::from(other.jwks_url.clone()))),
-            audience: settings.audience.clone(),
-        }
+        let own = match &settings.keys {
+            OwnKeys::Published(keys) => Own::Published(keys.clone()),
+            OwnKeys::Secret(secret) => Own::Secret(DecodingKey::from_secret(secret.as_bytes())),
+        };
+        let other = settings
+            .other
+            .as_ref()
+            .map(|other| Issuer::new(other.issuer.clone(), other.scopes.clone(), fetch::from(other.jwks_url.clone())));
+        let shared = settings.shared.as_ref().map(|shared| Shared {
+            name: shared.issuer.clone(),
+            scopes: shared.scopes.clone(),
+            key: DecodingKey::from_secret(shared.secret.as_bytes()),
+        });
+        Self { own, issuer: settings.issuer.clone(), audience: settings.audience.clone(), other, shared }
     }
 
     /// Verifies an access token and returns its caller.
     ///
     /// # Errors
     ///
-    /// As [`Verifier::verify_any`]; a refresh token fails with [`TokenError::Claims`].
+    /// As [`Verifier::verify_any`]; a refresh token fails with [`TokenError::Kind`].
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, TokenError> {
         let verified = self.verify_any(token, now).await?;
-        if verified.kind == TokenKind::Access { Ok(verified.caller) } else { Err(TokenError::Claims) }
+        if verified.kind == TokenKind::Access { Ok(verified.caller) } else { Err(TokenError::Kind) }
     }
 
     /// Verifies a token of any kind.
     ///
-    /// The secret verifies HS256 only, a published key its own algorithm only, and each of them the
-    /// tokens of its own issuer only (RFC 8725 sections 3.1 and 3.8).
+    /// The token's `iss` selects the issuer, whose keys alone are used: each issuer verifies only its
+    /// own tokens, and each key only its own algorithms (RFC 8725 sections 3.1 and 3.8).
     ///
     /// # Errors
     ///
     /// The token is invalid, or cannot be verified ([`TokenError::NoKeys`]).
     pub async fn verify_any(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
-        let header = header(token)?;
-        let (claims, issuer) = if header.alg == "HS256" {
-            (decode(token, &self.secret, Algorithm::HS256)?, &self.issuer)
-        } else {
-            if self.own_keys.is_none() && self.other.is_none() {
-                return Err(TokenError::Algorithm);
+        let parts = Parts::parse(token)?;
+        let claims = &parts.claims;
+        match claims.issuer()? {
+            Some(name) if name == self.issuer => {
+                self.own.check_signature(&parts)?;
+                claims.of_own(&self.issuer, &self.audience, now)
             }
-            let algorithm = published_algorithm(&header.alg).ok_or(TokenError::Algorithm)?;
-            let id = header.kid.ok_or(TokenError::UnknownKey)?;
-            if let Some(key) = self.own_keys.as_ref().and_then(|keys| keys.find(&id, algorithm)) {
-                (decode(token, key.key(), algorithm)?, &self.issuer)
-            } else {
-                let other = self.other.as_ref().ok_or(TokenError::UnknownKey)?;
-                let key = other.key(&id, algorithm, now).await?;
-                (decode(token, key.key(), algorithm)?, &other.name)
+            Some(name) => {
+                let other = self.other.as_ref().filter(|other| other.name == name).ok_or(TokenError::Issuer)?;
+                let algorithm = published_algorithm(&parts.header.alg).ok_or(TokenError::Algorithm)?;
+                let keys = other.keys(parts.header.kid.as_deref(), algorithm, now).await?;
+                check_signature(&parts, keys.iter().map(PublicKey::key), algorithm)?;
+                let trust = Trust { issuer: &other.name, scopes: &other.scopes };
+                claims.of_other(trust, &self.audience, parts.signed, now)
             }
-        };
-        claims.verify(issuer, &self.audience, *issuer == self.issuer, now)
+            None => {
+                let shared = self.shared.as_ref().ok_or(TokenError::Issuer)?;
+                hs256(&parts, &shared.key)?;
+                claims.of_shared(Trust { issuer: &shared.name, scopes: &shared.scopes }, parts.signed, now)
+            }
+        }
     }
 }
 
-fn decode(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, TokenError> {
-    // The library checks the signature under the given algorithm. The claims are checked here,
-    // against a time that is passed in.
-    let mut validation = Validation::new(algorithm);
-    validation.validate_exp = false;
-    validation.validate_nbf = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    let decoded = jsonwebtoken::decode::<Claims>(token, key, &validation);
-    decoded.map(|token| token.claims).map_err(|error| match error.kind() {
-        jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::Signature,
-        jsonwebtoken::errors::ErrorKind::Json(_) => TokenError::Claims,
-        _ => TokenError::Malformed,
-    })
+impl Own {
+    /// Own tokens name their key, because this service signs them so.
+    fn check_signature(&self, parts: &Parts<'_>) -> Result<(), TokenError> {
+        match self {
+            Self::Secret(key) => hs256(parts, key),
+            Self::Published(keys) => {
+                let algorithm = published_algorithm(&parts.header.alg).ok_or(TokenError::Algorithm)?;
+                let id = parts.header.kid.as_deref().ok_or(TokenError::UnknownKey)?;
+                let found = keys.find(Some(id), algorithm);
+                if found.is_empty() {
+                    return Err(TokenError::UnknownKey);
+                }
+                check_signature(parts, found.iter().map(PublicKey::key), algorithm)
+            }
+        }
+    }
 }
 
-fn header(token: &str) -> Result<Header, TokenError> {
-    if token.len() > MAX_TOKEN {
-        return Err(TokenError::Malformed);
+fn hs256(parts: &Parts<'_>, key: &DecodingKey) -> Result<(), TokenError> {
+    if parts.header.alg != "HS256" {
+        return Err(TokenError::Algorithm);
     }
-    let encoded = token.split('.').next().unwrap_or_default();
-    let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::Malformed)?;
-    serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)
+    check_signature(parts, [key], Algorithm::HS256)
+}
+
+/// Checks that one of the keys has made the signature.
+fn check_signature<'a>(
+    parts: &Parts<'_>,
+    keys: impl IntoIterator<Item = &'a DecodingKey>,
+    algorithm: Algorithm,
+) -> Result<(), TokenError> {
+    let is_made_with =
+        |key| crypto::verify(parts.signature, parts.signed.as_bytes(), key, algorithm).unwrap_or_default();
+    if keys.into_iter().any(is_made_with) { Ok(()) } else { Err(TokenError::Signature) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! No token makes the verifier panic, and none is accepted whose signature is not ours.
 
-use super::tests::{SECRET, verify};
+use super::tests::{SECRET, access};
 use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::EncodingKey;
 use proptest::prelude::*;
 
@@ -79,7 +81,7 @@ proptest! {
     fn unsigned_tokens_are_refused(header in header_json(), claims in object(CLAIMS), signature in ".{0,60}", raw in any::<String>()) {
         let [first, second] = [&header, &claims].map(|json| encoded(json));
         for token in [raw, format!("{first}.{second}.{signature}"), format!("{header}.{claims}.{signature}")] {
-            prop_assert!(verify(&token).is_err(), "{}", token);
+            prop_assert!(access(&token).is_err(), "{}", token);
         }
     }
 
@@ -89,6 +91,6 @@ proptest! {
         let signed = format!("{header}.{}", encoded(&claims));
         let key = EncodingKey::from_secret(SECRET.as_bytes());
         let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256).expect("a signature");
-        let _ = verify(&format!("{signed}.{signature}"));
+        let _ = access(&format!("{signed}.{signature}"));
     }
 }
