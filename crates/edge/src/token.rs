@@ -7,6 +7,7 @@ mod error;
 mod fetch;
 mod issuer;
 pub mod jwks;
+mod lately;
 mod other;
 mod parts;
 mod settings;

@@ -44,6 +44,8 @@ pub(super) struct Issuer {
 #[derive(Default)]
 struct Held {
     keys: Option<Arc<KeySet>>,
+    /// Counts the fetches, so that tokens that were verified with other keys are verified again.
+    version: u64,
     fetched_at: Option<Timestamp>,
     tried_at: Option<Timestamp>,
 }
@@ -82,18 +84,32 @@ impl Issuer {
         algorithm: Algorithm,
         now: Timestamp,
     ) -> Result<Vec<PublicKey>, TokenError> {
+        self.fetch_if_due(|held| !held.find(id, algorithm).is_empty(), now).await;
         let found = self.held().find(id, algorithm);
-        if !self.held().is_due(!found.is_empty(), now) {
-            return self.outcome(found);
+        let missing = if self.held().keys.is_some() { TokenError::UnknownKey } else { TokenError::NoKeys };
+        if found.is_empty() { Err(missing) } else { Ok(found) }
+    }
+
+    /// Returns the version of the keys. It changes when they are fetched, which this does if they are
+    /// too old.
+    pub(super) async fn version(&self, now: Timestamp) -> u64 {
+        self.fetch_if_due(|held| held.keys.is_some(), now).await;
+        self.held().version
+    }
+
+    async fn fetch_if_due(&self, found: impl Fn(&Held) -> bool, now: Timestamp) {
+        let is_due = || {
+            let held = self.held();
+            held.is_due(found(&held), now)
+        };
+        if !is_due() {
+            return;
         }
         let _permit = self.fetching.acquire().await;
-        let found = self.held().find(id, algorithm);
-        // The request before this one may have fetched it.
-        if self.held().is_due(!found.is_empty(), now) {
+        // The request before this one may have fetched them.
+        if is_due() {
             self.refresh(now).await;
         }
-        let found = self.held().find(id, algorithm);
-        self.outcome(found)
     }
 
     async fn refresh(&self, now: Timestamp) {
@@ -104,15 +120,11 @@ impl Issuer {
             Ok(keys) => {
                 let mut held = self.held();
                 held.keys = Some(Arc::new(keys));
+                held.version += 1;
                 held.fetched_at = Some(now);
             }
             Err(error) => log::line(Level::Warn, "jwks", &[("cause", error.to_string().into())]),
         }
-    }
-
-    fn outcome(&self, found: Vec<PublicKey>) -> Result<Vec<PublicKey>, TokenError> {
-        let missing = if self.held().keys.is_some() { TokenError::UnknownKey } else { TokenError::NoKeys };
-        if found.is_empty() { Err(missing) } else { Ok(found) }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

@@ -8,7 +8,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
 /// The longest token that is read, in bytes. Ours have about 400.
-const MAX_TOKEN: usize = 4 * 1024;
+pub(super) const MAX_TOKEN: usize = 4 * 1024;
 
 /// The media types of a token (`typ`) that may be an access token (RFC 9068 section 2.1). Others,
 /// such as `logout+jwt`, are for another purpose (RFC 8725 section 3.11).
@@ -35,16 +35,13 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Parses a token.
+    /// Parses a token of at most [`MAX_TOKEN`] bytes.
     ///
     /// # Errors
     ///
     /// [`TokenError::Malformed`], [`TokenError::Critical`], and [`TokenError::Kind`] for a JWT of
     /// another type.
     pub(super) fn parse(token: &'a str) -> Result<Self, TokenError> {
-        if token.len() > MAX_TOKEN {
-            return Err(TokenError::Malformed);
-        }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
         let header: Header = decode(header)?;

@@ -2,11 +2,13 @@
 
 use super::caller::{Caller, TokenKind, Verified};
 use super::claims::Trust;
+use super::digest::sha256;
 use super::error::TokenError;
 use super::fetch;
 use super::issuer::Issuer;
 use super::jwks::{KeySet, PublicKey, published_algorithm};
-use super::parts::Parts;
+use super::lately::{Entry, Lately};
+use super::parts::{MAX_TOKEN, Parts};
 use super::settings::{OwnKeys, TokenSettings};
 use connectivity_domain::access::Scopes;
 use connectivity_domain::time::Timestamp;
@@ -19,6 +21,7 @@ pub struct Verifier {
     audience: String,
     other: Option<Issuer>,
     shared: Option<Shared>,
+    lately: Lately,
 }
 
 /// The keys of this service's own tokens.
@@ -51,7 +54,14 @@ impl Verifier {
             scopes: shared.scopes.clone(),
             key: DecodingKey::from_secret(shared.secret.as_bytes()),
         });
-        Self { own, issuer: settings.issuer.clone(), audience: settings.audience.clone(), other, shared }
+        Self {
+            own,
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+            other,
+            shared,
+            lately: Lately::default(),
+        }
     }
 
     /// Verifies an access token and returns its caller.
@@ -67,12 +77,37 @@ impl Verifier {
     /// Verifies a token of any kind.
     ///
     /// The token's `iss` selects the issuer, whose keys alone are used: each issuer verifies only its
-    /// own tokens, and each key only its own algorithms (RFC 8725 sections 3.1 and 3.8).
+    /// own tokens, and each key only its own algorithms (RFC 8725 sections 3.1 and 3.8). A token that
+    /// was verified lately with the same keys is not verified again, except for its times.
     ///
     /// # Errors
     ///
     /// The token is invalid, or cannot be verified ([`TokenError::NoKeys`]).
     pub async fn verify_any(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::Malformed);
+        }
+        let digest = sha256(&[token]);
+        if let Some(known) = self.lately.find(&digest)
+            && known.keys == self.keys_of(&known.verified, now).await
+        {
+            return known.verified.validity.check(now).map(|()| known.verified);
+        }
+        let verified = self.verify_signed(token, now).await?;
+        let keys = self.keys_of(&verified, now).await;
+        self.lately.insert(digest, Entry { verified: verified.clone(), keys });
+        Ok(verified)
+    }
+
+    /// Returns the version of the keys of a token's issuer. Those of the settings never change.
+    async fn keys_of(&self, token: &Verified, now: Timestamp) -> u64 {
+        match self.other.as_ref().filter(|other| other.name == token.issuer) {
+            Some(other) => other.version(now).await,
+            None => 0,
+        }
+    }
+
+    async fn verify_signed(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
         let parts = Parts::parse(token)?;
         let claims = &parts.claims;
         match claims.issuer()? {

@@ -146,6 +146,38 @@ fn each_issuer_verifies_only_its_own_tokens() {
     assert_eq!(fetches.load(Ordering::Relaxed), 1, "only tokens of that issuer need its keys");
 }
 
+#[test]
+fn verified_token_is_checked_again_when_time_passes_or_keys_change() {
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let published = Arc::new(std::sync::Mutex::new(Some("own")));
+    let (counted, keys) = (Arc::clone(&fetches), Arc::clone(&published));
+    let fetch = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let id = *keys.lock().expect("an id");
+        Box::pin(async move { id.map(|id| key_set(Some(id)).into_bytes()).ok_or(FetchError("down".into())) }) as _
+    };
+    let other = Issuer::new(ISSUER.into(), scopes("affiliation"), Box::new(fetch));
+    let verifier = Verifier { other: Some(other), ..super::published() };
+    let at = |token: &str, second: i64| {
+        let now = Timestamp::from_micros((NOW + second) * 1_000_000);
+        verifier.verify_any(token, now).now_or_never().expect("an answer at once").map(|token| token.caller.subject)
+    };
+    let foreign = eddsa(&header(), &least_with("exp", NOW + 5_000));
+    for second in [0, 1, 599] {
+        assert!(at(&foreign, second).is_ok());
+    }
+    assert_eq!(at(&foreign[..foreign.len() - 2], 1), Err(TokenError::Signature), "another token");
+    assert_eq!(fetches.load(Ordering::Relaxed), 1);
+    *published.lock().expect("an id") = None;
+    assert!(at(&foreign, 600).is_ok(), "the issuer is down");
+    *published.lock().expect("an id") = Some("next");
+    assert_eq!(at(&foreign, 660), Err(TokenError::UnknownKey), "the key is withdrawn");
+    let ours = eddsa(&header(), &claims());
+    assert!(at(&ours, 0).is_ok() && at(&ours, 959).is_ok());
+    assert_eq!(at(&ours, 960), Err(TokenError::Expired));
+    assert_eq!(at(&ours, -61), Err(TokenError::NotYetValid));
+}
+
 fn sharing() -> Verifier {
     let key = DecodingKey::from_secret(SHARED.as_bytes());
     Verifier { shared: Some(Shared { name: "accounts".into(), scopes: scopes("affiliation"), key }), ..published() }
