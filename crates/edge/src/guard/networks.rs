@@ -11,15 +11,18 @@ pub struct Networks(Vec<IpNet>);
 impl Networks {
     /// Parses addresses and CIDR blocks that are separated by commas. The empty text is no network.
     ///
+    /// A block with more than 256 IPv4 addresses, or more than one IPv6 subnet, is refused unless all
+    /// of it is this machine: every host in it could claim to be any client.
+    ///
     /// ```
     /// use connectivity_edge::guard::Networks;
     ///
-    /// assert!(Networks::parse("10.0.0.0/8, fd00::1").is_some());
-    /// assert!(Networks::parse("10.0.0.0/33").is_none());
+    /// assert!(Networks::parse("192.0.2.0/24, fd00::1").is_some());
+    /// assert!(Networks::parse("10.0.0.0/8").is_none());
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        items.map(network).collect::<Option<Vec<_>>>().map(Self)
+        items.map(|item| network(item).filter(is_narrow)).collect::<Option<Vec<_>>>().map(Self)
     }
 
     /// Returns the address that a request comes from.
@@ -57,6 +60,11 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
+fn is_narrow(network: &IpNet) -> bool {
+    let longest = if network.addr().is_ipv4() { 24 } else { 64 };
+    network.prefix_len() >= longest || (network.addr().is_loopback() && network.prefix_len() >= 8)
+}
+
 /// Parses `ip`, `ip:port` or `[ip]:port`. An IPv4 address that is mapped to IPv6 becomes IPv4.
 fn address(text: &str) -> Option<IpAddr> {
     let socket = text.parse::<SocketAddr>().map(|socket| socket.ip());
@@ -80,7 +88,7 @@ mod tests {
 
     #[test]
     fn client_is_the_last_address_that_is_not_a_trusted_proxy() {
-        let nets = "10.0.0.0/8, fd00::/8";
+        let nets = "10.1.2.0/24, 10.1.1.0/24, 10.9.9.9, 10.0.0.2, fd00::/64";
         for (trusted, peer, forwarded, expected) in [
             ("", "192.0.2.1:5000", &["198.51.100.9"][..], "192.0.2.1"),
             (nets, "192.0.2.1:5000", &["198.51.100.9"], "192.0.2.1"),
@@ -96,7 +104,6 @@ mod tests {
             (nets, "[::ffff:10.1.2.3]:5000", &["198.51.100.9:80"], "198.51.100.9"),
             ("10.1.2.3", "10.1.2.3:1", &["198.51.100.9"], "198.51.100.9"),
             ("10.1.2.3", "10.1.2.4:1", &["198.51.100.9"], "10.1.2.4"),
-            ("0.0.0.0/0, ::/0", "[fe80::1]:1", &["198.51.100.9"], "198.51.100.9"),
         ] {
             assert_eq!(client(trusted, peer, forwarded).as_deref(), Some(expected), "{trusted} {peer} {forwarded:?}");
         }
@@ -110,7 +117,7 @@ mod tests {
         for value in ["203.0.113.66:1", "10.1.2.3:1", "192.0.2.1:5000"] {
             headers.append("spin-client-addr", HeaderValue::from_static(value));
         }
-        let client = Networks::parse("10.0.0.0/8").expect("networks").client(&headers);
+        let client = Networks::parse("10.1.2.0/24").expect("networks").client(&headers);
         assert_eq!(client, Some("192.0.2.1".parse().expect("an address")));
     }
 
@@ -120,5 +127,12 @@ mod tests {
             assert_eq!(Networks::parse(bad), None, "{bad}");
         }
         assert_eq!(Networks::parse(" , "), Some(Networks::default()));
+        for wide in ["10.0.0.0/8", "10.1.0.0/23", "0.0.0.0/0", "fd00::/63", "::/0", "::ffff:10.0.0.0/60", "127.0.0.0/7"]
+        {
+            assert_eq!(Networks::parse(wide), None, "{wide}");
+        }
+        for narrow in ["10.1.2.0/24", "10.1.2.3", "fd00::/64", "fd00::1", "127.0.0.0/8", "::1"] {
+            assert!(Networks::parse(narrow).is_some(), "{narrow}");
+        }
     }
 }

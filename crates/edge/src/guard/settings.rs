@@ -28,7 +28,9 @@ impl GuardSettings {
             throttle_user: Rate::read(reader, "throttle_user"),
             throttle_anon: Rate::read(reader, "throttle_anon"),
             trusted_proxies: Networks::parse(&reader.text("trusted_proxies")).unwrap_or_else(|| {
-                reader.problem("trusted_proxies", "must be addresses or blocks like 10.0.0.0/8, separated by commas");
+                let form =
+                    "must be the addresses of proxies, or blocks of at most /24 (IPv6: /64), separated by commas";
+                reader.problem("trusted_proxies", form);
                 Networks::default()
             }),
             cors: Cors::parse(&reader.text("cors_allowed_origins")).unwrap_or_else(|| {
