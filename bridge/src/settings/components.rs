@@ -31,7 +31,8 @@ pub(super) fn credentials(reader: &mut Reader, id: &Setting<Text>, secret: &Sett
     let key = reader.optional(&table::JWT_SECRET).filter(|key| key.len() >= SHORTEST_KEY);
     if key.is_none() {
         let (id, secret, key) = (id.name, secret.name, table::JWT_SECRET.name);
-        reader.report(format!("{id} and {secret} must be set, or {key} to at least {SHORTEST_KEY} bytes"));
+        let otherwise = format!("(or {key}, for development, to at least {SHORTEST_KEY} bytes)");
+        reader.report(format!("{id} and {secret} must be set {otherwise}"));
     }
     let (issuer, audience) = (reader.required(&table::JWT_ISSUER), reader.required(&table::JWT_AUDIENCE));
     Some(Credentials::Secret { secret: key?, issuer: issuer?, audience: audience? })

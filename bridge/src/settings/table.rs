@@ -54,7 +54,7 @@ group! {
     /// The service account of the bridge.
     BRIDGE_ACCOUNT;
     BRIDGE_CLIENT_ID: Text = Text, None,
-        "The name of a service account with the scope bridge. Without it the bridge signs its tokens with JWT_SECRET.";
+        "The name of a service account with the scope bridge.";
     BRIDGE_CLIENT_SECRET: Text = Text, None, "The secret of that service account.";
 }
 
@@ -62,14 +62,16 @@ group! {
     /// The service account of an administrator.
     ADMIN_ACCOUNT;
     ADMIN_CLIENT_ID: Text = Text, None,
-        "The name of a service account with the scope admin. Without it, as for the first account, JWT_SECRET is used.";
+        "The name of a service account with the scope admin, such as the first one of the variable service_accounts.";
     ADMIN_CLIENT_SECRET: Text = Text, None, "The secret of that service account.";
 }
 
 group! {
-    /// How access tokens are signed where no service account is given.
+    /// For development: how access tokens are signed where no service account is given.
     SIGNING;
-    JWT_SECRET: Text = Text, None, "The HS256 key that signs access tokens: at least 32 bytes.";
+    JWT_SECRET: Text = Text, None,
+        "For development, in place of a service account: the jwt_secret of the components, at least 32 bytes. \
+         Whoever has it can sign tokens of every scope.";
     JWT_ISSUER: Text = Text, Some("connectivity"), "The claim iss of these tokens.";
     JWT_AUDIENCE: Text = Text, Some("connectivity"), "The claim aud of these tokens.";
 }
