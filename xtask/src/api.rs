@@ -78,8 +78,8 @@ fn compare(schemathesis: &str) -> Result<(), Failure> {
     let _simulator = application::simulate(&mut command)?;
     let (name, secret) = ACCOUNT;
     let accounts = serde_json::json!([{"name": name, "secret": secret, "scopes": ["affiliation", "documents"]}]);
+    token::use_key_pair(&mut command)?;
     for (variable, value) in [
-        ("JWT_SECRET", token::secret()?),
         ("SERVICE_ACCOUNTS", accounts.to_string()),
         ("THROTTLE_USER", "1000000/hour".to_owned()),
         ("THROTTLE_ANON", "1000000/hour".to_owned()),

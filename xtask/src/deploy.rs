@@ -2,6 +2,7 @@
 //!
 //! No check needs a cluster, a container engine or an account.
 
+mod access;
 mod between;
 mod files;
 mod findings;

@@ -57,7 +57,9 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
     if options.services {
         use_services(&mut command)?;
     }
-    application::set(&mut command, "JWT_SECRET", token::secret()?);
+    token::use_key_pair(&mut command)?;
+    let given = std::env::var("SPIN_VARIABLE_SERVICE_ACCOUNTS").ok();
+    application::set(&mut command, "SERVICE_ACCOUNTS", token::accounts(given.as_deref())?);
     let mut application = Running(command.stdout(Stdio::piped()).spawn().map_err(failed("the application"))?);
     end_with_us(&application.0)?;
     let stdout = application.0.stdout.take().ok_or_else(|| Failure("no output".into()))?;

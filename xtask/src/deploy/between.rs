@@ -1,5 +1,6 @@
 //! References between files: variables, settings, secrets, metrics and runbook pages.
 
+use super::access;
 use super::manifests::{at, called, find, read};
 use crate::failure::{Failure, failed};
 use crate::project::text;
@@ -21,6 +22,7 @@ pub(super) fn manifests(objects: &[Value]) -> Result<Vec<String>, Failure> {
     found.extend(bridge(objects, &text("bridge/src/settings/table.rs")?));
     found.extend(references(objects, &read("k8s/base/secrets.template.yaml")?));
     found.extend(objects.iter().flat_map(hardened));
+    found.extend(access::differences(objects));
     Ok(found)
 }
 
@@ -68,8 +70,8 @@ fn bridge(objects: &[Value], source: &str) -> Vec<String> {
     found
 }
 
-/// Checks that every referenced config map exists, and that every referenced secret is in the
-/// template and nowhere else.
+/// Checks that every referenced config map exists or is in the template, and that every referenced
+/// secret is in the template and nowhere else.
 fn references(objects: &[Value], template: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for object in objects {
@@ -79,7 +81,7 @@ fn references(objects: &[Value], template: &[Value]) -> Vec<String> {
         walk(object, &mut |key, value| {
             let (name, field) = (at(value, "/name"), at(value, "/key"));
             let missing = match key {
-                "configMapKeyRef" => !has(objects, "ConfigMap", name, "/data", field),
+                "configMapKeyRef" => ![objects, template].iter().any(|all| has(all, "ConfigMap", name, "/data", field)),
                 "configMapRef" => find(objects, "ConfigMap", name).is_none(),
                 "secretKeyRef" => !has(template, "Secret", name, "/stringData", field),
                 _ => false,

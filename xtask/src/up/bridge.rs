@@ -23,10 +23,11 @@ impl Drop for Bridge {
 /// Starts the bridge for the application at this address.
 pub(super) fn start(address: &str) -> Result<Bridge, Failure> {
     let url = rabbitmq::url(&services::known()?.rabbitmq);
-    let secret = token::secret()?;
+    let secret = token::secret(token::BRIDGE)?;
     let start = |subcommand: &str| {
         let mut command = program(&built(BRIDGE), &[subcommand]);
-        command.env("RABBITMQ_URL", &url).env("COMPONENTS_URL", format!("http://{address}")).env("JWT_SECRET", &secret);
+        command.env("RABBITMQ_URL", &url).env("COMPONENTS_URL", format!("http://{address}"));
+        command.env("BRIDGE_CLIENT_ID", token::BRIDGE).env("BRIDGE_CLIENT_SECRET", &secret);
         command.spawn().map(Running).map_err(failed("the bridge"))
     };
     // The results are consumed before the bridge publishes the first one.

@@ -47,13 +47,13 @@ pub(super) fn explain(urls: &Urls<'_>) -> Result<(), Failure> {
             "The registry is SIMULATED: even citizen ids are free, odd ones are affiliated. --registry-url asks a real registry.",
         );
     }
-    let (secret, token) = (token::secret()?, token::development("affiliation documents", 60)?);
-    println!("\nTokens are signed with a secret for development: {secret}");
-    println!("A token for the next hour (for another one: cargo xtask token):\n\n  TOKEN={token}\n");
+    let (secret, token) = (token::secret(token::ADMIN)?, token::development("affiliation documents", 60)?);
+    println!("\nA token for the next hour (for another one: cargo xtask token):\n\n  TOKEN={token}\n");
     checks(address);
     documents(address, services);
     println!(
-        "# create an account for a client; its secret is shown once (`cargo xtask build` makes the program)\nCOMPONENTS_URL=http://{address} JWT_SECRET={secret} {} service-account create NAME --scope affiliation\n",
+        "# create an account for a client; its secret is shown once (`cargo xtask build` makes the program)\nCOMPONENTS_URL=http://{address} ADMIN_CLIENT_ID={} ADMIN_CLIENT_SECRET={secret} {} service-account create NAME --scope affiliation\n",
+        token::ADMIN,
         built(BRIDGE)
     );
     println!("The API is described at http://{address}/api/docs/\nCtrl-C stops the application.");
