@@ -30,7 +30,7 @@ pub(crate) struct Metadata {
     response_types_supported: [&'static str; 0],
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: [&'static str; 2],
-    scopes_supported: [&'static str; 4],
+    scopes_supported: [&'static str; Scope::ALL.len()],
     token_endpoint: String,
     token_endpoint_auth_methods_supported: [&'static str; 2],
 }
