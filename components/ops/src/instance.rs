@@ -10,7 +10,7 @@ use connectivity_edge::instance;
 use connectivity_runtime as runtime;
 use connectivity_runtime::log;
 use connectivity_runtime::settings::{Invalid, Reader, log_level};
-use connectivity_storage::cache::{Cache, CacheSettings};
+use connectivity_storage::cache::{Cache, CacheSettings, CacheState};
 use connectivity_storage::database::{Database, DatabaseError, DatabaseSettings};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -96,18 +96,17 @@ impl Instance {
 
     async fn probe_cache(&self) -> (ProbeResult, Option<Condition>) {
         let (started, now) = (Instant::now(), runtime::now());
-        // Reads come first: after a failure the cache is not called for a while.
-        let mut breaker = self.cache.counts().await.ok().map(|_| Condition::Closed);
+        let mut breaker = Some(Condition::Closed);
         for plugin in &self.plugins {
             let held = self.cache.get(&cache_key(plugin), now).await.ok();
             let condition = held
                 .map(|held| BreakerState::decode(held.as_deref().unwrap_or_default()).condition(now, &Policy::DEFAULT));
             breaker = breaker.zip(condition).map(|(one, other)| one.max(other));
         }
-        let status = match breaker {
-            None => "down",
-            Some(_) if self.cache.probe(now).await.is_err() => "degraded",
-            Some(_) => "up",
+        let status = match self.cache.probe(now).await {
+            CacheState::Up => "up",
+            CacheState::Degraded => "degraded",
+            CacheState::Down => "down",
         };
         (ProbeResult { status, reason: None, latency: started.elapsed() }, breaker)
     }

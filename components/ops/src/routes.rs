@@ -65,7 +65,7 @@ pub(crate) async fn ready<P: HealthProbe>(State(probe): State<Option<P>>) -> Res
         let body = Readiness { components: None, dependencies: None, reason, status: "not ready" };
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     };
-    let Health { database, cache, breaker, reports } = check(&probe).await;
+    let Health { database, cache, breaker, reports } = Box::pin(check(&probe)).await;
     let misconfigured = reports.iter().any(|report| report.settings == ConfigState::Invalid);
     let is_ready = database.status == "up" && !misconfigured;
     let components = reports.into_iter().map(|report| component(report.settings));
@@ -133,7 +133,7 @@ pub(crate) async fn metrics<P: HealthProbe>(State(probe): State<Option<P>>) -> R
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
     let (counts, outbox) = (probe.counts().await, probe.outbox().await);
-    let Health { database, cache, breaker, .. } = check(&probe).await;
+    let Health { database, cache, breaker, .. } = Box::pin(check(&probe)).await;
     let gauges = Gauges {
         database_up: database.status == "up",
         cache_up: cache.status == "up",

@@ -13,7 +13,8 @@ use http::header;
 use http_body::Body;
 use http_body_util::BodyExt;
 use std::convert::Infallible;
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 /// The longest body that is read, in bytes. A check has 30 bytes, and the longest document request
@@ -60,6 +61,9 @@ impl From<BodyError> for Problem {
     }
 }
 
+/// A body that is being read. It is boxed, so that each route does not contain the code again.
+pub type Reading = Pin<Box<dyn Future<Output = Result<Bytes, BodyError>> + Send>>;
+
 /// The body of a request, which has not been read yet.
 pub struct RequestBody {
     /// The length that the request announces.
@@ -74,8 +78,8 @@ impl RequestBody {
     /// # Errors
     ///
     /// The body is too long, incomplete, or took more than ten seconds to arrive.
-    pub async fn read(self) -> Result<Bytes, BodyError> {
-        self.read_within(ADMITTED_TIMEOUT).await
+    pub fn read(self) -> Reading {
+        Box::pin(self.read_within(ADMITTED_TIMEOUT))
     }
 
     async fn read_within(self, limit: Duration) -> Result<Bytes, BodyError> {
@@ -112,7 +116,8 @@ impl<S: Sync> FromRequest<S> for ReceivedBody {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let Ok(body) = RequestBody::from_request(request, state).await;
-        Ok(Self(body.read_within(UNGUARDED_TIMEOUT).await?))
+        let reading: Reading = Box::pin(body.read_within(UNGUARDED_TIMEOUT));
+        Ok(Self(reading.await?))
     }
 }
 
@@ -147,7 +152,6 @@ mod tests {
     use super::*;
     use http_body::Frame;
     use http_body_util::Full;
-    use std::pin::Pin;
     use std::task::{Context, Poll, ready};
 
     #[tokio::test]

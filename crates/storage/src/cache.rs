@@ -40,6 +40,17 @@ pub struct Cache {
     failures: RecentFailures,
 }
 
+/// What a cache can be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheState {
+    /// Everything.
+    Up,
+    /// It answers, and refuses the guard's script: there are no rate limits.
+    Degraded,
+    /// It does not answer.
+    Down,
+}
+
 enum Backend {
     Redis(redis::Server),
     Embedded(Box<Database>),
@@ -153,15 +164,17 @@ impl Cache {
         .await
     }
 
-    /// Runs the script of the guard, with a counter of its own. While it fails, there are
-    /// no rate limits, whatever else the cache answers.
-    ///
-    /// # Errors
-    ///
-    /// The cache did not answer, or refused the script.
-    pub async fn probe(&self, now: Timestamp) -> Result<(), CacheDown> {
+    /// Reads a key, and runs the script of the guard with a counter of its own.
+    pub async fn probe(&self, now: Timestamp) -> CacheState {
+        // The read comes first: after a failure the cache is not called for a while.
+        if self.get(keys::PROBE, now).await.is_err() {
+            return CacheState::Down;
+        }
         let hit = RateLimitHit { key: keys::PROBE.into(), window_left: keys::PROBE_LIFETIME };
-        self.guard(&GuardQuery { session: None, hit: Some(hit) }, now).await.map(|_| ())
+        match self.guard(&GuardQuery { session: None, hit: Some(hit) }, now).await {
+            Ok(_) => CacheState::Up,
+            Err(_) => CacheState::Degraded,
+        }
     }
 
     /// Returns whether the last calls of this instance have failed.

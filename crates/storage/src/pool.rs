@@ -12,6 +12,7 @@ use connectivity_runtime::semaphore::{Permit, Semaphore};
 use connectivity_runtime::spawn;
 use exchanges::Exchanges;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -100,7 +101,8 @@ impl<C: Connect> Pool<C> {
         let leased = timeout_at(deadline, self.lease()).await.ok_or(PoolError::NoConnection)?;
         let lease = leased.map_err(PoolError::Open)?;
         let place = Arc::clone(&lease.place);
-        let mut work = Box::pin(work(lease));
+        // As `dyn`, so that the code of the deadlines exists once.
+        let mut work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work(lease));
         if let Some(done) = timeout_at(deadline, work.as_mut()).await {
             return Ok(done);
         }

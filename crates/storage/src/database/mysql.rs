@@ -9,7 +9,7 @@ use crate::sql::{DatabaseError, Row, Sql, Value};
 use connectivity_migrations::{MYSQL_VERSION_TABLES, NEEDED, VERSION};
 use failure::translate;
 use spin_sdk::mysql::{Connection, Error, ParameterValue};
-use statement::{Session, Work};
+use statement::{Sending, Session, Work};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -42,14 +42,16 @@ impl Connect for Server {
 }
 
 impl Session for Connection {
-    async fn send(&self, sql: &str, parameters: &[ParameterValue]) -> Result<Vec<Row>, Error> {
-        if !sql.starts_with("SELECT") {
-            return self.execute(sql, parameters.to_vec()).await.map(|()| Vec::new());
-        }
-        let (_, rows, end) = self.query(sql, parameters.to_vec()).await?.into_inner();
-        let rows = rows.collect().await;
-        end.await.map_err(Error::MysqlError)?;
-        Ok(rows.iter().map(|row| row.iter().map(value::value).collect()).collect())
+    fn send<'a>(&'a self, sql: &'a str, parameters: &'a [ParameterValue]) -> Sending<'a> {
+        Box::pin(async move {
+            if !sql.starts_with("SELECT") {
+                return self.execute(sql, parameters.to_vec()).await.map(|()| Vec::new());
+            }
+            let (_, rows, end) = self.query(sql, parameters.to_vec()).await?.into_inner();
+            let rows = rows.collect().await;
+            end.await.map_err(Error::MysqlError)?;
+            Ok(rows.iter().map(|row| row.iter().map(value::value).collect()).collect())
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::pool::{Connect, Lease, Pool};
 use crate::sql::{DatabaseError, Row};
 use spin_sdk::mysql::{Error, ParameterValue};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,10 +18,13 @@ const CLOSE_SOON: &str = "SET SESSION wait_timeout = 1";
 /// How often work is repeated that another statement was in the way of.
 const MAX_CONTENDED: u32 = 3;
 
+/// A statement on its way. It is boxed because it is large, and is awaited in many places.
+pub(super) type Sending<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + 'a>>;
+
 /// A connection to a server.
 pub(crate) trait Session: Send + Sync + 'static {
     /// Sends one statement and returns its rows.
-    fn send(&self, sql: &str, parameters: &[ParameterValue]) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
+    fn send<'a>(&'a self, sql: &'a str, parameters: &'a [ParameterValue]) -> Sending<'a>;
 }
 
 /// What to run. All of it must be safe to repeat.

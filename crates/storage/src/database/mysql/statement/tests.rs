@@ -42,10 +42,11 @@ impl Connect for FakeServer {
 }
 
 impl Session for FakeConnection {
-    async fn send(&self, sql: &str, _: &[ParameterValue]) -> Result<Vec<Row>, Error> {
+    fn send<'a>(&'a self, sql: &'a str, _: &'a [ParameterValue]) -> Sending<'a> {
         lock(&self.sent).push((self.number, sql.to_owned()));
         let reply = lock(&self.replies).pop_front().expect("a prepared reply");
-        reply.map(|()| vec![vec![Value::Integer(1)]]).map_err(Error::MysqlError)
+        let answer = reply.map(|()| vec![vec![Value::Integer(1)]]).map_err(Error::MysqlError);
+        Box::pin(std::future::ready(answer))
     }
 }
 
