@@ -27,9 +27,10 @@ pub(crate) enum ComposeError {
 
 /// Prefixes of interfaces, and the part of the configuration that a dependency must inherit to
 /// import them.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("spin:variables/", "variables"),
     ("spin:sqlite/", "sqlite_databases"),
+    ("spin:key-value/", "key_value_stores"),
     ("spin:mysql/", "allowed_outbound_hosts"),
     ("spin:redis/", "allowed_outbound_hosts"),
     ("wasi:http/client@", "allowed_outbound_hosts"),

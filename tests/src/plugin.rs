@@ -53,22 +53,22 @@ impl Report {
 
 /// A capability and the component that asks for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Capability {
+pub enum Capability {
     Citizens,
     Documents,
 }
 
 impl Capability {
-    const ALL: [Self; 2] = [Self::Citizens, Self::Documents];
+    pub const ALL: [Self; 2] = [Self::Citizens, Self::Documents];
 
-    fn interface(self) -> &'static str {
+    pub fn interface(self) -> &'static str {
         match self {
             Self::Citizens => "connectivity:registry/citizens@0.2.0",
             Self::Documents => "connectivity:registry/documents@0.2.0",
         }
     }
 
-    fn component(self) -> &'static str {
+    pub fn component(self) -> &'static str {
         match self {
             Self::Citizens => "affiliation",
             Self::Documents => "documents",
@@ -131,25 +131,31 @@ impl Drop for Application {
 impl Application {
     /// Starts the application with these settings of the plugin besides those of the subject.
     fn start(subject: &Subject, capabilities: &[Capability], settings: &[(String, String)]) -> Self {
-        let folder = folder::temporary();
         let settings: Vec<_> = subject.settings.iter().chain(settings).cloned().collect();
-        let path = folder.join("spin.toml");
-        let manifest = with_plugin(manifest(), &subject.file, capabilities, &settings);
-        std::fs::write(&path, toml::to_string(&manifest).expect("TOML")).expect("a manifest");
+        let names: Vec<_> = settings.iter().map(|(name, _)| name.as_str()).collect();
+        let (folder, from) = write(&with_plugin(manifest(), &subject.file, capabilities, &names));
         let mut variables = vec![("registry_timeout_ms", ATTEMPT_TIMEOUT_MS), ("registry_attempts", "1")];
         variables.extend(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let from = path.display().to_string();
         Self { host: Host::start(&variables, &["--from", &from]), folder }
     }
 }
 
-/// Returns the manifest with this plugin in place of its own, and without the components whose
-/// capability the plugin does not have.
-fn with_plugin(mut manifest: Table, file: &Path, capabilities: &[Capability], settings: &[(String, String)]) -> Table {
-    for (name, _) in settings {
+/// Writes the manifest to a temporary folder, which the caller removes. Returns the folder, and the
+/// path of the manifest.
+pub fn write(manifest: &Table) -> (PathBuf, String) {
+    let folder = folder::temporary();
+    let path = folder.join("spin.toml");
+    std::fs::write(&path, toml::to_string(manifest).expect("TOML")).expect("a manifest");
+    (folder, path.display().to_string())
+}
+
+/// Returns the manifest with this plugin in place of its own, with these settings of the plugin, and
+/// without the components whose capability the plugin does not have.
+pub fn with_plugin(mut manifest: Table, file: &Path, capabilities: &[Capability], settings: &[&str]) -> Table {
+    for name in settings {
         let variables = manifest["variables"].as_table_mut().expect("variables");
         variables
-            .entry(name.clone())
+            .entry((*name).to_owned())
             .or_insert_with(|| Value::Table(Table::from_iter([("default".into(), "".into())])));
     }
     let components = manifest["component"].as_table_mut().expect("components");
@@ -160,8 +166,8 @@ fn with_plugin(mut manifest: Table, file: &Path, capabilities: &[Capability], se
         }
         let component = components[capability.component()].as_table_mut().expect("a component");
         let variables = component["variables"].as_table_mut().expect("variables");
-        for (name, _) in settings {
-            variables.insert(name.clone(), format!("{{{{ {name} }}}}").into());
+        for name in settings {
+            variables.insert((*name).to_owned(), format!("{{{{ {name} }}}}").into());
         }
     }
     for (name, component) in components.iter_mut() {

@@ -4,7 +4,10 @@ use connectivity_tests::backend::On;
 use connectivity_tests::check::{self, CHECK};
 use connectivity_tests::client::Client;
 use connectivity_tests::folder;
-use connectivity_tests::host::Host;
+use connectivity_tests::host::{Host, SECRET};
+use connectivity_tests::manifest::manifest;
+use connectivity_tests::plugin::{Capability, with_plugin, write};
+use connectivity_tests::servers::root;
 use govcarpeta_simulator::{Behaviour, Simulator};
 use http::Request;
 use http_body_util::Full;
@@ -95,6 +98,44 @@ async fn only_granted_databases_can_be_opened_at_their_configured_path() {
     assert_eq!(scene.get("/probe/database?other").await, (418, "Error::AccessDenied".to_owned()));
     drop(scene);
     std::fs::remove_dir_all(folder).expect("removed");
+}
+
+/// Starts spin.toml with this plugin, which inherits these parts of the configuration, and returns
+/// why it did not start.
+fn refusal(plugin: &str, inherits: &[&str]) -> String {
+    let file = root().join(format!("target/wasm32-wasip2/release/{plugin}.wasm"));
+    let capability = Capability::Citizens;
+    let mut manifest = with_plugin(manifest(), &file, &[capability], &[]);
+    let component = &mut manifest["component"][capability.component()];
+    component["dependencies"][capability.interface()]["inherit_configuration"] =
+        inherits.iter().map(|part| toml::Value::from(*part)).collect::<Vec<_>>().into();
+    let (folder, from) = write(&manifest);
+    let output = std::process::Command::new(root().join("target/release/connectivity-host"))
+        .args(["--from", &from, "--listen", "127.0.0.1:0"])
+        .env("SPIN_VARIABLE_JWT_SECRET", SECRET)
+        .output()
+        .expect("the host");
+    std::fs::remove_dir_all(folder).expect("removed");
+    assert!(!output.status.success(), "the host started with {plugin}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_plugin_that_imports_what_it_does_not_inherit_is_refused() {
+    // Spin composes such a plugin with an adapter that denies each call instead (decision 29).
+    let hosts = "allowed_outbound_hosts";
+    for (plugin, inherits, import, part) in [
+        ("greedy_registry", &[hosts][..], "spin:", "\""),
+        ("greedy_registry", &[hosts, "variables", "sqlite_databases"], "spin:key-value/", "key_value_stores"),
+        ("greedy_registry", &[hosts, "variables", "key_value_stores"], "spin:sqlite/", "sqlite_databases"),
+        ("greedy_registry", &[hosts, "sqlite_databases", "key_value_stores"], "spin:variables/", "variables"),
+        // The host has no key-value stores that a plugin could inherit.
+        ("greedy_registry", &[hosts, "variables", "sqlite_databases", "key_value_stores"], "spin:key-value/", ""),
+        ("hostile_registry", &[], "imports", hosts),
+    ] {
+        let why = refusal(plugin, inherits);
+        assert!(why.contains(import) && why.contains(part), "{plugin} that inherits {inherits:?}: {why}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,9 +13,9 @@ const TARGET: &str = "wasm32-wasip2";
 /// The folder of a wasm component below a target folder.
 pub(crate) const WASM: &str = "wasm32-wasip2/release";
 
-/// The components that only the tests run: the one of tests/guest/spin.toml, and a minimal registry
-/// plugin.
-const TEST_COMPONENTS: [&str; 2] = ["host-probe", "static-registry"];
+/// The components that only the tests run: the one of tests/guest/spin.toml, a minimal registry
+/// plugin, and two hostile ones.
+const TEST_COMPONENTS: [&str; 4] = ["host-probe", "static-registry", "hostile-registry", "greedy-registry"];
 
 /// Runs spin.toml where Spin is not installed.
 pub(crate) const HOST: &str = "connectivity-host";

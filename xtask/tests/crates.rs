@@ -22,7 +22,7 @@ const BELOW_COMPONENTS: &[&str] = &[DOMAIN, RUNTIME, STORAGE, REGISTRY, EDGE];
 const BELOW_JOBS: &[&str] = &[DOMAIN, RUNTIME, STORAGE, REGISTRY, EDGE, JOBS];
 
 /// The crates, each with the crates of this workspace that it may depend on.
-const TABLE: [(&str, &[&str]); 21] = [
+const TABLE: [(&str, &[&str]); 23] = [
     (DOMAIN, &[]),
     (MIGRATIONS, &[]),
     (RUNTIME, &[DOMAIN]),
@@ -37,6 +37,8 @@ const TABLE: [(&str, &[&str]); 21] = [
     ("documents", BELOW_JOBS),
     ("ops", BELOW_COMPONENTS),
     ("govcarpeta", &[DOMAIN, RUNTIME, REGISTRY_HTTP]),
+    ("greedy-registry", &[]),
+    ("hostile-registry", &[]),
     ("static-registry", &[]),
     ("connectivity-api", &[EDGE, "affiliation", "auth", "documents", "ops"]),
     ("connectivity-bridge", &[DOMAIN, MIGRATIONS]),

@@ -35,6 +35,9 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
         format!("CREATE OR REPLACE USER {account};"),
         format!("GRANT ALL ON *.* TO '{USER}'@'127.0.0.1';"),
         format!("CREATE DATABASE IF NOT EXISTS {DATABASE};"),
+        // Nobody connects without a password: a hostile plugin of the tests tries to.
+        "DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1';".to_owned(),
+        format!("ALTER USER 'root'@'localhost' IDENTIFIED BY '{}';", server.password),
     ];
     write_private(&init, &(statements.join("\n") + "\n"))?;
     let mut command = program("mariadbd", &["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"]);
