@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
-    QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
@@ -13,6 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// A message that arrived in the queue of results or in the dead-letter queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,7 @@ pub struct Arrived {
     /// The headers with a text value.
     pub headers: BTreeMap<String, String>,
     pub body: Value,
+    pub at: Instant,
 }
 
 /// The names of one test's exchange and queues.
@@ -66,11 +68,20 @@ pub fn url(servers: &Servers, address: SocketAddr) -> String {
 impl Broker {
     /// Connects and declares the exchange.
     pub async fn connect(servers: &Servers, names: &Names) -> lapin::Result<Self> {
+        Self::open(servers, names, false).await
+    }
+
+    /// Connects if the exchange exists.
+    pub async fn connect_passively(servers: &Servers, names: &Names) -> lapin::Result<Self> {
+        Self::open(servers, names, true).await
+    }
+
+    async fn open(servers: &Servers, names: &Names, passive: bool) -> lapin::Result<Self> {
         let url = url(servers, servers.rabbitmq.address());
         let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let options = ExchangeDeclareOptions { durable: true, passive, ..ExchangeDeclareOptions::default() };
         let exchange = names.exchange.as_str().into();
         channel.exchange_declare(exchange, ExchangeKind::Topic, options, FieldTable::default()).await?;
         Ok(Self { connection, channel, names: names.clone(), arrived: Arc::default() })
@@ -153,6 +164,39 @@ impl Broker {
         Ok(())
     }
 
+    /// Publishes a request that expires after so many milliseconds.
+    pub async fn publish_expiring(&self, body: &[u8], milliseconds: u32) -> lapin::Result<bool> {
+        let properties = BasicProperties::default().with_expiration(milliseconds.to_string().into());
+        self.publish_with(REQUESTED, body, properties).await
+    }
+
+    /// Deletes the queue of requests with its messages.
+    pub async fn delete_requests(&self) -> lapin::Result<()> {
+        let queue = self.names.queue.as_str().into();
+        self.channel.queue_delete(queue, QueueDeleteOptions::default()).await.map(drop)
+    }
+
+    /// Declares a quorum queue of requests that drops a message after `limit` deliveries, as another
+    /// service may have done before the bridge.
+    pub async fn declare_foreign_queue(&self, limit: i64) -> lapin::Result<()> {
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(limit));
+        self.channel.queue_declare(self.names.queue.as_str().into(), durable(), arguments).await?;
+        Ok(())
+    }
+
+    /// Deletes the exchange.
+    pub async fn delete_exchange(&self) -> lapin::Result<()> {
+        self.channel.exchange_delete(self.names.exchange.as_str().into(), ExchangeDeleteOptions::default()).await
+    }
+
+    /// Deletes the binding of the queue of requests.
+    pub async fn unbind_requests(&self) -> lapin::Result<()> {
+        let (queue, exchange) = (self.names.queue.as_str().into(), self.names.exchange.as_str().into());
+        self.channel.queue_unbind(queue, exchange, REQUESTED.into(), FieldTable::default()).await
+    }
+
     /// Returns the number of ready messages in a queue. Unacknowledged ones do not count.
     pub async fn count(&self, queue: &str) -> lapin::Result<u32> {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -198,5 +242,6 @@ fn read(delivery: &Delivery) -> Arrived {
             .unwrap_or_default(),
         headers: headers.collect(),
         body: serde_json::from_slice(&delivery.data).unwrap_or_default(),
+        at: Instant::now(),
     }
 }

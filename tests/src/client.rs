@@ -34,6 +34,9 @@ impl Answer {
     }
 }
 
+/// Why there was no whole response.
+pub type NoAnswer = Box<dyn std::error::Error + Send + Sync>;
+
 /// An HTTP client that pools connections.
 #[derive(Clone)]
 pub struct Client(HyperClient<HttpConnector, Full<Bytes>>);
@@ -49,12 +52,17 @@ impl Default for Client {
 impl Client {
     /// Sends a request and reads the response.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        self.try_send(request, RESPONSE_TIMEOUT).await.expect("a whole answer within a minute")
+    }
+
+    /// Sends a request and reads the response within `limit`.
+    pub async fn try_send(&self, request: Request<Full<Bytes>>, limit: Duration) -> Result<Answer, NoAnswer> {
         let exchange = async {
-            let (parts, body) = self.0.request(request).await.expect("an answer").into_parts();
-            let body = body.collect().await.expect("a whole body").to_bytes();
-            Answer { status: parts.status, headers: parts.headers, body }
+            let (parts, body) = self.0.request(request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            Ok(Answer { status: parts.status, headers: parts.headers, body })
         };
-        tokio::time::timeout(RESPONSE_TIMEOUT, exchange).await.expect("an answer within a minute")
+        tokio::time::timeout(limit, exchange).await?
     }
 
     /// Sends `body` to the affiliation check with a valid token.

@@ -49,7 +49,10 @@ impl Host {
     pub fn start_application(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let state = folder::temporary();
         let mut command = program();
-        command.current_dir(root()).arg("--state-dir").arg(&state).args(arguments);
+        command.current_dir(root()).args(arguments);
+        if !arguments.contains(&"--state-dir") {
+            command.arg("--state-dir").arg(&state);
+        }
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }

@@ -5,6 +5,7 @@
 #![expect(missing_docs, clippy::missing_panics_doc, reason = "a library of this repository's tests only")]
 
 pub mod access;
+pub mod audit;
 pub mod backend;
 pub mod bench;
 pub mod broker;
@@ -16,6 +17,7 @@ pub mod host;
 pub mod issuer;
 pub mod logs;
 pub mod manifest;
+pub mod memory;
 pub mod otlp;
 pub mod pipeline;
 pub mod plugin;
@@ -23,5 +25,6 @@ pub mod prometheus;
 pub mod proxy;
 pub mod rabbitmqctl;
 pub mod raw_publisher;
+pub mod rig;
 pub mod servers;
 mod spin;

@@ -5,6 +5,7 @@ use crate::access::{SECRETS, service_accounts};
 use crate::broker::{self, Broker, Names, REQUESTED};
 use crate::client::Client;
 use crate::host::Host;
+use crate::proxy::Proxy;
 use crate::servers::{Servers, root};
 use govcarpeta_simulator::Simulator;
 use serde_json::{Value, json};
@@ -26,6 +27,20 @@ pub struct Pipeline {
     pub database: String,
     variables: Vec<(&'static str, String)>,
     settings: Vec<(&'static str, String)>,
+    links: Option<Links>,
+}
+
+/// A proxy on each link of the application.
+pub struct Links {
+    /// From the callers to the components.
+    pub callers: Proxy,
+    pub mariadb: Proxy,
+    pub redis: Proxy,
+    pub registry: Proxy,
+    /// From the bridge to RabbitMQ.
+    pub rabbitmq: Proxy,
+    /// From the bridge to the components.
+    pub components: Proxy,
 }
 
 /// Returns the message of a request. `title` is the document's title and the message id.
@@ -79,10 +94,46 @@ impl Pipeline {
             ("log_level", "warn".to_owned()),
         ]);
         variables.extend(further.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let host = start_host(&variables, "127.0.0.1:0");
-        let bridge = start_bridge(&servers, &names, &host.url(""), &settings);
-        Self { simulator, host, bridge, broker, names, servers, database, variables, settings }
+        let mut settings: Vec<_> = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        settings.push(("RABBITMQ_URL", broker::url(&servers, servers.rabbitmq.address())));
+        settings.push(("COMPONENTS_URL", host.url("")));
+        let bridge = start_bridge(&names, &settings);
+        Self { simulator, host, bridge, broker, names, servers, database, variables, settings, links: None }
+    }
+
+    /// Like [`Self::without_results`], with a proxy on each link, with further variables of the
+    /// components, and with the same address of the bridge after each restart.
+    pub async fn behind_proxies(variables: &[(&'static str, &str)], settings: &[(&'static str, &str)]) -> Self {
+        let proxy = async |target| Proxy::start(target).await.expect("a proxy");
+        let (servers, names) = (Servers::running(), Names::fresh());
+        let broker = Broker::connect(&servers, &names).await.expect("RabbitMQ");
+        let simulator = Simulator::start().await.expect("a simulator");
+        let database = servers.fresh_database().await;
+        let [mariadb, redis] = [proxy(servers.mariadb.address()).await, proxy(servers.redis.address()).await];
+        let [registry, rabbitmq] = [proxy(simulator.address()).await, proxy(servers.rabbitmq.address()).await];
+        let mut all = servers.variables_at(mariadb.address(), redis.address(), &database, servers.fresh_cache());
+        all.extend([
+            ("registry_url", format!("http://{}", registry.address())),
+            ("service_accounts", service_accounts()),
+            ("throttle_user", "1000000/hour".to_owned()),
+            ("log_level", "warn".to_owned()),
+        ]);
+        all.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let host = start_host(&all, "127.0.0.1:0");
+        let [callers, components] = [proxy(host.address()).await, proxy(host.address()).await];
+        let mut settings: Vec<_> = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        settings.push(("RABBITMQ_URL", broker::url(&servers, rabbitmq.address())));
+        settings.push(("COMPONENTS_URL", format!("http://{}", components.address())));
+        let bridge = start_bridge(&names, &settings);
+        settings.push(("BRIDGE_LISTEN", bridge.address().to_string()));
+        let links = Some(Links { callers, mariadb, redis, registry, rabbitmq, components });
+        Self { simulator, host, bridge, broker, names, servers, database, variables: all, settings, links }
+    }
+
+    /// Returns the proxies of a pipeline that was started with [`Self::behind_proxies`].
+    pub fn links(&self) -> &Links {
+        self.links.as_ref().expect("behind_proxies")
     }
 
     /// Kills the host of the components.
@@ -95,6 +146,18 @@ impl Pipeline {
         self.host = start_host(&self.variables, &self.host.address().to_string());
     }
 
+    /// Starts a second host, sends new connections there, and ends the first one with SIGTERM, as a
+    /// rolling restart behind a proxy does.
+    pub async fn replace_host(&mut self) {
+        let second = start_host(&self.variables, "127.0.0.1:0");
+        let links = self.links();
+        links.callers.retarget(second.address());
+        links.components.retarget(second.address());
+        let mut first = std::mem::replace(&mut self.host, second);
+        let ended = tokio::task::spawn_blocking(move || first.terminate()).await.expect("a status");
+        assert!(ended.success(), "{ended}");
+    }
+
     /// Kills the bridge and starts another one.
     pub fn kill_bridge(&mut self) {
         self.bridge.kill();
@@ -103,7 +166,7 @@ impl Pipeline {
 
     /// Starts another bridge.
     pub fn restart_bridge(&mut self) {
-        self.bridge = start_bridge(&self.servers, &self.names, &self.host.url(""), &self.settings);
+        self.bridge = start_bridge(&self.names, &self.settings);
     }
 
     /// Replaces the client of RabbitMQ if its connection is lost. The collected results are kept.
@@ -126,7 +189,7 @@ impl Pipeline {
 
     /// Like [`Self::command`], with further settings.
     pub fn command_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> String {
-        let mut command = bridge(&self.servers, &self.names, &self.host.url(""), &self.settings);
+        let mut command = bridge(&self.names, &self.settings);
         command.envs(settings.iter().copied());
         let output = command.args(arguments).output().expect("the bridge");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -172,14 +235,12 @@ fn start_host(variables: &[(&'static str, String)], listen: &str) -> Host {
     Host::start(variables, &arguments)
 }
 
-fn bridge(servers: &Servers, names: &Names, components: &str, settings: &Vec<(&'static str, String)>) -> Command {
+fn bridge(names: &Names, settings: &[(&'static str, String)]) -> Command {
     let mut command = Command::new(root().join("target/release/connectivity-bridge"));
     command
-        .env("RABBITMQ_URL", broker::url(servers, servers.rabbitmq.address()))
         .env("RABBITMQ_EXCHANGE", &names.exchange)
         .env("RABBITMQ_DOCUMENT_AUTH_QUEUE", &names.queue)
         .env("RABBITMQ_DOCUMENT_AUTH_ROUTING_KEY", REQUESTED)
-        .env("COMPONENTS_URL", components)
         .env("BRIDGE_CLIENT_ID", "bridge")
         .env("BRIDGE_CLIENT_SECRET", SECRETS.bridge)
         .env("BRIDGE_LISTEN", "127.0.0.1:0");
@@ -189,8 +250,8 @@ fn bridge(servers: &Servers, names: &Names, components: &str, settings: &Vec<(&'
     command
 }
 
-fn start_bridge(servers: &Servers, names: &Names, components: &str, settings: &Vec<(&'static str, String)>) -> Host {
-    let mut command = bridge(servers, names, components, settings);
+fn start_bridge(names: &Names, settings: &[(&'static str, String)]) -> Host {
+    let mut command = bridge(names, settings);
     command.arg("run");
     Host::run(command)
 }

@@ -132,6 +132,19 @@ impl Servers {
         ]
     }
 
+    /// Executes a statement about the server itself, which affects all its databases.
+    pub async fn execute(&self, sql: &str) {
+        let options = Opts::from_url(&self.database_url("mysql")).expect("an address");
+        let mut connection = mysql_async::Conn::new(options).await.expect("MariaDB");
+        connection.query_drop(sql).await.expect("done");
+        connection.disconnect().await.expect("an orderly end");
+    }
+
+    /// Sends a command about the server itself to Redis, which affects all its databases.
+    pub fn redis_command(&self, command: &str) {
+        assert_eq!(self.redis_number(&format!("{command}\r\nEXISTS {HANDED_OUT}\r\n")), 1, "{command}");
+    }
+
     /// Returns the first column of the rows that a query finds, as text.
     pub async fn query(&self, database: &str, sql: &str) -> Vec<String> {
         let options = Opts::from_url(&self.database_url(database)).expect("an address");

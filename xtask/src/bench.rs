@@ -13,10 +13,10 @@ pub(crate) fn chaos(options: &[&str]) -> Result<(), Failure> {
     services::during(|| run_chaos(options))
 }
 
-/// Kills each part of the system in turn while documents pass. The programs must be built and the
-/// servers must run.
+/// Kills parts of the system while documents pass, or tries faults. The programs must be built and
+/// the servers must run.
 pub(crate) fn run_chaos(options: &[&str]) -> Result<(), Failure> {
-    announce("chaos: killing each part of the system while documents pass");
+    announce(&format!("chaos {}", options.join(" ")));
     let this = std::env::current_exe().map_err(failed("this program"))?.display().to_string();
     run(program(&built("chaos"), &["--restart", &this]).args(options))
 }

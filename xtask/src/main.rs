@@ -76,8 +76,10 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "--help")]
         what: Vec<String>,
     },
-    /// Kills each part of the system in turn while documents pass. Fails if a document is lost or
-    /// contradicted.
+    /// Kills each part of the system in turn while documents pass, or tries faults. Fails if anything
+    /// is lost, contradicted or wrong.
+    ///
+    /// With `--faults`, a row for each fault is printed, as in docs/reliability.md. It takes minutes.
     Chaos {
         /// The number of documents.
         #[arg(long, default_value_t = 2_000)]
@@ -85,6 +87,10 @@ enum Task {
         /// How often each part is killed.
         #[arg(long, default_value_t = 3)]
         rounds: u32,
+        /// Try faults instead of kills: `all`, `short` (those of the suite), or parts of their names,
+        /// separated by semicolons. `list` prints the names.
+        #[arg(long, value_name = "WHICH")]
+        faults: Option<String>,
     },
     /// Tests a registry plugin (a wasm file): its imports and exports, its settings and its answers.
     ///
@@ -141,7 +147,8 @@ fn execute(command: Task) -> Result<(), Failure> {
         Task::Lint { part: Some(part) } => lint::part(&part),
         Task::Coverage { fail_under } => coverage::coverage(fail_under),
         Task::Bench { what } => bench::bench(&what),
-        Task::Chaos { requests, rounds } => {
+        Task::Chaos { faults: Some(which), .. } => bench::chaos(&["--faults", &which]),
+        Task::Chaos { requests, rounds, faults: None } => {
             bench::chaos(&["--requests", &requests.to_string(), "--rounds", &rounds.to_string()])
         }
         Task::PluginTest { arguments } => plugin::test(&arguments),

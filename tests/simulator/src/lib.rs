@@ -33,6 +33,8 @@ pub struct Call {
 #[derive(Default)]
 struct State {
     behaviours: Mutex<HashMap<String, Behaviour>>,
+    /// How every call is answered, instead of [`Self::behaviours`].
+    all: Mutex<Option<Behaviour>>,
     latency: Duration,
     down: AtomicBool,
     calls: Mutex<Vec<Call>>,
@@ -88,6 +90,11 @@ impl Simulator {
         Ok(Self { address, state, task })
     }
 
+    /// Returns the address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Returns the base URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -102,6 +109,11 @@ impl Simulator {
     /// Returns the calls about this citizen id, or about documents with this title.
     pub fn calls(&self, id: &str) -> Vec<Call> {
         lock(&self.state.calls).iter().filter(|call| call.id == id).cloned().collect()
+    }
+
+    /// Sets how every call is answered from now on; as [`Self::behave`] says if it is `None`.
+    pub fn answer_all(&self, behaviour: Option<Behaviour>) {
+        *lock(&self.state.all) = behaviour;
     }
 
     /// Sets whether every call is answered with 503.

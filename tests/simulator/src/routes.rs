@@ -39,7 +39,9 @@ async fn authenticate(State(state): Shared, headers: HeaderMap, body: Bytes) -> 
 /// Records the call and answers it as [`crate::Simulator::behave`] says.
 async fn answer(state: &crate::State, id: String, headers: HeaderMap, default: Response) -> Response {
     state.count.fetch_add(1, Ordering::Relaxed);
-    let behaviour = lock(&state.behaviours).get_mut(&id).map_or(Behaviour::ById, Behaviour::next);
+    let all = lock(&state.all).clone();
+    let behaviour =
+        all.unwrap_or_else(|| lock(&state.behaviours).get_mut(&id).map_or(Behaviour::ById, Behaviour::next));
     if state.keeps_calls {
         lock(&state.calls).push(Call { id, headers });
     }

@@ -1,12 +1,14 @@
-//! Publishes requests while it kills everything that they pass, one after another. Prints the
-//! outcome, and fails if a request was lost or has contradictory results.
+//! Makes everything fail that a request passes, and compares the answers and the events with the
+//! records.
 //!
-//! This kills the servers that `cargo xtask services start` started, so nothing else may use them
-//! at the same time. Run it with `cargo xtask chaos`.
+//! Without `--faults` it publishes requests while it kills the processes, one after another. This
+//! breaks the servers that `cargo xtask services start` started, so nothing else may use them at the
+//! same time. Run it with `cargo xtask chaos`.
 
 use clap::Parser;
 use connectivity_tests::broker::Arrived;
 use connectivity_tests::pipeline::{Pipeline, request};
+use connectivity_tests::rig::{self, faults::Fault};
 use connectivity_tests::servers::Servers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, ExitCode};
@@ -28,6 +30,10 @@ struct Arguments {
     /// The program that restarts the servers, called as `<program> services start`.
     #[arg(long)]
     restart: String,
+    /// Tries faults instead of the kills: `short`, `all`, or parts of their names, separated by
+    /// semicolons. `list` prints the names.
+    #[arg(long)]
+    faults: Option<String>,
 }
 
 const VICTIMS: [&str; 5] = ["bridge", "components", "MariaDB", "RabbitMQ", "Redis"];
@@ -35,6 +41,47 @@ const VICTIMS: [&str; 5] = ["bridge", "components", "MariaDB", "RabbitMQ", "Redi
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    match arguments.faults.as_deref() {
+        Some("list") => {
+            for fault in rig::faults::TABLE {
+                println!("{}", fault.name);
+            }
+            ExitCode::SUCCESS
+        }
+        Some(which) => try_faults(&chosen(which), &arguments.restart).await,
+        None => kills(&arguments).await,
+    }
+}
+
+/// Returns the faults of this choice.
+fn chosen(which: &str) -> Vec<&'static Fault> {
+    let parts: Vec<_> = which.split(';').map(str::trim).collect();
+    let is_chosen = |fault: &&Fault| match which {
+        "all" => true,
+        "short" => fault.is_short,
+        _ => parts.iter().any(|part| fault.name.contains(part)),
+    };
+    rig::faults::TABLE.iter().filter(is_chosen).collect()
+}
+
+/// Tries these faults, one after another, and prints a row for each.
+async fn try_faults(faults: &[&Fault], restart: &str) -> ExitCode {
+    println!("{}", rig::header());
+    let mut failures = Vec::new();
+    for fault in faults {
+        let row = rig::run(fault, restart).await;
+        println!("{row}");
+        failures.extend(row.faults.iter().map(|what| format!("{}: {what}", fault.name)));
+    }
+    for failure in &failures {
+        println!("FAILED {failure}");
+    }
+    println!("{} faults, {} failures", faults.len(), failures.len());
+    if failures.is_empty() && !faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Publishes requests while everything that they pass is killed, one after another.
+async fn kills(arguments: &Arguments) -> ExitCode {
     // With the default settings, so that the outcome is that of an installation.
     let mut pipeline = Pipeline::start(&[]).await;
     let kills = arguments.rounds * VICTIMS.len();
