@@ -5,6 +5,9 @@
 //! number of the replay, if it is one), `x-attempt` (from 1), `x-give-up-after`, `traceparent` and
 //! `tracestate`.
 //!
+//! With `x-removed: true` the request is finished without asking the registry: RabbitMQ has removed its
+//! message from the queue, because it expired for example.
+//!
 //! Without a verdict a request that was received `x-give-up-after` seconds ago is finished with an
 //! error. The component decides this by its record, because only the record tells when the request
 //! was received first: the message may have been lost and published again.
@@ -36,6 +39,8 @@ const REPLY_TO: &str = "x-reply-to";
 const ATTEMPT: &str = "x-attempt";
 /// The age in seconds at which a request without a verdict is given up.
 const GIVE_UP_AFTER: &str = "x-give-up-after";
+/// `true` if RabbitMQ has removed the message from the queue.
+const REMOVED: &str = "x-removed";
 
 /// An attempt at a request.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +49,8 @@ pub(crate) struct Attempt {
     pub(crate) number: u32,
     /// The age at which a request without a verdict is given up.
     pub(crate) give_up_after: Duration,
+    /// RabbitMQ has removed the message from the queue, because it expired for example.
+    pub(crate) is_removed: bool,
 }
 
 /// What came of a delivery.
@@ -89,6 +96,7 @@ pub(crate) fn headers(message: &Message, attempt: Attempt, trace: Option<&TraceC
     pairs.extend(message.properties.correlation_id().map(|id| (CORRELATION_ID, id)));
     pairs.extend(message.properties.reply_to().map(|queue| (REPLY_TO, queue)));
     pairs.extend(message.headers.get(REPLAY).map(|number| (REPLAY, number.as_str())));
+    pairs.extend(attempt.is_removed.then_some((REMOVED, "true")));
     pairs.extend(trace_headers(trace));
     let parse = |(name, value): (&str, &str)| {
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
@@ -119,8 +127,11 @@ mod tests {
         let properties = Properties::json(Some("m"), Some("not\nfit")).with_reply_to(Some("replies"));
         let headers = Headers::from([(REPLAY.to_owned(), "2".to_owned()), ("x-other".into(), "1".into())]);
         let message = Message { properties, headers, ..Message::default() };
-        let headers =
-            super::headers(&message, Attempt { number: 3, give_up_after: Duration::from_hours(24) }, trace.as_ref());
+        let headers = super::headers(
+            &message,
+            Attempt { number: 3, give_up_after: Duration::from_hours(24), is_removed: true },
+            trace.as_ref(),
+        );
         let mut found: Vec<_> =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().expect("text"))).collect();
         found.sort();
@@ -133,6 +144,7 @@ mod tests {
                 "x-attempt: 3",
                 "x-give-up-after: 86400",
                 "x-message-id: m",
+                "x-removed: true",
                 "x-replay: 2",
                 "x-reply-to: replies",
             ]

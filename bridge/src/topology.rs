@@ -29,6 +29,8 @@ pub(crate) struct Topology {
 pub(crate) struct Queue {
     pub(crate) name: String,
     pub(crate) arguments: Arguments,
+    /// The arguments with which an earlier release declared it.
+    pub(crate) older: Option<Arguments>,
     /// Other arguments with which the queue loses no message either.
     pub(crate) harmless: Vec<Arguments>,
 }
@@ -59,6 +61,12 @@ impl Topology {
         format!("{}.dead", self.queue)
     }
 
+    /// Returns the name of the queue of messages that RabbitMQ has removed from the queue of requests:
+    /// expired, delivered too often, or too many.
+    pub(crate) fn removed(&self) -> String {
+        format!("{}.removed", self.queue)
+    }
+
     /// Returns how long a message is delayed after `attempts` earlier attempts.
     pub(crate) fn delay(&self, attempts: u32) -> Duration {
         let index = usize::try_from(attempts).unwrap_or(usize::MAX).min(self.delays.len().saturating_sub(1));
@@ -80,7 +88,7 @@ impl Topology {
         let mut queues = self.queues_of(self.queue_type);
         let others = self.queues_of(if self.queue_type == QUORUM { CLASSIC } else { QUORUM });
         for (queue, other) in queues.iter_mut().zip(others) {
-            queue.harmless.push(other.arguments);
+            queue.harmless.extend([Some(other.arguments), other.older].into_iter().flatten());
         }
         if let Some(requests) = queues.first_mut() {
             // As other services declare it, without arguments. It drops nothing, because it has no
@@ -91,10 +99,16 @@ impl Topology {
     }
 
     fn queues_of(&self, queue_type: &str) -> Vec<Queue> {
-        let mut requests = dead_lettering(queue_type, self.queue.clone(), self.dead_letters());
-        if queue_type == QUORUM {
-            requests.arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT)));
-        }
+        let limited = |name: String, target: String| {
+            let mut queue = dead_lettering(queue_type, name, target);
+            if queue_type == QUORUM {
+                queue.arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT)));
+            }
+            queue
+        };
+        let removed = limited(self.removed(), self.dead_letters());
+        let mut requests = limited(self.queue.clone(), self.removed());
+        requests.older = Some(limited(self.queue.clone(), self.dead_letters()).arguments);
         let delays = self.delays.iter().map(|delay| {
             let mut queue = dead_lettering(queue_type, self.delay_queue_name(*delay), self.queue.clone());
             let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
@@ -102,7 +116,7 @@ impl Topology {
             queue
         });
         let dead_letters = queue(self.dead_letters(), vec![type_argument(queue_type)]);
-        std::iter::once(requests).chain(delays).chain([dead_letters]).collect()
+        [requests, removed].into_iter().chain(delays).chain([dead_letters]).collect()
     }
 
     /// Returns what an operator has to do about a queue that was declared elsewhere with arguments
@@ -114,10 +128,10 @@ impl Topology {
         }
         let is_literal = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
         let escaped = |character| if is_literal(character) { character.to_string() } else { format!("\\{character}") };
-        let (pattern, dead_letters) = (queue.chars().map(escaped).collect::<String>(), self.dead_letters());
+        let (pattern, removed) = (queue.chars().map(escaped).collect::<String>(), self.removed());
         let policy = json!({
             "dead-letter-exchange": "",
-            "dead-letter-routing-key": dead_letters,
+            "dead-letter-routing-key": removed,
             "dead-letter-strategy": "at-least-once",
             "delivery-limit": DELIVERY_LIMIT,
             "overflow": "reject-publish",
@@ -147,7 +161,7 @@ fn dead_lettering(queue_type: &str, name: String, target: String) -> Queue {
 }
 
 fn queue(name: String, arguments: Arguments) -> Queue {
-    Queue { name, arguments, harmless: Vec::new() }
+    Queue { name, arguments, older: None, harmless: Vec::new() }
 }
 
 fn type_argument(queue_type: &str) -> (&'static str, Argument) {
@@ -187,21 +201,24 @@ mod tests {
         let text = |text: &str| Argument::Text(text.to_owned());
         let queues = topology("quorum").queues();
         let names: Vec<_> = queues.iter().map(|queue| queue.name.as_str()).collect();
-        assert_eq!(names, ["q", "q.delay.1000ms", "q.delay.5000ms", "q.delay.30000ms", "q.dead"]);
+        assert_eq!(names, ["q", "q.removed", "q.delay.1000ms", "q.delay.5000ms", "q.delay.30000ms", "q.dead"]);
         assert_eq!(
             queues[0].arguments,
             [
                 ("x-queue-type", text("quorum")),
                 ("x-dead-letter-exchange", text("")),
-                ("x-dead-letter-routing-key", text("q.dead")),
+                ("x-dead-letter-routing-key", text("q.removed")),
                 ("x-dead-letter-strategy", text("at-least-once")),
                 ("x-overflow", text("reject-publish")),
                 ("x-delivery-limit", Argument::Number(100)),
             ]
         );
-        assert_eq!(queues[1].arguments[2], ("x-dead-letter-routing-key", text("q")));
-        assert_eq!(queues[1].arguments[5], ("x-message-ttl", Argument::Number(1_000)));
-        assert_eq!(queues[4].arguments, [("x-queue-type", text("quorum"))]);
+        let older = queues[0].older.as_ref().expect("an earlier release");
+        assert_eq!((older[2].clone(), older.len()), (("x-dead-letter-routing-key", text("q.dead")), 6));
+        assert_eq!(queues[1].arguments, *older);
+        assert_eq!(queues[2].arguments[2], ("x-dead-letter-routing-key", text("q")));
+        assert_eq!(queues[2].arguments[5], ("x-message-ttl", Argument::Number(1_000)));
+        assert_eq!(queues[5].arguments, [("x-queue-type", text("quorum"))]);
     }
 
     #[test]
@@ -210,7 +227,8 @@ mod tests {
         let names = |queue: &Queue| queue.arguments.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         let common = ["x-queue-type", "x-dead-letter-exchange", "x-dead-letter-routing-key"];
         assert_eq!(names(&queues[0]), common);
-        assert_eq!(names(&queues[1]), [&common[..], &["x-message-ttl"]].concat());
+        assert_eq!(names(&queues[1]), common);
+        assert_eq!(names(&queues[2]), [&common[..], &["x-message-ttl"]].concat());
     }
 
     #[test]
@@ -220,8 +238,8 @@ mod tests {
             assert_eq!((&quorum.harmless[0], &classic.harmless[0]), (&classic.arguments, &quorum.arguments));
         }
         let plain = vec![("x-queue-type", Argument::Text("classic".into()))];
-        assert_eq!(quorum[0].harmless[1..], [plain]);
-        assert!(quorum[1].harmless.len() == 1, "a delay queue without a dead-letter exchange returns no message");
+        assert_eq!(quorum[0].harmless[1..], [classic[0].older.clone().expect("an earlier release"), plain]);
+        assert!(quorum[2].harmless.len() == 1, "a delay queue without a dead-letter exchange returns no message");
     }
 
     #[test]
@@ -230,7 +248,7 @@ mod tests {
         topology.queue = "a.b".into();
         let advice = topology.advice("a.b", "/");
         let command = "rabbitmqctl set_policy -p '/' --apply-to queues 'a.b' '^a\\.b$' \
-            '{\"dead-letter-exchange\":\"\",\"dead-letter-routing-key\":\"a.b.dead\",\
+            '{\"dead-letter-exchange\":\"\",\"dead-letter-routing-key\":\"a.b.removed\",\
             \"dead-letter-strategy\":\"at-least-once\",\"delivery-limit\":100,\"overflow\":\"reject-publish\"}'";
         assert!(advice.ends_with(command), "{advice}");
         assert!(

@@ -21,6 +21,12 @@ use tokio::sync::watch;
 /// How long to wait before a result is published again that no queue is bound for.
 const UNROUTABLE_PAUSE: Duration = Duration::from_secs(5);
 
+/// Why RabbitMQ has removed a message that the bridge has rejected.
+const REJECTED: &str = "rejected";
+
+/// How long to wait before a removed request is given up, if that is not possible now.
+const GIVE_UP_PAUSE: Duration = Duration::from_secs(1);
+
 /// What processing a message of a job needs.
 #[derive(Clone)]
 pub(crate) struct Worker {
@@ -85,12 +91,15 @@ impl Worker {
     async fn settle_or_dead_letter(&mut self, delivery: &Delivery, span: &Span) -> Result<Option<Fault>, Abandoned> {
         let message = &delivery.message;
         let reason = match &delivery.fault {
-            None => match contained(self.settle(message, span)).await {
+            None => match contained(self.settle_readable(delivery, span)).await {
                 Ok(settled) => return settled,
                 Err(panicked) => panicked.to_string(),
             },
             Some(_) if is_rejected(delivery) => {
-                self.count_dead_letter(&too_long());
+                // One that the bridge has rejected before is on its way to the dead letters already.
+                if delivery.removed.as_deref() != Some(REJECTED) {
+                    self.count_dead_letter(&too_long());
+                }
                 return Ok(Some(Fault::Refused));
             }
             Some(MessageFault::TooLong { length, .. }) => {
@@ -103,13 +112,21 @@ impl Worker {
     }
 
     /// Settles a message that can be read. Returns what was wrong with it.
+    async fn settle_readable(&mut self, delivery: &Delivery, span: &Span) -> Result<Option<Fault>, Abandoned> {
+        match &delivery.removed {
+            None => self.settle(&delivery.message, span).await,
+            Some(reason) => self.give_up(&delivery.message, reason, span).await,
+        }
+    }
+
+    /// Processes a request of the queue.
     async fn settle(&mut self, message: &Message, span: &Span) -> Result<Option<Fault>, Abandoned> {
         if message.body.len() > MAX_BODY {
             self.dead_letter(&message.dead(&too_long(), None, false)).await?;
             return Ok(Some(Fault::Refused));
         }
         let number = message.number(ATTEMPTS).saturating_add(1);
-        let attempt = Attempt { number, give_up_after: self.give_up_after };
+        let attempt = Attempt { number, give_up_after: self.give_up_after, is_removed: false };
         let (Delivered { reply, event, request_id }, settlement) = loop {
             let delivered = self.deliver(message, attempt, span).await?;
             let settlement = settle(&delivered.reply, message.number(COMPONENT_FAILURES));
@@ -143,6 +160,30 @@ impl Worker {
         }
         // A message that waits because another delivery of it is in progress has not failed.
         Ok(Fault::from_reply(&reply).filter(|fault| *fault != Fault::InProgress))
+    }
+
+    /// Gives up a request that RabbitMQ has removed from its queue: its failure is published, and the
+    /// message is dead-lettered.
+    async fn give_up(&mut self, message: &Message, why: &str, span: &Span) -> Result<Option<Fault>, Abandoned> {
+        let number = message.number(ATTEMPTS).saturating_add(1);
+        let attempt = Attempt { number, give_up_after: self.give_up_after, is_removed: true };
+        let reason = format!("RabbitMQ removed the message from its queue: {why}");
+        loop {
+            let Delivered { reply, event, request_id } = self.deliver(message, attempt, span).await?;
+            let (reason, has_ended) = match settle(&reply, 0) {
+                Settlement::Done => (reason.clone(), false),
+                Settlement::DoneWithoutVerdict => (reason.clone(), true),
+                Settlement::DeadLetter(fault) => (format!("{reason}; {fault}"), false),
+                // It must not return to the queue that it was removed from.
+                Settlement::Retry { after, .. } => {
+                    self.pause(after.max(GIVE_UP_PAUSE)).await;
+                    continue;
+                }
+            };
+            self.publish(event, message, span).await?;
+            self.dead_letter(&message.dead(&reason, request_id.as_deref(), has_ended)).await?;
+            return Ok(Some(Fault::Refused));
+        }
     }
 
     /// Delivers a message to the components as soon as the flow control allows it.

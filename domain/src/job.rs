@@ -84,7 +84,32 @@ pub async fn perform<Q: Question, R: JobRegistry<Q>, S: JobStore<Q>>(
         let _ = store.release(claim, now()).await;
         return Err(Unfinished::NoVerdict { cause, retry_after });
     }
-    let record = store.finish(claim, &Outcome::from_answer(&answer), now()).await.map_err(not_recorded)?;
+    finish(store, claim, &Outcome::from_answer(&answer), now()).await
+}
+
+/// Finishes a request that left the queue before it was processed, with the status `ERROR`. The
+/// registry is not asked. A request that is finished already keeps its outcome.
+pub async fn give_up<Q: Question, S: JobStore<Q>>(
+    store: &S,
+    claim: &Claim<Q>,
+    now: impl Fn() -> Timestamp + Send,
+) -> Result<Record<Q>, Unfinished> {
+    match store.claim(claim).await.map_err(|StoreError| Unfinished::NotRecorded)? {
+        Claimed::Acquired { .. } => finish(store, claim, &Outcome::removed(), now()).await,
+        Claimed::Finished(record) => Ok(*record),
+        Claimed::InProgress(left) => Err(Unfinished::InProgress(left)),
+        Claimed::MessageIdReused => Err(Unfinished::MessageIdReused),
+    }
+}
+
+/// Writes the outcome and returns the record.
+async fn finish<Q: Question, S: JobStore<Q>>(
+    store: &S,
+    claim: &Claim<Q>,
+    outcome: &Outcome,
+    at: Timestamp,
+) -> Result<Record<Q>, Unfinished> {
+    let record = store.finish(claim, outcome, at).await.map_err(|StoreError| Unfinished::NotRecorded)?;
     if record.status.is_final() { Ok(record) } else { Err(Unfinished::InProgress(TAKEN_OVER)) }
 }
 

@@ -110,7 +110,7 @@ async fn long_message_is_dead_lettered_alone_and_never_in_memory() {
     assert_eq!(metric(&pipeline, "connectivity_bridge_sessions_total").await, "1");
     assert_eq!(metric(&pipeline, "connectivity_bridge_dead_lettered_total").await, "3");
     let listed = pipeline.command(&["dlq", "list"]);
-    assert_eq!(listed.matches("the message has 104857600 bytes").count(), 2, "{listed}");
+    assert_eq!(listed.matches("rejected, the message has 104857600 bytes").count(), 2, "{listed}");
     assert_eq!(listed.matches("the message is longer than 1048576 bytes").count(), 1, "{listed}");
     let peak = peak_memory(pipeline.bridge.process());
     assert!(peak < 96 * 1024 * 1024, "{peak} bytes");
@@ -150,6 +150,29 @@ async fn session_starts_with_one_message() {
     until("the registry is asked", async || !pipeline.simulator.calls("slow").is_empty()).await;
     assert_eq!(waiting(&pipeline).await, 20, "the others are not delivered yet");
     pipeline.results(22).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn request_that_rabbitmq_removed_gets_a_failure_event_and_its_reason() {
+    let mut pipeline = Pipeline::start(&[QUICK]).await;
+    pipeline.publish(&body("before")).await;
+    pipeline.results(1).await;
+    pipeline.bridge.kill();
+    let expiring = BasicProperties::default().with_expiration("1".into()).with_correlation_id("c".into());
+    assert!(pipeline.broker.publish_with(REQUESTED, &body("expired"), expiring).await.expect("RabbitMQ"));
+    let removed = format!("{}.removed", pipeline.names.queue);
+    until("the request expires", async || pipeline.broker.count(&removed).await.unwrap_or(0) == 1).await;
+    pipeline.restart_bridge();
+    let event = pipeline.results(2).await.remove(1);
+    assert_eq!((event.routing_key.as_str(), event.correlation_id.as_str()), ("document.authentication.failure", "c"));
+    assert_eq!((&event.body["messageId"], &event.body["status"]), (&"expired".into(), &"ERROR".into()));
+    assert!(pipeline.simulator.calls("expired").is_empty(), "the registry is not asked");
+    dead_letters(&pipeline, 1).await;
+    assert_eq!(metric(&pipeline, "connectivity_bridge_dead_lettered_total").await, "1");
+    let listed = pipeline.command(&["dlq", "list"]);
+    assert!(listed.contains("expired  attempts 0  RabbitMQ removed the message from its queue: expired"), "{listed}");
+    assert_eq!(pipeline.command(&["dlq", "replay"]).trim(), "replayed: 1");
+    assert_eq!(pipeline.results(3).await[2].body["status"], "SUCCESS");
 }
 
 fn long(text: &str) -> AMQPValue {

@@ -9,7 +9,7 @@ use lapin::{Channel, Consumer};
 use tokio::sync::oneshot;
 
 /// The tag of the consumer.
-const TAG: &str = "connectivity-bridge";
+pub(super) const TAG: &str = "connectivity-bridge";
 
 /// Tells the consumer that the first message is settled, when it is dropped.
 pub(super) type Settled = oneshot::Sender<()>;
@@ -31,7 +31,7 @@ pub(super) async fn consume(
         // An error means that the sender was dropped.
         let _ = is_settled.await;
         // If this fails, the channel is closed, and the stream has ended.
-        let _ = cancel(&waiting).await;
+        let _ = cancel(&waiting, TAG).await;
     });
     let others = stream::once(start(channel.clone(), queue.to_owned(), prefetch, TAG));
     let others = others.filter_map(|started| {
@@ -41,6 +41,16 @@ pub(super) async fn consume(
         std::future::ready(started.ok())
     });
     Ok(first.chain(others.flat_map(received).map(|delivery| (delivery, None))))
+}
+
+/// Returns the items of both streams until one of them ends.
+pub(super) fn both<T: Send>(
+    first: impl Stream<Item = T> + Send,
+    second: impl Stream<Item = T> + Send,
+) -> impl Stream<Item = T> + Send {
+    let first = first.map(Some).chain(stream::once(std::future::ready(None)));
+    let second = second.map(Some).chain(stream::once(std::future::ready(None)));
+    stream::select(first, second).take_while(|item| std::future::ready(item.is_some())).filter_map(std::future::ready)
 }
 
 /// Starts a consumer.
@@ -58,6 +68,6 @@ pub(super) fn received(consumer: Consumer) -> impl Stream<Item = Delivery> + Sen
 }
 
 /// Asks the broker for no further messages.
-pub(super) async fn cancel(channel: &Channel) -> Result<(), AmqpError> {
-    in_time(channel.basic_cancel(TAG.into(), BasicCancelOptions::default())).await
+pub(super) async fn cancel(channel: &Channel, tag: &str) -> Result<(), AmqpError> {
+    in_time(channel.basic_cancel(tag.into(), BasicCancelOptions::default())).await
 }

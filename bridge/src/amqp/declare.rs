@@ -17,7 +17,7 @@ pub(crate) struct QueueState {
 /// Who declared a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It has the arguments of the bridge.
+    /// It has the arguments of the bridge, or of an earlier release of it.
     Own,
     /// It existed with other arguments, which lose no message, and is used with them.
     Foreign,
@@ -40,12 +40,13 @@ pub(super) async fn declare(connection: &Connection, topology: &Topology) -> Res
 
 /// Declares a queue, or uses an existing one with the arguments that it has.
 async fn declare_queue(connection: &Connection, queue: Queue) -> Result<QueueState, AmqpError> {
-    let Queue { name, arguments, harmless } = queue;
-    let mut origin = Origin::Own;
-    for arguments in std::iter::once(arguments).chain(harmless) {
+    let Queue { name, arguments, older, harmless } = queue;
+    let own = [Some(arguments), older].into_iter().flatten().map(|arguments| (arguments, Origin::Own));
+    let foreign = harmless.into_iter().map(|arguments| (arguments, Origin::Foreign));
+    for (arguments, origin) in own.chain(foreign) {
         match declare_with(connection, &name, Some(&arguments)).await {
             Ok((messages, consumers)) => return Ok(QueueState { name, messages, consumers, origin }),
-            Err(AmqpError::Lost(error)) if error.is_amqp_soft_error() => origin = Origin::Foreign,
+            Err(AmqpError::Lost(error)) if error.is_amqp_soft_error() => {}
             Err(error) => return Err(error),
         }
     }

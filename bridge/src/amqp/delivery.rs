@@ -14,6 +14,8 @@ pub(crate) struct Delivery {
     pub(crate) message: Message,
     /// What was wrong with the message, so that it cannot be processed.
     pub(crate) fault: Option<MessageFault>,
+    /// RabbitMQ has removed the message from the queue of requests, for this reason.
+    pub(crate) removed: Option<String>,
     /// The message was published by the account of this session.
     pub(crate) is_own: bool,
     acker: Acker,
@@ -44,6 +46,7 @@ impl Delivery {
         Self {
             message: Message::received(data, properties, headers),
             fault,
+            removed: None,
             is_own,
             acker,
             _bytes: bytes,
@@ -67,6 +70,12 @@ impl Delivery {
         Self { _settled: settled, ..self }
     }
 
+    /// Adds why RabbitMQ has removed the message from the queue of requests.
+    pub(super) fn removed(self) -> Self {
+        let reason = self.message.properties.death().map_or_else(|| "unknown".to_owned(), |death| death.reason);
+        Self { removed: Some(reason), ..self }
+    }
+
     /// Acknowledges the message. Returns false if the broker was not reached and delivers the
     /// message again.
     pub(crate) async fn acknowledge(&self) -> bool {
@@ -86,5 +95,10 @@ impl Delivery {
     pub(crate) fn fake(body: &str, fault: Option<MessageFault>) -> Self {
         let delivery = lapin::message::Delivery::mock(1, "".into(), "".into(), false, body.into());
         Self { fault, ..Self::from_lapin(delivery, &Line::unlimited(), None) }
+    }
+
+    /// A delivery that RabbitMQ has removed from the queue for this reason.
+    pub(crate) fn fake_removed(body: &str, reason: &str) -> Self {
+        Self { removed: Some(reason.to_owned()), ..Self::fake(body, None) }
     }
 }

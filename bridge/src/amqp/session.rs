@@ -22,6 +22,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// The tag of the consumer of messages that RabbitMQ has removed from the queue of requests, and how
+/// many unacknowledged ones it delivers at most.
+const REMOVED: &str = "removed";
+const REMOVED_PREFETCH: u16 = 10;
+
 /// How many unacknowledged results the broker delivers at most.
 const RESULTS_PREFETCH: u16 = 100;
 
@@ -93,15 +98,20 @@ impl Session {
         &self.topology
     }
 
-    /// Consumes requests, at most `prefetch` of them unacknowledged at the same time. The stream
+    /// Consumes requests and those that RabbitMQ has removed from their queue, at most `prefetch` of them unacknowledged at the same time. The stream
     /// ends with the session and after [`Session::stop_consuming`].
     pub(crate) async fn consume(
         &self,
         prefetch: u16,
     ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
-        let deliveries = consumer::consume(&self.consuming.channel, &self.topology.queue, prefetch).await?;
+        let channel = &self.consuming.channel;
+        let removed = consumer::start(channel.clone(), self.topology.removed(), REMOVED_PREFETCH, REMOVED).await?;
+        let requests = consumer::consume(channel, &self.topology.queue, prefetch).await?;
         let (receive, is_movable) = (self.receive(), !self.is_foreign.load(Ordering::Relaxed));
-        Ok(deliveries.map(move |(delivery, settled)| receive(delivery).in_queue(is_movable, settled)))
+        let requests = requests.map(move |(delivery, settled)| receive(delivery).in_queue(is_movable, settled));
+        let receive = self.receive();
+        let removed = consumer::received(removed).map(move |delivery| receive(delivery).in_queue(true, None).removed());
+        Ok(consumer::both(requests, removed))
     }
 
     /// Consumes results from a queue, which is declared and bound to these routing keys.
@@ -128,7 +138,8 @@ impl Session {
 
     /// Asks the broker for no further requests.
     pub(crate) async fn stop_consuming(&self) -> Result<(), AmqpError> {
-        consumer::cancel(&self.consuming.channel).await
+        consumer::cancel(&self.consuming.channel, REMOVED).await?;
+        consumer::cancel(&self.consuming.channel, consumer::TAG).await
     }
 
     /// Returns whether the connections and their channels are still open.

@@ -30,7 +30,7 @@ proptest! {
         let properties = Properties::json(ids.0.as_deref(), ids.1.as_deref());
         let headers: Headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let message = Message::received(body.clone(), properties, headers);
-        let delivered = super::headers(&message, Attempt { number: 1, give_up_after: Duration::ZERO }, message.trace.as_ref());
+        let delivered = super::headers(&message, Attempt { number: 1, give_up_after: Duration::ZERO, is_removed: false }, message.trace.as_ref());
         prop_assert!(delivered.len() <= 8);
         let failed = message.after(ATTEMPTS, "error").after(COMPONENT_FAILURES, "error");
         prop_assert!(failed.number(ATTEMPTS) >= 1 && failed.number(COMPONENT_FAILURES) >= 1);

@@ -7,16 +7,26 @@ use std::sync::{Mutex, PoisonError};
 
 /// The body of a request whose delivery panics.
 const PANICS: &str = "panics";
+/// The body of a request that is invalid.
+const INVALID: &str = "invalid";
 
 struct FakeComponents;
 
 #[async_trait]
 impl Deliver for FakeComponents {
-    async fn deliver(&self, _: &Job, message: &Message, _: Attempt, _: &Span) -> Delivered {
+    async fn deliver(&self, _: &Job, message: &Message, attempt: Attempt, _: &Span) -> Delivered {
         assert!(message.body != PANICS, "the body is {:?}", message.body);
-        let event = r#"{"outcome": "done", "event":
-            {"id": "i", "kind": "result", "routing_key": "ready", "message_id": "e", "body": {}}}"#;
-        Delivered::new(serde_json::from_str(event).map_err(|_| Reply::None), None)
+        if message.body == INVALID {
+            let (slug, detail) = ("invalid-request".to_owned(), "why".to_owned());
+            let problem = Reply::Problem { status: 400, slug, detail, retry_after: None, asked: false };
+            return Delivered::new(Err(problem), None);
+        }
+        let (outcome, key) = if attempt.is_removed { ("done-without-verdict", "failure") } else { ("done", "ready") };
+        let event = format!(
+            r#"{{"outcome": "{outcome}", "event":
+                {{"id": "i", "kind": "result", "routing_key": "{key}", "message_id": "e", "body": {{}}}}}}"#
+        );
+        Delivered::new(serde_json::from_str(&event).map_err(|_| Reply::None), None)
     }
 }
 
@@ -104,4 +114,15 @@ async fn message_that_cannot_be_processed_is_dead_lettered_with_its_reason() {
         assert_eq!(given.queues.sent(), expected.into_iter().collect::<Vec<_>>());
         assert_eq!(given.worker.status.metrics.dead_lettered.get(), 1);
     }
+}
+
+#[tokio::test]
+async fn request_that_rabbitmq_removed_gets_its_failure_event_and_is_dead_lettered() {
+    let given = given();
+    let expected = ["failure: ", "dead: RabbitMQ removed the message from its queue: expired"];
+    assert!(given.worker.clone().process(Delivery::fake_removed("{}", "expired")).await);
+    assert_eq!(given.queues.sent(), expected);
+    assert!(given.worker.clone().process(Delivery::fake_removed(INVALID, "maxlen")).await);
+    assert_eq!(given.queues.sent(), ["dead: RabbitMQ removed the message from its queue: maxlen; why"]);
+    assert_eq!(given.worker.status.metrics.dead_lettered.get(), 2);
 }

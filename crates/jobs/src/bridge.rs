@@ -8,7 +8,7 @@ use crate::services::{Records, Services};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use connectivity_domain::job::{Claim, JobRegistry, MessageId, Origin, perform};
+use connectivity_domain::job::{Claim, JobRegistry, MessageId, Origin, give_up, perform};
 use connectivity_edge::guard::Route;
 use connectivity_edge::json_body::read_json;
 use connectivity_edge::problem::Problem;
@@ -65,12 +65,16 @@ impl<R, S> Services<R, S> {
         R: JobRegistry<J::Question> + 'static,
         S: Records<J::Question>,
     {
-        let Delivery { message_id, replay, request, correlation, give_up_after } =
+        let Delivery { message_id, replay, request, correlation, give_up_after, is_removed } =
             delivery::read::<J>(headers, &body.read().await?)?;
         let message_id = self.known_id::<J>(message_id, &request).await?;
         let message_id = replay.map_or(message_id.clone(), |number| message_id.replay(number));
         let claim = Claim { correlation, ..self.claim(context, message_id, request, Origin::Queue) };
-        let record = perform(&(self.registry)(context, subject), &self.store, &claim, give_up_after, self.now).await;
+        let record = if is_removed {
+            give_up(&self.store, &claim, self.now).await
+        } else {
+            perform(&(self.registry)(context, subject), &self.store, &claim, give_up_after, self.now).await
+        };
         Ok(delivery::respond::<J>(&claim.message_id, record, &self.keys))
     }
 

@@ -22,6 +22,8 @@ const CORRELATION_ID: &str = "x-correlation-id";
 const REPLY_TO: &str = "x-reply-to";
 /// The age in seconds at which a request without a verdict is given up.
 const GIVE_UP_AFTER: &str = "x-give-up-after";
+/// `true` if RabbitMQ removed the message from the queue, because it expired for example.
+const REMOVED: &str = "x-removed";
 
 /// The longest AMQP property, in bytes (a short string of AMQP 0-9-1).
 const MAX_PROPERTY: usize = 255;
@@ -35,6 +37,8 @@ pub(crate) struct Delivery<Q> {
     pub(crate) request: Q,
     pub(crate) correlation: Correlation,
     pub(crate) give_up_after: Option<Duration>,
+    /// The request is finished without asking the registry.
+    pub(crate) is_removed: bool,
 }
 
 /// The response to a delivery of a finished request.
@@ -55,7 +59,8 @@ pub(crate) fn read<J: Job>(headers: &HeaderMap, body: &[u8]) -> Result<Delivery<
     let property = |name| text(name).filter(|text| text.len() <= MAX_PROPERTY).map(str::to_owned);
     let correlation = Correlation { id: property(CORRELATION_ID), reply_to: property(REPLY_TO) };
     let give_up_after = text(GIVE_UP_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
-    Ok(Delivery { message_id, replay, request, correlation, give_up_after })
+    let is_removed = text(REMOVED) == Some("true");
+    Ok(Delivery { message_id, replay, request, correlation, give_up_after, is_removed })
 }
 
 /// Returns the response to a delivery: the event to publish, or why the request is not finished.

@@ -325,6 +325,20 @@ async fn without_a_verdict_a_request_is_finished_when_it_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_removed_request_is_finished_as_an_error_without_asking_the_registry() {
+    let given = greeted();
+    let headers = [("x-message-id", "m-1"), ("x-removed", "true")];
+    let given_up = json(&given.deliver(&headers, request()).await);
+    assert_eq!(given_up["outcome"], "done-without-verdict");
+    let again = json(&given.deliver(&headers[..1], request()).await);
+    assert_eq!(again, given_up, "the outcome is final");
+    let done = json(&given.deliver(&[("x-message-id", "m-2")], request()).await);
+    assert_eq!(done["outcome"], "done");
+    let late = json(&given.deliver(&[("x-message-id", "m-2"), ("x-removed", "true")], request()).await);
+    assert_eq!(late, done, "a verdict is kept");
+}
+
+#[tokio::test]
 async fn the_problem_says_whether_the_registry_was_asked() {
     let given = Given::answering(Err(unavailable(Cause::BreakerOpen, Duration::from_secs(9))));
     let answer = given.deliver(&[], request()).await;

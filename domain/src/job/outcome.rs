@@ -65,8 +65,8 @@ pub trait Verdict: Send {
     fn evidence(&self) -> &Evidence;
 }
 
-/// The result of a job. It can only be constructed from the registry's answer, by
-/// [`Outcome::from_answer`], so that nothing but a positive verdict can become a success.
+/// The result of a job. It is constructed from the registry's answer, by [`Outcome::from_answer`], or
+/// it is an error, so that nothing but a positive verdict can become a success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     status: Status,
@@ -94,6 +94,12 @@ impl Outcome {
         };
         let message = message.map(str::to_owned);
         Self { status, status_code: Some(evidence.status), response: evidence.body.clone(), message }
+    }
+
+    /// The outcome of a request that left the queue before it was processed.
+    pub fn removed() -> Self {
+        let message = Some("the request was removed from the queue before it was processed".to_owned());
+        Self { status: Status::Error, status_code: None, response: None, message }
     }
 
     /// Returns the final state.

@@ -234,6 +234,17 @@ async fn request_is_given_up_by_the_time_of_its_first_receipt() {
     assert!(performed.is_err(), "a replay starts anew");
 }
 
+#[tokio::test]
+async fn removed_request_is_an_error_unless_it_is_finished() {
+    let (registry, store) = (Registry::answering(Ok(greeted(true))), Store::default());
+    let record = give_up(&store, &claim("a", AT), || AT).await.expect("a record");
+    assert_eq!((record.status, record.status.verdict()), (Status::Error, None));
+    assert_eq!(run(&registry, &store, &claim("b", AT)).await, Ok(Status::Error));
+    assert_eq!(registry.calls(), 0);
+    let taken_over = give_up(&TakenOver(Store::default()), &claim("a", AT), || AT).await;
+    assert_eq!(taken_over, Err(Unfinished::InProgress(Duration::from_secs(1))));
+}
+
 #[test]
 fn only_a_positive_verdict_is_a_success() {
     let body = Some("\"body\"");
