@@ -14,7 +14,7 @@ mod session;
 pub use account::{Account, AccountChange, AccountName, Accounts, NameError, NewSecret, Secrets, StoredAccount};
 pub use audit::{Audit, Event, LoginOrigin};
 pub use login::{Credentials, Login, LoginError, authenticate, log_in};
-pub use login_pace::{LoginPace, LoginQueue, Slot};
+pub use login_pace::{LONGEST_WAIT, LoginPace, LoginQueue, Slot};
 pub use login_throttle::{Attempts, FailedLogins, LoginThrottle};
 pub use scope::{Scope, ScopeError, Scopes};
 pub use seed::{Seed, Seeds};

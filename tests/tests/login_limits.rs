@@ -42,7 +42,12 @@ async fn failed_logins_are_throttled_while_redis_is_down() {
     let compared = guess(&access, &vec!["203.0.113.66".to_owned(); 200]).await;
     assert!((5..30).contains(&compared), "{compared} secrets were compared");
     assert_eq!(log_in(&access, "203.0.113.66", "operator", OPERATOR).await.status, 429);
-    assert_eq!(log_in(&access, "198.51.100.1", "operator", OPERATOR).await.status, 200);
+    let started = Instant::now();
+    // A login that could not be counted, because SQLite was busy, may try again after a second.
+    while log_in(&access, "198.51.100.1", "operator", OPERATOR).await.status != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", access.host.log());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

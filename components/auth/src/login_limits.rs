@@ -1,7 +1,10 @@
-//! Limits on logins: failed attempts and the queue, kept where all instances see them.
+//! Limits on logins: failed attempts and the queue of all instances, kept where all instances see
+//! them, and the queue of this instance.
 
-use connectivity_domain::access::{Attempts, FailedLogins, LoginPace, LoginQueue, LoginThrottle, Slot};
+use connectivity_domain::access::{Attempts, FailedLogins, LONGEST_WAIT, LoginPace, LoginQueue, LoginThrottle, Slot};
 use connectivity_domain::time::Timestamp;
+use connectivity_runtime::deadline::timeout;
+use connectivity_runtime::semaphore::{Permit, Semaphore};
 use connectivity_runtime::sleep;
 use connectivity_storage::cache::{Cache, CacheDown, CacheSettings};
 use std::sync::Arc;
@@ -24,27 +27,25 @@ pub(crate) struct CachedLimits {
     shared: Arc<Cache>,
     local: Cache,
     pace: LoginPace,
+    comparing: Arc<Semaphore>,
 }
 
-/// What an update stores and returns, or how long its caller has to wait.
-type Update<T> = Result<(String, Duration, T), Duration>;
+/// Returns what replaces a value, for how long it is kept, and how long the caller has to wait; or
+/// how long the caller has to wait until the value may change.
+type Change<'a> = &'a (dyn Fn(Option<&str>) -> Result<(String, Duration, Duration), Duration> + Sync);
 
 impl CachedLimits {
     pub(crate) fn new(shared: Arc<Cache>, pace: LoginPace) -> Self {
-        Self { shared, local: Cache::new(&CacheSettings::Embedded), pace }
+        Self { shared, local: Cache::new(&CacheSettings::Embedded), pace, comparing: Semaphore::new(1) }
     }
 
     /// Replaces the value of a key by the one that `change` returns for it.
-    async fn update<T>(
-        &self,
-        key: &str,
-        now: Timestamp,
-        change: impl Fn(Option<&str>) -> Update<T> + Sync,
-    ) -> Result<T, Duration> {
+    // Not generic: each copy of the calls of both caches takes kilobytes of wasm.
+    async fn update(&self, key: &str, now: Timestamp, change: Change<'_>) -> Result<Duration, Duration> {
         let key = format!("{PREFIX}{key}");
         for cache in [&*self.shared, &self.local] {
             // The cache has logged the cause.
-            if let Ok(result) = update_in(cache, &key, now, &change).await {
+            if let Ok(result) = update_in(cache, &key, now, change).await {
                 return result;
             }
         }
@@ -52,20 +53,20 @@ impl CachedLimits {
     }
 }
 
-async fn update_in<T>(
+async fn update_in(
     cache: &Cache,
     key: &str,
     now: Timestamp,
-    change: impl Fn(Option<&str>) -> Update<T>,
-) -> Result<Result<T, Duration>, CacheDown> {
+    change: Change<'_>,
+) -> Result<Result<Duration, Duration>, CacheDown> {
     for _ in 0..MAX_TRIES {
         let held = cache.get(key, now).await?;
-        let (value, keep, result) = match change(held.as_deref()) {
+        let (value, keep, wait) = match change(held.as_deref()) {
             Ok(update) => update,
             Err(wait) => return Ok(Err(wait)),
         };
         if cache.compare_and_set(key, held.as_deref(), &value, keep, now).await? {
-            return Ok(Ok(result));
+            return Ok(Ok(wait));
         }
     }
     Ok(Err(RETRY_AFTER_FAILURE))
@@ -75,15 +76,15 @@ fn attempts(held: Option<&str>) -> Attempts {
     held.and_then(Attempts::parse).unwrap_or_default()
 }
 
-fn stored(attempts: Attempts) -> (String, Duration, ()) {
-    (attempts.to_text(), attempts.keep(), ())
+fn stored(attempts: Attempts) -> (String, Duration, Duration) {
+    (attempts.to_text(), attempts.keep(), Duration::ZERO)
 }
 
 impl FailedLogins for CachedLimits {
     async fn attempt(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> Option<Duration> {
         for (key, throttle) in keys {
             let count = |held: Option<&str>| Ok(stored(attempts(held).one_more(*throttle, now)?));
-            if let Err(wait) = self.update(key, now, count).await {
+            if let Err(wait) = self.update(key, now, &count).await {
                 return Some(wait);
             }
         }
@@ -104,19 +105,25 @@ impl FailedLogins for CachedLimits {
 
     async fn withdraw(&self, keys: &[(String, LoginThrottle)], now: Timestamp) {
         for (key, _) in keys {
-            let _ = self.update(key, now, |held| Ok(stored(attempts(held).one_less()))).await;
+            let _ = self.update(key, now, &|held| Ok(stored(attempts(held).one_less()))).await;
         }
     }
 }
 
 impl LoginQueue for CachedLimits {
+    type Permit = Permit;
+
+    async fn enter(&self) -> Result<Permit, Duration> {
+        timeout(LONGEST_WAIT, self.comparing.acquire()).await.ok_or(RETRY_AFTER_FAILURE)
+    }
+
     async fn wait(&self, now: Timestamp) -> Result<(), Duration> {
         let reserve = |held: Option<&str>| {
             let free_at = held.and_then(|text| text.parse().ok()).map(Timestamp::from_micros).unwrap_or_default();
             let Slot { wait, next } = self.pace.reserve(free_at, now)?;
             Ok((next.as_micros().to_string(), KEEP_QUEUE + next.since(now), wait))
         };
-        let wait = self.update("queue", now, reserve).await?;
+        let wait = self.update("queue", now, &reserve).await?;
         if !wait.is_zero() {
             sleep(wait).await;
         }

@@ -239,6 +239,12 @@ impl FailedLogins for FakeFailedLogins {
 }
 
 impl LoginQueue for FakeFailedLogins {
+    type Permit = ();
+
+    async fn enter(&self) -> Result<(), Duration> {
+        Ok(())
+    }
+
     async fn wait(&self, _: Timestamp) -> Result<(), Duration> {
         self.full.map_or(Ok(()), Err)
     }

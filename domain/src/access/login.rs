@@ -79,10 +79,25 @@ pub async fn authenticate<S: Accounts + Audit>(
         Ok(name) => store.find(name).await?,
         Err(_) => None,
     };
-    let is_remembered = |hash: &str| spellings.iter().any(|it| secrets.is_remembered(hash, it, network, now));
-    let found = match found {
-        Some(found) if !found.account.disabled && is_remembered(&found.secret_hash) => return Ok(found),
-        found => found,
+    let known = |found: Option<StoredAccount>| {
+        let is_known = |found: &StoredAccount| {
+            let is_remembered = |it: &&str| secrets.is_remembered(&found.secret_hash, it, network, now);
+            !found.account.disabled && spellings.iter().any(is_remembered)
+        };
+        match found {
+            Some(found) if is_known(&found) => Ok(found),
+            found => Err(found),
+        }
+    };
+    let found = match known(found) {
+        Ok(account) => return Ok(account),
+        Err(found) => found,
+    };
+    let _permit = limits.enter().await.map_err(LoginError::Busy)?;
+    // The login that had the permit before may have been one with the same secret.
+    let found = match known(found) {
+        Ok(account) => return Ok(account),
+        Err(found) => found,
     };
     let keys = keys(subject, network);
     if let Some(wait) = limits.attempt(&keys, now).await {

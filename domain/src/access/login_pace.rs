@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// How long a login waits for its comparison. Those that would have to wait for longer are refused.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The pace of comparisons. Comparing a secret takes tens of milliseconds of a processor, so the
 /// comparisons of all instances follow each other at this pace: checks get the rest.
@@ -53,9 +53,20 @@ impl LoginPace {
     }
 }
 
-/// The queue of logins that wait for the comparison of their secret, across all instances.
+/// The queues of logins that wait for the comparison of their secret.
 pub trait LoginQueue: Send + Sync {
-    /// Waits until a secret may be compared.
+    /// Lets the next login of this instance compare its secret when it is dropped.
+    type Permit: Send;
+
+    /// Waits until no other login of this instance is comparing its secret. The result of the other
+    /// one may make this comparison superfluous.
+    ///
+    /// # Errors
+    ///
+    /// It took too long. The value says when to try again.
+    fn enter(&self) -> impl Future<Output = Result<Self::Permit, Duration>> + Send;
+
+    /// Waits until a secret may be compared, in the queue of all instances.
     ///
     /// # Errors
     ///
