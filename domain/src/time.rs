@@ -24,6 +24,21 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// Returns the time `duration` earlier. Saturates at the smallest time.
+    ///
+    /// ```
+    /// use connectivity_domain::time::Timestamp;
+    /// use std::time::Duration;
+    ///
+    /// let time = Timestamp::from_micros(5);
+    /// assert_eq!(time.minus(Duration::from_micros(7)), Timestamp::from_micros(-2));
+    /// assert_eq!(Timestamp::from_micros(i64::MIN).minus(Duration::MAX), Timestamp::from_micros(i64::MIN));
+    /// ```
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// Returns the time that has passed since `earlier`, or zero if `earlier` is later than this.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

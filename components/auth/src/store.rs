@@ -7,6 +7,7 @@ use connectivity_domain::access::{
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
+use connectivity_storage::cache::Revocation;
 use connectivity_storage::database::{Database, Row, Sql, Value};
 use connectivity_storage::table::Table;
 use std::collections::BTreeMap;
@@ -134,7 +135,8 @@ const END: Sql = Sql {
 
 const END_ALL: Sql = Sql::same("UPDATE sessions SET revoked_at = ? WHERE subject = ? AND revoked_at IS NULL");
 
-/// Every new session deletes a few expired ones, so that they do not accumulate.
+/// Every new session deletes a few expired ones, so that they do not accumulate. An ended session
+/// stays as long as one of its tokens could still be accepted, because clocks differ.
 const CLEAN: Sql = Sql {
     mysql: "DELETE FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT 4",
     sqlite: "DELETE FROM sessions WHERE id IN
@@ -254,7 +256,8 @@ impl Seeds for Store {
 
 impl Sessions for Store {
     async fn begin(&self, session: &Session, secret_hash: &str) -> Result<Option<Scopes>, StoreError> {
-        self.tables.run(CLEAN, vec![Value::time(session.created_at)]).await?;
+        let unusable = session.created_at.minus(Revocation::LEEWAY);
+        self.tables.run(CLEAN, vec![Value::time(unusable)]).await?;
         let parameters = vec![
             Value::text(&session.id),
             Value::optional(session.refresh_id.as_deref()),

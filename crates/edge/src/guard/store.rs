@@ -25,8 +25,7 @@ pub(super) async fn revocations(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Revocation>, DatabaseError> {
-    let leeway = i64::try_from(Revocation::LEEWAY.as_micros()).unwrap_or(i64::MAX);
-    let since = Timestamp::from_micros(now.as_micros().saturating_sub(leeway));
+    let since = now.minus(Revocation::LEEWAY);
     let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
     let rows = database.run(REVOKED, vec![Value::time(since), limit]).await?;
     let revocations: Option<Vec<_>> = rows.into_iter().map(revocation).collect();
