@@ -29,8 +29,13 @@ pub struct HistoryParameters {
 #[expect(dead_code, reason = "`preferences` reads the headers one by one")]
 pub struct RequestHeaders {
     /// Identifies the request: a request with the same key and the same body is the same request;
-    /// the same key with another body is rejected with 422. 1 to 255 visible ASCII characters
-    #[param(rename = "Idempotency-Key", nullable = false, pattern = r"^[!-~]([ -~]{0,253}[!-~])?$")]
+    /// the same key with another body is rejected with 422. 1 to 255 visible ASCII characters, with
+    /// or without quotes (RFC 9651 section 3.3.3)
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        pattern = r#"^([!#-~]([ -~]{0,253}[!-~])?|"([ !#-\[\]-~]|\\["\\]){1,126}")$"#
+    )]
     idempotency_key: Option<String>,
     /// `respond-async` (RFC 7240 section 4.1): respond with 202 as soon as the request is stored
     #[param(rename = "Prefer", nullable = false, example = "respond-async")]
