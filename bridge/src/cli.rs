@@ -4,6 +4,7 @@ use crate::job;
 use crate::settings::table::{self, help};
 use clap::{Args, Parser, Subcommand};
 use connectivity_domain::access::AccountName;
+use connectivity_domain::citizen::CitizenId;
 use std::path::PathBuf;
 
 /// Connects RabbitMQ with the components: delivers requests to them and publishes their results.
@@ -66,6 +67,13 @@ pub(crate) enum Command {
     /// Creates and changes service accounts through the components' API.
     #[command(subcommand)]
     ServiceAccount(ServiceAccount),
+    /// Shows or erases everything that is held about one citizen.
+    #[command(subcommand)]
+    Citizen(Citizen),
+    /// Deletes the records that are older than the settings `retention_*` of the components say, and
+    /// prints how many there were. `run` does this once an hour.
+    #[command(after_long_help = bridge_help())]
+    Retention,
     /// Generates a key pair that signs access tokens: prints the value of `jwt_signing_key` to
     /// standard output, and the key set to add to `jwt_public_keys` to standard error.
     SigningKey,
@@ -115,6 +123,28 @@ pub(crate) enum ServiceAccount {
         /// The name of the account.
         #[arg(value_parser = account_name)]
         name: AccountName,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Citizen {
+    /// Prints all records of a citizen and who read them, as JSON. The audit log notes it.
+    #[command(after_long_help = admin_help())]
+    Show {
+        /// The citizen: 6 to 12 digits.
+        #[arg(value_parser = citizen_id)]
+        id: CitizenId,
+    },
+    /// Erases all records of a citizen and prints, as JSON, how many there were and a receipt. The
+    /// receipt proves whose data the entry in the audit log is about; it is stored nowhere.
+    #[command(after_long_help = admin_help())]
+    Erase {
+        /// The citizen: 6 to 12 digits.
+        #[arg(value_parser = citizen_id)]
+        id: CitizenId,
+        /// Confirms the erasure.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -170,6 +200,15 @@ fn admin_help() -> String {
     help(&[table::COMPONENTS, table::ADMIN_ACCOUNT, table::SIGNING, table::LOG])
 }
 
+fn bridge_help() -> String {
+    help(&[table::COMPONENTS, table::BRIDGE_ACCOUNT, table::SIGNING, table::LOG])
+}
+
+/// Parses an id here, because it becomes part of a URL.
+fn citizen_id(text: &str) -> Result<CitizenId, String> {
+    CitizenId::parse(text).map_err(|error| error.to_string())
+}
+
 /// Parses a name here, because it becomes part of a URL.
 fn account_name(text: &str) -> Result<AccountName, String> {
     AccountName::parse(text).map_err(|error| error.to_string())
@@ -186,11 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn account_name_that_would_change_the_url_is_rejected() {
+    fn names_and_ids_that_would_change_the_url_are_rejected() {
         let parse = |name: &str| Arguments::try_parse_from(["connectivity-bridge", "service-account", "rotate", name]);
         assert!(parse("bob").is_ok());
         for name in ["bob/../alice", "../../../oauth/revoke?a=b#", "bob#x", ""] {
             assert!(parse(name).is_err(), "{name}");
         }
+        let show = |id: &str| Arguments::try_parse_from(["connectivity-bridge", "citizen", "show", id]);
+        assert!(show("1128456232").is_ok() && show("1128456232/../..").is_err());
     }
 }

@@ -1,16 +1,22 @@
-//! The commands of an operator: look at the queues, publish requests, handle dead letters and
-//! service accounts.
+//! The commands of an operator: look at the queues, publish requests, handle dead letters, service
+//! accounts, and what is held about citizens.
 
+mod api;
+mod citizens;
 mod dead_letters;
 mod error;
 mod requests;
+mod retention;
 mod service_accounts;
 mod signing_key;
 mod topology;
 
+pub(crate) use api::{Api, ApiError};
+pub(crate) use citizens::{erase_citizen, show_citizen};
 pub(crate) use dead_letters::{list, purge, replay};
 pub(crate) use error::CommandError;
 pub(crate) use requests::{lines, publish, results};
-pub(crate) use service_accounts::{AccountError, Accounts};
+pub(crate) use retention::delete_old_records;
+pub(crate) use service_accounts::Accounts;
 pub(crate) use signing_key::{KeyError, signing_key};
 pub(crate) use topology::topology;

@@ -4,6 +4,7 @@ use crate::delivery::{self, Attempt, Delivered};
 use crate::event::Event;
 use crate::job::Job;
 use crate::message::Message;
+use crate::retention::{Batches, Processed};
 use crate::token::Tokens;
 use crate::trace::{Fault, Span};
 use async_trait::async_trait;
@@ -113,6 +114,12 @@ impl Deliver for Components {
         };
         span.set_fault(Fault::from_reply(&delivered.reply));
         delivered
+    }
+}
+
+impl Batches for Components {
+    async fn expire(&self, path: &str, after: &str) -> Result<Processed, Reply> {
+        read(self.send(self.post(path).json(&json!({"after": after}))).await?).await
     }
 }
 

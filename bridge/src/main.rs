@@ -15,6 +15,7 @@ mod message;
 mod metrics;
 mod panics;
 mod relay;
+mod retention;
 mod run;
 mod sessions;
 mod settings;
@@ -26,9 +27,9 @@ mod trace;
 mod worker;
 
 use clap::Parser;
-use cli::{Arguments, Command, Dlq, ServiceAccount};
-use commands::{AccountError, Accounts, CommandError, KeyError};
-use settings::{AdminSettings, AmqpSettings, Environment, Invalid, RunSettings};
+use cli::{Arguments, Citizen, Command, Dlq, ServiceAccount};
+use commands::{Accounts, Api, ApiError, CommandError, KeyError};
+use settings::{AmqpSettings, ApiSettings, Environment, Invalid, RunSettings};
 use std::process::ExitCode;
 
 /// The exit code for an invalid setting (sysexits.h: `EX_USAGE`).
@@ -46,7 +47,7 @@ enum Failure {
     #[error(transparent)]
     Migration(#[from] connectivity_migrations::mysql::MigrationError),
     #[error(transparent)]
-    Account(#[from] AccountError),
+    Api(#[from] ApiError),
     #[error(transparent)]
     Key(#[from] KeyError),
 }
@@ -93,6 +94,8 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::Dlq(command) => handle_dead_letters(command, &amqp()?).await?,
         Command::Topology => commands::topology(&amqp()?).await?,
         Command::ServiceAccount(command) => manage_accounts(command).await?,
+        Command::Citizen(command) => handle_citizen(command).await?,
+        Command::Retention => commands::delete_old_records(ApiSettings::of_bridge(&Environment)?).await?,
         Command::SigningKey => commands::signing_key()?,
     }
     Ok(())
@@ -108,13 +111,23 @@ async fn handle_dead_letters(command: Dlq, settings: &AmqpSettings) -> Result<()
 }
 
 async fn manage_accounts(command: ServiceAccount) -> Result<(), Failure> {
-    let accounts = Accounts::new(AdminSettings::from_source(&Environment)?)?;
+    let accounts = Accounts(Api::new(ApiSettings::of_administrator(&Environment)?)?);
     match command {
         ServiceAccount::Create { name, scopes } => accounts.create(name.as_str(), &scopes).await?,
         ServiceAccount::List => accounts.list().await?,
         ServiceAccount::Rotate { name } => accounts.rotate(name.as_str()).await?,
         ServiceAccount::Disable { name } => accounts.set_disabled(name.as_str(), true).await?,
         ServiceAccount::Enable { name } => accounts.set_disabled(name.as_str(), false).await?,
+    }
+    Ok(())
+}
+
+async fn handle_citizen(command: Citizen) -> Result<(), Failure> {
+    let api = Api::new(ApiSettings::of_administrator(&Environment)?)?;
+    match command {
+        Citizen::Show { id } => commands::show_citizen(&api, &id).await?,
+        Citizen::Erase { id, yes: true } => commands::erase_citizen(&api, &id).await?,
+        Citizen::Erase { yes: false, .. } => eprintln!("Nothing was erased: confirm with --yes."),
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::components::Components;
 use crate::job::Job;
 use crate::marks::Marks;
+use crate::retention::Retention;
 use crate::sessions::Sessions;
 use crate::settings::RunSettings;
 use crate::status::{self, JobStatus, Status};
@@ -49,6 +50,7 @@ pub(crate) async fn run(settings: RunSettings) -> Result<(), RunError> {
         let (components, tracer) = (Arc::clone(&components), exporter.tracer(&settings, job));
         jobs.spawn(run_job(settings.clone(), job.clone(), components, Arc::clone(status), stopping.clone(), tracer));
     }
+    jobs.spawn(Retention::default().repeat(components, stopping));
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}

@@ -1,8 +1,8 @@
 //! The settings, read from environment variables. All problems are reported together, by name and
 //! never by value.
 
-mod admin;
 mod amqp;
+mod api;
 mod components;
 mod kind;
 mod reader;
@@ -13,8 +13,8 @@ pub(crate) mod table;
 mod tests;
 mod traces;
 
-pub(crate) use admin::AdminSettings;
 pub(crate) use amqp::AmqpSettings;
+pub(crate) use api::ApiSettings;
 pub(crate) use components::Credentials;
 pub(crate) use reader::{Environment, Invalid};
 pub(crate) use run::RunSettings;

@@ -7,7 +7,7 @@ mod record;
 
 pub use crate::registry::{NoVerdict, RegistryError, StoreError};
 pub use ports::{AffiliatedCache, CheckStore, Registry};
-pub use record::{Affiliation, CheckRecord, CheckRequest, CheckStatus, StoredCheck};
+pub use record::{Affiliation, CheckRecord, CheckRequest, CheckStatus, HeldCheck, StoredCheck};
 
 use crate::time::Timestamp;
 use crate::verdict::Cause;

@@ -15,7 +15,7 @@ mod record;
 pub mod settlement;
 pub mod submission;
 
-pub use claim::{Claim, Correlation, Origin};
+pub use claim::{Claim, Correlation, Origin, Requester};
 pub use message_id::MessageId;
 pub use outcome::{Outcome, Status, Verdict};
 pub use ports::{Claimed, JobArchive, JobRegistry, JobStore, Outbox, Waiting};

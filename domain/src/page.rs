@@ -66,6 +66,12 @@ impl Page {
         (self.number - 1) * self.size
     }
 
+    /// Returns the part of a whole list that is on this page.
+    pub fn of<T>(self, list: &[T]) -> &[T] {
+        let position = |number: u64| usize::try_from(number).map_or(list.len(), |number| number.min(list.len()));
+        &list[position(self.offset())..position(self.offset() + self.size)]
+    }
+
     /// Returns the number of the next page in a list of `count` records, if there is one.
     pub fn next(self, count: u64) -> Option<u64> {
         (self.number * self.size < count && self.number < Self::MAX_NUMBER).then_some(self.number + 1)
@@ -98,6 +104,15 @@ mod tests {
         for bad in ["0", "-1", "", "x"] {
             check(None, Some(bad), Err(PageError::Size));
         }
+    }
+
+    #[test]
+    fn page_is_a_part_of_the_list() {
+        let of = |number, size| Page::parse(Some(number), Some(size)).expect("a page").of(&[1, 2, 3]).to_vec();
+        assert_eq!(
+            (of("1", "2"), of("2", "2"), of("3", "2"), of("1000000", "100")),
+            (vec![1, 2], vec![3], vec![], vec![])
+        );
     }
 
     #[test]

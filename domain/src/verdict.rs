@@ -23,7 +23,8 @@ pub struct Evidence {
 ///
 /// let status = |answer| {
 ///     let citizen = CitizenId::parse("1128456232").expect("a valid id");
-///     let request = CheckRequest { id: "id".into(), citizen, requested_by: "operator".into() };
+///     let (requested_by, request_id) = ("operator".into(), "order-7".into());
+///     let request = CheckRequest { id: "id".into(), citizen, requested_by, request_id };
 ///     CheckRecord::from_answer(request, Timestamp::from_micros(0), &answer).status()
 /// };
 /// let evidence = Evidence { status: 204, body: None };

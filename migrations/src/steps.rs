@@ -25,7 +25,7 @@ macro_rules! step {
 }
 
 /// All steps, in order. A new one is a file in `mysql/`, a file in `sqlite/` and a line here.
-pub const STEPS: [Step; 9] = [
+pub const STEPS: [Step; 10] = [
     step!(1, "0001", "affiliation_checks"),
     step!(2, "0002", "document_authentications"),
     step!(3, "0003", "access"),
@@ -35,6 +35,7 @@ pub const STEPS: [Step; 9] = [
     step!(7, "0007", "service_account_seeds"),
     step!(8, "0008", "document_authentications_ids"),
     step!(9, "0009", "write_probe"),
+    step!(10, "0010", "audit_of_access"),
 ];
 
 /// The version of the schema that this program needs.

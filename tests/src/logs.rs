@@ -5,7 +5,8 @@ use crate::host::SECRET;
 use serde_json::Value;
 
 /// Fields that are not searched for citizen ids: times, durations and random ids may look like one.
-const SKIPPED_FIELDS: [&str; 6] = ["time", "timestamp", "duration_ms", "request_id", "trace_id", "line_number"];
+const SKIPPED_FIELDS: [&str; 7] =
+    ["time", "timestamp", "duration_ms", "request_id", "record", "trace_id", "line_number"];
 
 /// Kinds of private data, and the text by which each is recognised.
 const FORBIDDEN: [(&str, &str); 10] = [

@@ -28,12 +28,18 @@ enum Needs {
 }
 
 /// Every route of every component.
-const ROUTES: [(&str, &str, Needs); 29] = [
+const ROUTES: [(&str, &str, Needs); 35] = [
     ("POST", "/api/v1/affiliation/check", Needs::Scope("affiliation")),
     ("GET", "/api/v1/affiliation/history", Needs::Scope("affiliation")),
+    ("GET", "/api/v1/affiliation/citizens/{id}", Needs::Scope("admin")),
+    ("DELETE", "/api/v1/affiliation/citizens/{id}", Needs::Scope("admin")),
+    ("POST", "/internal/v1/affiliation/retention", Needs::Scope("bridge")),
     ("POST", "/api/v1/documents/authenticate", Needs::Scope("documents")),
     ("GET", "/api/v1/documents/history", Needs::Scope("documents")),
     ("GET", "/api/v1/documents/{id}", Needs::Scope("documents")),
+    ("GET", "/api/v1/documents/citizens/{id}", Needs::Scope("admin")),
+    ("DELETE", "/api/v1/documents/citizens/{id}", Needs::Scope("admin")),
+    ("POST", "/internal/v1/documents/retention", Needs::Scope("bridge")),
     ("POST", "/internal/v1/documents/deliveries", Needs::Scope("bridge")),
     ("POST", "/internal/v1/documents/outbox", Needs::Scope("bridge")),
     ("POST", "/internal/v1/documents/outbox/published", Needs::Scope("bridge")),
@@ -80,9 +86,10 @@ fn constant<'a>(source: &'a str, name: &str) -> Option<&'a str> {
 /// Returns the paths of a job, if this is the source that names it. They follow from its name.
 fn paths_of_a_job(source: &str) -> Vec<String> {
     let (Some(name), Some(action)) = (constant(source, "NAME"), constant(source, "ACTION")) else { return Vec::new() };
-    let callers = [action, "history", "{id}"].map(|last| format!("/api/v1/{name}/{last}"));
-    let bridge = ["deliveries", "outbox", "outbox/published"].map(|last| format!("/internal/v1/{name}/{last}"));
-    [callers, bridge].concat()
+    let callers = [action, "history", "{id}", "citizens/{id}"].map(|last| format!("/api/v1/{name}/{last}"));
+    let bridge =
+        ["deliveries", "outbox", "outbox/published", "retention"].map(|last| format!("/internal/v1/{name}/{last}"));
+    callers.into_iter().chain(bridge).collect()
 }
 
 /// Returns the paths that a component's source passes to its router.

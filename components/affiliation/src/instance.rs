@@ -1,18 +1,30 @@
 //! The state that one instance keeps between requests: settings, keys, connections.
 
-use crate::routes::{self, Services};
+use crate::routes;
+use crate::services::{Ports, Services};
 use crate::settings::Settings;
-use crate::store::{CachedAffiliations, Store};
+use crate::store::{CachedAffiliations, Store, old_records};
 use connectivity_edge::guard::Guard;
 use connectivity_edge::instance::{self, Component, Dependencies};
 use connectivity_edge::token::Verifier;
 use connectivity_registry::bindings::citizens;
-use connectivity_registry::{Plugin, PluginInfo, configure};
+use connectivity_registry::{Plugin, PluginCall, PluginInfo, configure};
 use connectivity_runtime as runtime;
 use connectivity_runtime::settings::Invalid;
+use connectivity_storage::audit::SqlAuditLog;
 use std::sync::{Arc, OnceLock};
 
 static INSTANCE: OnceLock<Component> = OnceLock::new();
+
+/// The ports on the host.
+struct Live;
+
+impl Ports for Live {
+    type Registry = PluginCall;
+    type Store = Store;
+    type Affiliated = CachedAffiliations;
+    type Audit = SqlAuditLog;
+}
 
 /// Returns the instance, created at its first request, or `None` while its settings are invalid.
 pub(crate) async fn get() -> Option<&'static Component> {
@@ -32,9 +44,11 @@ fn make((settings, plugin): (Settings, PluginInfo)) -> Component {
         guard = Arc::new(Guard::tokens_only(Verifier::new(&settings.service.tokens)));
     }
     let plugin = Plugin::new(&plugin, Arc::clone(&cache));
-    let services = Services {
+    let services = Services::<Live> {
         registry: Arc::new(move |context, subject| plugin.for_request(context, subject)),
-        store: Store::new(Arc::clone(&database)),
+        audit: SqlAuditLog::new(Arc::clone(&database)),
+        old_records: old_records(&database, settings.checks, settings.audit),
+        store: Store::new(database),
         affiliated: CachedAffiliations::new(Arc::clone(&cache), settings.affiliated_ttl),
         guard,
         affiliated_without_body: settings.affiliated_without_body,

@@ -1,5 +1,4 @@
-//! The component `affiliation`: `POST /api/v1/affiliation/check/` and `GET
-//! /api/v1/affiliation/history/`.
+//! The component `affiliation`: checks, their history, and what is held about one citizen.
 
 #![cfg_attr(
     not(target_family = "wasm"),
@@ -15,6 +14,7 @@ mod openapi;
 mod routes;
 #[cfg(feature = "openapi")]
 mod schema;
+mod services;
 mod settings;
 #[cfg(target_family = "wasm")]
 mod store;

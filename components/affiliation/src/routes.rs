@@ -2,22 +2,30 @@
 
 #[cfg(feature = "openapi")]
 use crate::schema;
+use crate::services::{Ports, Services};
 use crate::wire;
-use axum::extract::{RawQuery, State};
-use axum::response::Response;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use connectivity_domain::check::{AffiliatedCache, CheckError, CheckRequest, CheckStore, Registry, check_affiliation};
+use connectivity_domain::audit::Action;
+use connectivity_domain::check::{AffiliatedCache, CheckError, CheckRequest, CheckStore, check_affiliation};
 use connectivity_domain::problem::ProblemKind;
-use connectivity_domain::time::Timestamp;
-use connectivity_edge::guard::{Guard, Route};
+use connectivity_edge::audit::Reader;
+use connectivity_edge::guard::Route;
 use connectivity_edge::history::HistoryQuery;
+use connectivity_edge::holdings;
+#[cfg(feature = "openapi")]
+use connectivity_edge::holdings::schema::{CitizenParameters, PageParameters};
 #[cfg(feature = "openapi")]
 use connectivity_edge::openapi::ProblemResponses;
+use connectivity_edge::path::in_path;
 use connectivity_edge::problem::Problem;
 use connectivity_edge::request_body::RequestBody;
+use connectivity_edge::retention;
+use connectivity_edge::subject::with_record;
 use connectivity_edge::token::Caller;
-use connectivity_registry::RegistryFactory;
 use connectivity_runtime::request_context::RequestContext;
 use http::HeaderMap;
 use std::sync::Arc;
@@ -25,32 +33,24 @@ use std::time::Duration;
 
 const CHECK: Route = Route::new("check", "affiliation");
 const HISTORY: Route = Route::new("history", "affiliation");
+const CITIZEN: Route = Route::new("citizen", "admin");
+// Without a rate limit, because the bridge calls it many times in a row.
+const RETENTION: Route = Route::without_rate_limit("retention", "bridge");
 
 /// The `Retry-After` of failures that an operator has to fix.
 const RETRY_AFTER_A_FAULT: Duration = Duration::from_mins(1);
 
-/// The services that the routes need.
-pub(crate) struct Services<R, S, A> {
-    pub(crate) registry: RegistryFactory<R>,
-    pub(crate) store: S,
-    pub(crate) affiliated: A,
-    pub(crate) guard: Arc<Guard>,
-    pub(crate) affiliated_without_body: bool,
-    pub(crate) now: fn() -> Timestamp,
-    pub(crate) new_id: fn() -> String,
-}
+/// The citizen's id in the path, or why it cannot be read.
+type Citizen = Result<Path<String>, PathRejection>;
 
 /// Returns the routes. Their paths are without trailing slashes: the server strips those from
 /// requests.
-pub(crate) fn router<R, S, A>(services: Services<R, S, A>) -> Router
-where
-    R: Registry + 'static,
-    S: CheckStore + 'static,
-    A: AffiliatedCache + 'static,
-{
+pub(crate) fn router<P: Ports>(services: Services<P>) -> Router {
     Router::new()
-        .route("/api/v1/affiliation/check", post(check::<R, S, A>))
-        .route("/api/v1/affiliation/history", get(history::<R, S, A>))
+        .route("/api/v1/affiliation/check", post(check::<P>))
+        .route("/api/v1/affiliation/history", get(history::<P>))
+        .route("/api/v1/affiliation/citizens/{id}", get(show::<P>).delete(erase::<P>))
+        .route("/internal/v1/affiliation/retention", post(expire::<P>))
         .with_state(Arc::new(services))
 }
 
@@ -73,8 +73,8 @@ where
         ProblemResponses<schema::CheckProblems>,
     ),
 ))]
-pub(crate) async fn check<R: Registry, S: CheckStore, A: AffiliatedCache>(
-    State(services): State<Arc<Services<R, S, A>>>,
+pub(crate) async fn check<P: Ports>(
+    State(services): State<Arc<Services<P>>>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
     body: RequestBody,
@@ -96,16 +96,79 @@ pub(crate) async fn check<R: Registry, S: CheckStore, A: AffiliatedCache>(
         ProblemResponses<schema::HistoryProblems>,
     ),
 ))]
-pub(crate) async fn history<R: Registry, S: CheckStore, A: AffiliatedCache>(
-    State(services): State<Arc<Services<R, S, A>>>,
+pub(crate) async fn history<P: Ports>(
+    State(services): State<Arc<Services<P>>>,
+    Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let history = |_| services.history(query.as_deref());
+    let history = |caller: Caller| services.history(services.reader(caller, &headers, &context), query.as_deref());
     services.guard.guarded(HISTORY, &headers, (services.now)(), history).await
 }
 
-impl<R: Registry, S: CheckStore, A: AffiliatedCache> Services<R, S, A> {
+/// Shows everything that is held about a citizen: checks, and who read them.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/api/v1/affiliation/citizens/{id}/",
+    operation_id = "showCitizenChecks",
+    tag = "affiliation",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    params(CitizenParameters, PageParameters),
+    responses(
+        (status = 200, description = "A page of the records, and of the accesses", body = wire::HeldChecks),
+        ProblemResponses<schema::HistoryProblems>,
+    ),
+))]
+pub(crate) async fn show<P: Ports>(
+    State(services): State<Arc<Services<P>>>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    id: Citizen,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let id = in_path(id);
+    let show = async |caller: Caller| {
+        let (store, audit) = (&services.store, &services.audit);
+        let reader = services.reader(caller, &headers, &context);
+        holdings::show(store, audit, &reader, &id, query.as_deref(), wire::held).await
+    };
+    services.guard.guarded(CITIZEN, &headers, (services.now)(), show).await
+}
+
+/// Erases everything that is held about a citizen.
+///
+/// What remains is an entry in the audit log that does not name the citizen.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    delete,
+    path = "/api/v1/affiliation/citizens/{id}/",
+    operation_id = "eraseCitizenChecks",
+    tag = "affiliation",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    params(CitizenParameters),
+    responses(
+        (status = 200, description = "The records were erased", body = holdings::ErasedHoldings),
+        ProblemResponses<schema::ErasureProblems>,
+    ),
+))]
+pub(crate) async fn erase<P: Ports>(
+    State(services): State<Arc<Services<P>>>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    id: Citizen,
+) -> Response {
+    let id = in_path(id);
+    let erase = |caller: Caller| services.erase(services.reader(caller, &headers, &context), &id);
+    services.guard.guarded(CITIZEN, &headers, (services.now)(), erase).await
+}
+
+/// Deletes a batch of old records, for the bridge.
+async fn expire<P: Ports>(State(services): State<Arc<Services<P>>>, headers: HeaderMap, body: RequestBody) -> Response {
+    let now = (services.now)();
+    let expire = |_| retention::expire(&services.old_records, &headers, body, now);
+    services.guard.guarded(RETENTION, &headers, now, expire).await
+}
+
+impl<P: Ports> Services<P> {
     async fn check(
         &self,
         caller: Caller,
@@ -114,17 +177,29 @@ impl<R: Registry, S: CheckStore, A: AffiliatedCache> Services<R, S, A> {
         body: RequestBody,
     ) -> Result<Response, Problem> {
         let citizen = wire::read_check(headers, &body.read().await?)?;
+        let (id, request_id) = ((self.new_id)(), context.request_id.clone());
         let registry = (self.registry)(context, &caller.subject);
-        let request = CheckRequest { id: (self.new_id)(), citizen, requested_by: caller.subject };
-        let checked = check_affiliation(&registry, &self.store, &self.affiliated, request, self.now).await;
-        let record = checked.map_err(|error| problem(&error))?;
-        Ok(wire::checked(&record, self.affiliated_without_body))
+        let request = CheckRequest { id: id.clone(), citizen, requested_by: caller.subject, request_id };
+        let response = match check_affiliation(&registry, &self.store, &self.affiliated, request, self.now).await {
+            Ok(record) => wire::checked(&record, self.affiliated_without_body),
+            Err(error @ CheckError::NotRecorded) => return Err(problem(&error)),
+            Err(error) => problem(&error).into_response(),
+        };
+        Ok(with_record(response, &id))
     }
 
-    async fn history(&self, query: Option<&str>) -> Result<Response, Problem> {
+    async fn history(&self, reader: Reader, query: Option<&str>) -> Result<Response, Problem> {
         let query = HistoryQuery::parse(query, "citizen_id")?;
         let (count, checks) = self.store.history(&query.citizen, query.page).await?;
+        reader.note(&self.audit, Action::HistoryRead, &query.citizen, None).await?;
         Ok(wire::history(&query, count, &checks))
+    }
+
+    async fn erase(&self, reader: Reader, id: &str) -> Result<Response, Problem> {
+        let (store, audit, receipt) = (&self.store, &self.audit, (self.new_id)());
+        let (citizen, erased) = holdings::erase_held(store, audit, &reader, id, receipt).await?;
+        self.affiliated.forget(&citizen).await;
+        Ok(erased)
     }
 }
 

@@ -45,3 +45,9 @@ pub(crate) struct HistoryProblems;
 impl RouteProblems for HistoryProblems {
     const KINDS: &'static [Kind] = &[Kind::InvalidRequest, Kind::InvalidCitizenId];
 }
+
+pub(crate) struct ErasureProblems;
+
+impl RouteProblems for ErasureProblems {
+    const KINDS: &'static [Kind] = &[Kind::InvalidCitizenId];
+}

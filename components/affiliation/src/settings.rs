@@ -1,5 +1,7 @@
 //! The component's settings.
 
+use connectivity_domain::retention::Retention;
+use connectivity_edge::retention::read_retention;
 use connectivity_edge::service_settings::ServiceSettings;
 use connectivity_runtime::settings::{Invalid, Reader};
 use std::time::Duration;
@@ -12,9 +14,14 @@ pub(crate) struct Settings {
     pub(crate) affiliated_ttl: Option<Duration>,
     /// Whether `affiliated_status` is 204: then "already affiliated" is answered without a body.
     pub(crate) affiliated_without_body: bool,
+    /// `retention_checks_days`: how long checks are kept.
+    pub(crate) checks: Retention,
+    /// `retention_audit_days`: how long entries of the audit log are kept.
+    pub(crate) audit: Retention,
 }
 
-const NAMES: [&str; 2] = ["affiliation_cache_seconds", "affiliated_status"];
+const NAMES: [&str; 4] =
+    ["affiliation_cache_seconds", "affiliated_status", "retention_checks_days", "retention_audit_days"];
 
 /// The longest time for which a verdict is cached, in seconds. An affiliation that ends meanwhile
 /// is still reported.
@@ -35,6 +42,8 @@ impl Settings {
             service: ServiceSettings::read(&mut reader),
             affiliated_ttl: (seconds > 0).then(|| Duration::from_secs(seconds)),
             affiliated_without_body: affiliated_status == "204",
+            checks: read_retention(&mut reader, "retention_checks_days"),
+            audit: read_retention(&mut reader, "retention_audit_days"),
         };
         reader.finish(settings)
     }

@@ -1,7 +1,10 @@
 //! Tests of the routes with fake ports: status and body.
 
-use crate::routes::{Services, router};
+use crate::routes::router;
+use crate::services::{Ports, Services};
 use bytes::Bytes;
+use connectivity_domain::audit::fakes::FakeAuditLog;
+use connectivity_domain::audit::{Action, Entry};
 use connectivity_domain::check::fakes::{FakeAffiliatedCache, FakeRegistry, FakeStore};
 use connectivity_domain::check::{Affiliation, NoVerdict, RegistryError};
 use connectivity_domain::time::Timestamp;
@@ -23,11 +26,19 @@ const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 struct Given {
     registry: FakeRegistry,
     store: FakeStore,
+    affiliated: FakeAffiliatedCache,
+    audit: FakeAuditLog,
     affiliated_without_body: bool,
 }
 
 fn given(answer: Result<Affiliation, RegistryError>) -> Given {
-    Given { registry: FakeRegistry::answering(answer), store: FakeStore::default(), affiliated_without_body: false }
+    Given {
+        registry: FakeRegistry::answering(answer),
+        store: FakeStore::default(),
+        affiliated: FakeAffiliatedCache::default(),
+        audit: FakeAuditLog::default(),
+        affiliated_without_body: false,
+    }
 }
 
 fn eligible() -> Given {
@@ -44,8 +55,17 @@ fn token(scope: &str) -> String {
     jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).expect("a token")
 }
 
+struct Fakes;
+
+impl Ports for Fakes {
+    type Registry = FakeRegistry;
+    type Store = FakeStore;
+    type Affiliated = FakeAffiliatedCache;
+    type Audit = FakeAuditLog;
+}
+
 impl Given {
-    fn services(&self) -> Services<FakeRegistry, FakeStore, FakeAffiliatedCache> {
+    fn services(&self) -> Services<Fakes> {
         let tokens = TokenSettings {
             keys: OwnKeys::Secret(SECRET.into()),
             issuer: "connectivity".into(),
@@ -59,7 +79,9 @@ impl Given {
                 Arc::new(move |_, _| registry.clone())
             },
             store: self.store.clone(),
-            affiliated: FakeAffiliatedCache::default(),
+            affiliated: self.affiliated.clone(),
+            audit: self.audit.clone(),
+            old_records: Vec::new(),
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens))),
             affiliated_without_body: self.affiliated_without_body,
             now: || NOW,
@@ -76,9 +98,17 @@ impl Given {
     }
 
     async fn get(&self, path: &str) -> Response<Bytes> {
-        let bearer = format!("Bearer {}", token("affiliation"));
-        let request = Request::get(path).header(header::AUTHORIZATION, bearer);
-        self.send(request.body(Bytes::new()).expect("a request")).await
+        self.call(Method::GET, path, "affiliation", "").await
+    }
+
+    async fn call(&self, method: Method, path: &str, scope: &str, body: &'static str) -> Response<Bytes> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", token(scope)))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("x-request-id", "r-2");
+        self.send(request.body(Bytes::from_static(body.as_bytes())).expect("a request")).await
     }
 }
 
@@ -250,4 +280,98 @@ async fn the_history_is_paged_newest_first() {
             "{bad}"
         );
     }
+}
+
+const CITIZEN: &str = "/api/v1/affiliation/citizens/1128456232/";
+
+/// The actions in the audit log, each with its citizen.
+fn noted(given: &Given) -> Vec<(Action, Option<String>)> {
+    given.audit.entries().into_iter().map(|entry| (entry.action, entry.citizen)).collect()
+}
+
+#[tokio::test]
+async fn records_and_reads_name_the_subject_and_the_request() {
+    let given = affiliated();
+    given.post(r#"{"citizen_id": "1128456232"}"#).await;
+    let record = &given.store.records()[0];
+    assert_eq!((record.requested_by(), record.request_id()), ("operator", "r-1"));
+    given.get("/api/v1/affiliation/history/?citizen_id=1128456232").await;
+    let expected = Entry {
+        id: "id-1".into(),
+        at: NOW,
+        action: Action::HistoryRead,
+        subject: "operator".into(),
+        address: None,
+        request_id: "r-2".into(),
+        citizen: Some("1128456232".into()),
+        target: None,
+        outcome: 200,
+    };
+    assert_eq!(given.audit.entries(), [expected]);
+}
+
+#[tokio::test]
+async fn nothing_is_shown_without_an_entry_in_the_audit_log() {
+    let given = Given { audit: FakeAuditLog::down(), ..affiliated() };
+    given.post(r#"{"citizen_id": "1128456232"}"#).await;
+    for (path, scope) in [("/api/v1/affiliation/history/?citizen_id=1128456232", "affiliation"), (CITIZEN, "admin")] {
+        let response = given.call(Method::GET, path, scope, "").await;
+        expect_problem(&response, 503, "storage-unavailable");
+        assert!(!String::from_utf8_lossy(response.body()).contains("AFFILIATED"));
+    }
+    expect_problem(&given.call(Method::DELETE, CITIZEN, "admin", "").await, 503, "storage-unavailable");
+    assert_eq!(given.store.records().len(), 1);
+}
+
+#[tokio::test]
+async fn an_operator_sees_what_is_held_about_a_citizen_and_who_read_it() {
+    let given = affiliated();
+    given.post(r#"{"citizen_id": "1128456232"}"#).await;
+    given.post(r#"{"citizen_id": "1128456233"}"#).await;
+    given.get("/api/v1/affiliation/history/?citizen_id=1128456232").await;
+    let held = body(&given.call(Method::GET, CITIZEN, "admin", "").await);
+    assert_eq!((&held["citizen_id"], &held["records"]["count"]), (&json!("1128456232"), &json!(1)));
+    let record = json!({"id": "id-1", "status": "ALREADY_AFFILIATED", "message": "an operator has affiliated this citizen",
+        "checked_at": "2027-01-15T08:00:00.000000Z", "requested_by": "operator", "request_id": "r-1",
+        "external_api_status_code": 200, "citizen_data": "en el operador"});
+    assert_eq!(held["records"]["results"], json!([record]));
+    let access = json!({"at": "2027-01-15T08:00:00.000000Z", "action": "HISTORY_READ", "subject": "operator",
+        "address": null, "request_id": "r-2", "target": null});
+    assert_eq!(held["accesses"], json!({"count": 1, "results": [access]}));
+    for (path, slug) in [
+        ("/api/v1/affiliation/citizens/12345", "invalid-citizen-id"),
+        ("/api/v1/affiliation/citizens/1128456232?page=0", "invalid-request"),
+    ] {
+        expect_problem(&given.call(Method::GET, path, "admin", "").await, 400, slug);
+    }
+}
+
+#[tokio::test]
+async fn an_erasure_leaves_an_entry_that_does_not_name_the_citizen() {
+    let given = affiliated();
+    for citizen in ["1128456232", "1128456233"] {
+        given.post(&json!({"citizen_id": citizen}).to_string()).await;
+    }
+    let response = given.call(Method::DELETE, CITIZEN, "admin", "").await;
+    let expected = json!({"erased": 1, "audit_id": "id-1", "receipt": "id-1"});
+    assert_eq!((response.status(), body(&response)), (StatusCode::OK, expected));
+    assert_eq!(given.store.records().len(), 1);
+    let [(Action::CitizenErased, Some(digest))] = &noted(&given)[..] else { panic!("{:?}", given.audit.entries()) };
+    assert!(!digest.contains("1128456232"));
+    given.post(r#"{"citizen_id": "1128456232"}"#).await;
+    assert_eq!(given.registry.calls(), 3, "the cached answer was erased too");
+}
+
+#[tokio::test]
+async fn only_administrators_see_and_erase_and_only_the_bridge_deletes_old_records() {
+    let given = affiliated();
+    for (method, path, scope) in [
+        (Method::GET, CITIZEN, "affiliation documents bridge"),
+        (Method::DELETE, CITIZEN, "affiliation documents bridge"),
+        (Method::POST, "/internal/v1/affiliation/retention", "admin affiliation documents"),
+    ] {
+        expect_problem(&given.call(method, path, scope, "{}").await, 403, "forbidden");
+    }
+    let response = given.call(Method::POST, "/internal/v1/affiliation/retention", "bridge", "{}").await;
+    assert_eq!((response.status(), body(&response)), (StatusCode::OK, json!({"processed": 0, "after": ""})));
 }

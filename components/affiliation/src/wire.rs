@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::check::{CheckRecord, CheckStatus, StoredCheck};
+use connectivity_domain::check::{CheckRecord, CheckStatus, HeldCheck, StoredCheck};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_edge::history::{HistoryPage, HistoryQuery};
@@ -39,6 +39,32 @@ pub(crate) struct CheckAnswer<'a> {
     /// The body of the registry's response, which can be any JSON value, or null
     citizen_data: Value,
 }
+
+/// Everything that is held of a check.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CheckDetails))]
+pub(crate) struct HeldEntry {
+    id: String,
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::status))]
+    status: &'static str,
+    message: String,
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
+    checked_at: String,
+    /// The subject of the token that requested the check. Null for checks of earlier versions
+    #[cfg_attr(feature = "openapi", schema(required, max_length = 128))]
+    requested_by: Option<String>,
+    /// The id of the request in the log. Null for checks of earlier versions
+    #[cfg_attr(feature = "openapi", schema(required, max_length = 128))]
+    request_id: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(required, minimum = 100, maximum = 599))]
+    external_api_status_code: Option<u16>,
+    /// The body of the registry's response, which can be any JSON value, or null
+    citizen_data: Value,
+}
+
+/// What is held about a citizen.
+#[cfg(feature = "openapi")]
+pub(crate) type HeldChecks = connectivity_edge::holdings::Held<HeldEntry>;
 
 /// A page of checks.
 pub(crate) type CheckHistory<'a> = HistoryPage<HistoryEntry<'a>>;
@@ -81,14 +107,33 @@ pub(crate) fn checked(record: &CheckRecord, affiliated_without_body: bool) -> Re
     if affiliated_without_body && record.status() == CheckStatus::AlreadyAffiliated {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let data = record.citizen_data().and_then(|data| serde_json::from_str(data).ok());
     Json(CheckAnswer {
         citizen_id: record.citizen().as_str(),
         is_eligible: record.status().is_eligible(),
         external_api_status_code: record.status_code(),
-        citizen_data: data.unwrap_or_default(),
+        citizen_data: parsed(record.citizen_data()),
     })
     .into_response()
+}
+
+/// Returns what an operator sees of a check.
+pub(crate) fn held(held: HeldCheck) -> HeldEntry {
+    let HeldCheck { check, request_id, status_code, citizen_data } = held;
+    HeldEntry {
+        id: check.id,
+        status: check.status.as_str(),
+        message: check.message,
+        checked_at: check.checked_at.to_rfc3339_micros(),
+        requested_by: check.requested_by,
+        request_id,
+        external_api_status_code: status_code,
+        citizen_data: parsed(citizen_data.as_deref()),
+    }
+}
+
+/// Returns the body of the registry's response as JSON, or null.
+fn parsed(data: Option<&str>) -> Value {
+    data.and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
 }
 
 /// Returns a page of the checks of the citizen that `query` names.

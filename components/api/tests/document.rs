@@ -71,7 +71,13 @@ fn documented() -> BTreeSet<(String, String)> {
 fn exactly_the_routes_for_callers_are_documented() {
     let mut served = served();
     let documents = documents::paths();
-    let of_jobs = [(documents.submit, "post"), (documents.history, "get"), (documents.find, "get")];
+    let of_jobs = [
+        (documents.submit, "post"),
+        (documents.history, "get"),
+        (documents.find, "get"),
+        (documents.citizen.clone(), "get"),
+        (documents.citizen, "delete"),
+    ];
     served.extend(of_jobs.map(|(path, method)| (path, method.to_owned())));
     served.retain(|(path, _)| !path.starts_with(OF_THE_BRIDGE) && !PARTS_OF_A_PAGE.contains(&path.as_str()));
     assert!(served.len() > 20, "{served:?}");

@@ -19,7 +19,7 @@ pub(crate) async fn get() -> Option<&'static Component> {
 /// Reads the settings and configures the plugin, so that invalid settings show before the first
 /// question is asked.
 async fn settings() -> Result<(JobSettings, PluginInfo), Invalid> {
-    let settings = JobSettings::from_host().await?;
+    let settings = JobSettings::from_host(["retention_documents_days", "retention_document_urls_days"]).await?;
     Ok((settings, configure(documents::settings(), documents::configure).await?))
 }
 

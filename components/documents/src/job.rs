@@ -76,3 +76,18 @@ pub(crate) struct Record<'a> {
     /// The document's URL without its query, which is a credential
     url_document: &'a str,
 }
+
+/// A record as an operator sees it. The fields are written by `crates/jobs`.
+#[cfg(feature = "openapi")]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = DocumentDetails)]
+pub(crate) struct HeldRecord<'a> {
+    #[serde(flatten)]
+    record: Record<'a>,
+    /// The subject of the token that asked first. Null for records of earlier versions
+    #[schema(required, max_length = 128)]
+    requested_by: Option<String>,
+    /// The id of that request in the log. Null for records of earlier versions
+    #[schema(required, max_length = 128)]
+    request_id: Option<String>,
+}

@@ -2,12 +2,16 @@
 //! functions are not called: the routes are those of `crates/jobs`, and these describe them.
 #![expect(dead_code, reason = "only their descriptions are used")]
 
-use crate::job::Record;
+use crate::job::{HeldRecord, Record};
 use crate::schema;
 use crate::store::Documents;
 use connectivity_edge::history::HistoryPage;
+use connectivity_edge::holdings::schema::{CitizenParameters, PageParameters};
+use connectivity_edge::holdings::{ErasedHoldings, Held};
 use connectivity_edge::openapi::ProblemResponses;
-use connectivity_jobs::schema::{FindProblems, HistoryParameters, HistoryProblems, RequestHeaders, SubmitProblems};
+use connectivity_jobs::schema::{
+    ErasureProblems, FindProblems, HistoryParameters, HistoryProblems, RequestHeaders, SubmitProblems,
+};
 use connectivity_jobs::{Accepted, Job, Paths};
 use utoipa::OpenApi;
 
@@ -22,11 +26,14 @@ pub fn paths() -> Paths {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(submit, history, find))]
+#[openapi(paths(submit, history, find, show, erase))]
 struct Document;
 
 /// A page of records.
 type DocumentHistory<'a> = HistoryPage<Record<'a>>;
+
+/// What is held about a citizen.
+type HeldDocuments<'a> = Held<HeldRecord<'a>>;
 
 /// Is this document authentic?
 ///
@@ -83,3 +90,36 @@ fn history() {}
     ),
 )]
 fn find() {}
+
+/// Shows everything that is held about a citizen: records, and who read them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/documents/citizens/{id}/",
+    operation_id = "showCitizenDocuments",
+    tag = "documents",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    params(CitizenParameters, PageParameters),
+    responses(
+        (status = 200, description = "A page of the records, and of the accesses", body = HeldDocuments),
+        ProblemResponses<HistoryProblems>,
+    ),
+)]
+fn show() {}
+
+/// Erases everything that is held about a citizen.
+///
+/// What remains is an entry in the audit log that does not name the citizen. While a request about
+/// the citizen is in progress, or its result is not published yet, nothing is erased.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/documents/citizens/{id}/",
+    operation_id = "eraseCitizenDocuments",
+    tag = "documents",
+    security(("bearer" = ["admin"]), ("oauth2" = ["admin"])),
+    params(CitizenParameters),
+    responses(
+        (status = 200, description = "The records were erased", body = ErasedHoldings),
+        ProblemResponses<ErasureProblems>,
+    ),
+)]
+fn erase() {}

@@ -7,6 +7,7 @@ use connectivity_runtime::metrics;
 use connectivity_storage::database::Value;
 use connectivity_storage::job_statements;
 use connectivity_storage::job_store::{JobStatements, JobTable};
+use connectivity_storage::retention::Expiring;
 
 /// The table of the job.
 pub(crate) struct Documents;
@@ -20,6 +21,16 @@ impl JobTable for Documents {
         question: "document_id, id_citizen, url_document, document_title",
         parameters: "?, ?, ?, ?",
     );
+
+    /// The query of a URL is a credential. A URL without one, and a record that is still needed, are
+    /// left alone. `CHAR(63)` is a question mark, which would be a parameter.
+    const SENSITIVE: Option<Expiring> = Some(connectivity_storage::expiring!(
+        table: "document_authentications",
+        time: "received_at",
+        change: "UPDATE document_authentications SET url_document = CASE INSTR(url_document, CHAR(63)) WHEN 0
+                 THEN url_document ELSE SUBSTR(url_document, 1, INSTR(url_document, CHAR(63)) - 1) END",
+        condition: "status <> 'PENDING' AND outbox IS NULL",
+    ));
 
     fn values(question: &DocumentRequest) -> Vec<Value> {
         vec![

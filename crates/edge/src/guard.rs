@@ -8,6 +8,7 @@ mod guarded;
 mod networks;
 mod rate_limit_headers;
 mod recent_session;
+mod refusals;
 mod revocations;
 mod route;
 mod settings;
@@ -20,18 +21,22 @@ pub use revocations::Revocations;
 pub use route::Route;
 pub use settings::GuardSettings;
 
+use crate::audit::client_address;
 use crate::problem::Problem;
-use crate::rate_limit::{Rate, rate_limit_key};
+use crate::rate_limit::Rate;
 use crate::token::{TokenError, Verifier};
 use admission::{AdmissionCheck, GuardRequest, Refusal};
 use bearer::{authenticate, invalid_token, log_refusal};
+use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_runtime::metrics;
+use connectivity_storage::audit::SqlAuditLog;
 use connectivity_storage::cache::Cache;
 use connectivity_storage::database::Database;
 use http::HeaderMap;
 use rate_limit_headers::{Policy, too_many_requests};
 use recent_session::RecentSession;
+use refusals::Refusals;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -49,6 +54,7 @@ struct SharedState {
     check: AdmissionCheck,
     user: Rate,
     anonymous: Rate,
+    refusals: Refusals,
     /// Used by the routes without a rate limit.
     recent: RecentSession,
 }
@@ -62,10 +68,11 @@ impl Guard {
         cache: Arc<Cache>,
         database: Arc<Database>,
     ) -> Self {
+        let refusals = Refusals::new(SqlAuditLog::new(Arc::clone(&database)));
         let revocations = Revocations::new(Arc::clone(&cache), database);
         let (user, anonymous) = (settings.throttle_user, settings.throttle_anon);
         let check = AdmissionCheck { component, cache, revocations };
-        let shared = SharedState { check, user, anonymous, recent: RecentSession::default() };
+        let shared = SharedState { check, user, anonymous, refusals, recent: RecentSession::default() };
         Self { component, verifier, trusted: settings.trusted_proxies.clone(), shared: Some(shared) }
     }
 
@@ -80,8 +87,13 @@ impl Guard {
     /// # Errors
     ///
     /// 401 and 403 with a challenge (RFC 6750 section 3), 429 with `Retry-After`, and 503 if the
-    /// keys of the token's issuer or the revoked sessions cannot be reached.
+    /// keys of the token's issuer or the revoked sessions cannot be reached. 401 and 403 are noted in
+    /// the audit log.
     pub async fn admit(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Admitted, Problem> {
+        self.decide(route, headers, now).await.inspect_err(|problem| self.note_refusal(route, headers, problem, now))
+    }
+
+    async fn decide(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Admitted, Problem> {
         let authenticated = authenticate(headers, route.scope, &self.verifier, now).await;
         let Some(shared) = &self.shared else {
             return Ok(Admitted { caller: authenticated?, rate_limit: RateLimitHeaders::default() });
@@ -117,7 +129,7 @@ impl Guard {
             return Ok(RateLimitHeaders::default());
         };
         // Requests from an unknown address share one counter.
-        let key = self.client(headers).map_or_else(|| "unknown".to_owned(), rate_limit_key);
+        let key = client_address(self.client(headers));
         let limit = Some((Policy::Anonymous, shared.anonymous, key.as_str()));
         shared.check.check(GuardRequest { route, session: None, limit }, now).await.map_err(problem)
     }
@@ -135,6 +147,15 @@ impl Guard {
     /// Returns the revoked sessions; `None` for a guard that checks access tokens only.
     pub fn revocations(&self) -> Option<&Revocations> {
         self.shared.as_ref().map(|shared| &shared.check.revocations)
+    }
+
+    fn note_refusal(&self, route: Route, headers: &HeaderMap, problem: &Problem, now: Timestamp) {
+        let is_noted = [ProblemKind::Unauthenticated, ProblemKind::InvalidToken, ProblemKind::Forbidden];
+        if let Some(shared) = self.shared.as_ref().filter(|_| is_noted.contains(&problem.kind())) {
+            let (target, status) = (format!("{} {}", self.component, route.name), problem.kind().status());
+            let (subject, client) = (problem.subject(), self.client(headers));
+            shared.refusals.note(refusals::Refusal { target, subject, client, status }, now);
+        }
     }
 
     /// Counts a decision that needed no admission check.

@@ -5,6 +5,7 @@ use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::page::Page;
 use connectivity_domain::problem::ProblemKind;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// The query of a history: whose records, and which page of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,23 +25,11 @@ impl HistoryQuery {
     ///
     /// A problem with the status 400 that names the parameter that is missing, invalid or given twice.
     pub fn parse(query: Option<&str>, citizen_parameter: &'static str) -> Result<Self, Problem> {
-        let parameters: Vec<_> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
-        let value = |name: &'static str| {
-            let mut values = parameters.iter().filter(|(it, _)| it == name).map(|(_, value)| value.as_ref());
-            let (first, second) = (values.next(), values.next());
-            if second.is_some() {
-                let detail = format!("the query parameter {name} is given more than once");
-                return Err(Problem::new(ProblemKind::InvalidRequest, detail).field(name));
-            }
-            Ok(first)
-        };
-        let (citizen, number, size) = (value(citizen_parameter)?, value("page")?, value("page_size")?);
+        let citizen = parameter(query, citizen_parameter)?;
         let invalid = |detail: String| Problem::new(ProblemKind::InvalidCitizenId, detail).field(citizen_parameter);
         let citizen = citizen.ok_or_else(|| invalid(format!("the query parameter {citizen_parameter} is missing")))?;
-        let citizen = CitizenId::parse(citizen).map_err(|error| invalid(format!("{citizen_parameter} {error}")))?;
-        let page =
-            Page::parse(number, size).map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))?;
-        Ok(Self { citizen, page, citizen_parameter })
+        let citizen = CitizenId::parse(&citizen).map_err(|error| invalid(format!("{citizen_parameter} {error}")))?;
+        Ok(Self { citizen, page: read_page(query)?, citizen_parameter })
     }
 
     /// Returns the link to another page: a relative reference (RFC 3986 section 4.2), because the
@@ -49,6 +38,29 @@ impl HistoryQuery {
         let (name, citizen, size) = (self.citizen_parameter, self.citizen.as_str(), self.page.size());
         format!("{path}?{name}={citizen}&page={number}&page_size={size}")
     }
+}
+
+/// Parses the parameters `page` and `page_size` of a query string, which are optional.
+///
+/// # Errors
+///
+/// As [`HistoryQuery::parse`].
+pub fn read_page(query: Option<&str>) -> Result<Page, Problem> {
+    let (number, size) = (parameter(query, "page")?, parameter(query, "page_size")?);
+    Page::parse(number.as_deref(), size.as_deref())
+        .map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))
+}
+
+/// Returns the value of a query parameter, of which there may be one.
+fn parameter<'a>(query: Option<&'a str>, name: &'static str) -> Result<Option<Cow<'a, str>>, Problem> {
+    let parameters = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let mut values = parameters.filter(|(it, _)| it == name).map(|(_, value)| value);
+    let (first, second) = (values.next(), values.next());
+    if second.is_some() {
+        let detail = format!("the query parameter {name} is given more than once");
+        return Err(Problem::new(ProblemKind::InvalidRequest, detail).field(name));
+    }
+    Ok(first)
 }
 
 /// A page of a history, as callers see it.

@@ -57,6 +57,11 @@ impl Problem {
         &self.detail
     }
 
+    /// Returns the subject of the request, if its token is valid.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
     /// Sets the name of the request's field that is wrong.
     #[must_use]
     pub fn field(mut self, name: impl Into<Cow<'static, str>>) -> Self {

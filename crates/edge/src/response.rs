@@ -2,7 +2,7 @@
 
 use crate::cors::Cors;
 use crate::problem::PendingProblem;
-use crate::subject::Subject;
+use crate::subject::{RecordId, Subject};
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::response::Response;
@@ -92,11 +92,11 @@ where
     let took = started.elapsed();
     metrics::time(&metrics::REQUESTS, &[route, method, response.status().as_str()], took);
     log_request(method, route, &response, took);
-    response.map(|(_, bytes)| bytes)
+    response
 }
 
 /// Completes a response: the body of a problem, `Content-Length`, the request id, security headers.
-async fn finish(response: Response, context: &RequestContext) -> http::Response<(Option<Subject>, Bytes)> {
+async fn finish(response: Response, context: &RequestContext) -> http::Response<Bytes> {
     let (mut parts, body) = response.into_parts();
     let mut bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     if let Some(problem) = parts.extensions.remove::<PendingProblem>() {
@@ -115,8 +115,7 @@ async fn finish(response: Response, context: &RequestContext) -> http::Response<
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         parts.headers.insert("x-request-id", id);
     }
-    let subject = parts.extensions.remove::<Subject>();
-    http::Response::from_parts(parts, (subject, bytes))
+    http::Response::from_parts(parts, bytes)
 }
 
 /// Returns the name of a method. All methods that HTTP does not define share one.
@@ -125,16 +124,18 @@ fn method_label(method: &Method) -> &'static str {
     known.into_iter().find(|name| *name == method.as_str()).unwrap_or("OTHER")
 }
 
-fn log_request(method: &str, route: &str, response: &http::Response<(Option<Subject>, Bytes)>, took: Duration) {
+fn log_request(method: &str, route: &str, response: &http::Response<Bytes>, took: Duration) {
     let status = response.status().as_u16();
     let level = if status >= 500 { Level::Warn } else { Level::Info };
-    let subject = response.body().0.as_ref().map(|Subject(subject)| subject.as_str());
+    let subject = response.extensions().get::<Subject>().map(|Subject(subject)| subject.as_str());
+    let record = response.extensions().get::<RecordId>().map(|RecordId(id)| id.as_str());
     let fields = [
         ("method", method.into()),
         ("route", route.into()),
         ("status", status.into()),
         ("duration_ms", (took.as_secs_f64() * 1000.0).into()),
         ("subject", subject.into()),
+        ("record", record.into()),
     ];
     log::line(level, "request", &fields);
 }

@@ -1,5 +1,17 @@
-//! The subject of a request, for its log line.
+//! The subject of a request and the record that it made, for its log line.
+
+use axum::response::Response;
 
 /// The subject of the request's access token. A response carries it in its extensions.
 #[derive(Clone, Debug)]
 pub struct Subject(pub String);
+
+/// The id of the record that the request made. A response carries it in its extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordId(pub(crate) String);
+
+/// Adds the id of the record that the request made to its response, for the log line.
+pub fn with_record(mut response: Response, id: &str) -> Response {
+    response.extensions_mut().insert(RecordId(id.to_owned()));
+    response
+}

@@ -13,6 +13,7 @@ use connectivity_edge::guard::Route;
 use connectivity_edge::json_body::read_json;
 use connectivity_edge::problem::Problem;
 use connectivity_edge::request_body::RequestBody;
+use connectivity_edge::retention;
 use connectivity_edge::token::Caller;
 use connectivity_runtime::request_context::RequestContext;
 use http::{HeaderMap, StatusCode};
@@ -26,6 +27,7 @@ const LEASE: Duration = Duration::from_secs(30);
 const DELIVER: Route = Route::without_rate_limit("deliver", "bridge");
 const OUTBOX: Route = Route::without_rate_limit("outbox", "bridge");
 const PUBLISHED: Route = Route::without_rate_limit("published", "bridge");
+const RETENTION: Route = Route::without_rate_limit("retention", "bridge");
 
 pub(crate) async fn deliver<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
     State(services): State<Arc<Services<R, S>>>,
@@ -53,6 +55,17 @@ pub(crate) async fn published<J: Job, R: JobRegistry<J::Question> + 'static, S: 
     services.guard.guarded(PUBLISHED, &headers, (services.now)(), |_| services.published::<J>(&headers, body)).await
 }
 
+/// Deletes a batch of old records.
+pub(crate) async fn expire<R: Send + Sync + 'static, S: Send + Sync + 'static>(
+    State(services): State<Arc<Services<R, S>>>,
+    headers: HeaderMap,
+    body: RequestBody,
+) -> Response {
+    let now = (services.now)();
+    let respond = |_| retention::expire(&services.old_records, &headers, body, now);
+    services.guard.guarded(RETENTION, &headers, now, respond).await
+}
+
 impl<R, S> Services<R, S> {
     async fn deliver<J: Job>(
         &self,
@@ -69,7 +82,7 @@ impl<R, S> Services<R, S> {
             delivery::read::<J>(headers, &body.read().await?)?;
         let message_id = self.known_id::<J>(message_id, &request).await?;
         let message_id = replay.map_or(message_id.clone(), |number| message_id.replay(number));
-        let claim = Claim { correlation, ..self.claim(context, message_id, request, Origin::Queue) };
+        let claim = Claim { correlation, ..self.claim(context, subject, message_id, request, Origin::Queue) };
         let record = if is_removed {
             give_up(&self.store, &claim, self.now).await
         } else {

@@ -8,16 +8,20 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use connectivity_domain::audit::Action;
 use connectivity_domain::job::{
-    Claim, Claimed, JobRegistry, MessageId, Origin, Record, RequestError, Status, Submission, Unfinished, perform,
+    Claim, Claimed, JobRegistry, MessageId, Origin, Question, Record, RequestError, Status, Submission, Unfinished,
+    perform,
 };
 use connectivity_domain::problem::ProblemKind;
+use connectivity_edge::audit::Reader;
 use connectivity_edge::guard::Route;
 use connectivity_edge::history::{HistoryPage, HistoryQuery};
 use connectivity_edge::json_body::{check_object, expect_json};
 use connectivity_edge::path::in_path;
 use connectivity_edge::problem::Problem;
 use connectivity_edge::request_body::RequestBody;
+use connectivity_edge::subject::with_record;
 use connectivity_edge::token::Caller;
 use connectivity_runtime::request_context::RequestContext;
 use http::{HeaderMap, HeaderName, StatusCode, header};
@@ -50,23 +54,26 @@ pub(crate) async fn submit<J: Job, R: JobRegistry<J::Question> + 'static, S: Rec
 /// Lists the records of a citizen, newest first.
 pub(crate) async fn history<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
     State(services): State<Arc<Services<R, S>>>,
+    Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let route = const { Route::new("history", J::NAME) };
-    let respond = |_| services.history::<J>(query.as_deref());
+    let respond = |caller| services.history::<J>(services.reader(caller, &headers, &context), query.as_deref());
     services.guard.guarded(route, &headers, (services.now)(), respond).await
 }
 
 /// Shows a record.
 pub(crate) async fn find<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
     State(services): State<Arc<Services<R, S>>>,
+    Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let route = const { Route::new("find", J::NAME) };
     let id = in_path(id);
-    services.guard.guarded(route, &headers, (services.now)(), |_| services.find::<J>(&id)).await
+    let respond = |caller| services.find::<J>(services.reader(caller, &headers, &context), &id);
+    services.guard.guarded(route, &headers, (services.now)(), respond).await
 }
 
 impl<R, S> Services<R, S> {
@@ -94,9 +101,9 @@ impl<R, S> Services<R, S> {
         };
         let message_id = message_id.over_http(subject);
         if prefers_async(headers) {
-            return self.enqueue::<J>(context, message_id, request).await;
+            return self.enqueue::<J>(context, subject, message_id, request).await;
         }
-        let claim = self.claim(context, message_id, request, Origin::Http);
+        let claim = self.claim(context, subject, message_id, request, Origin::Http);
         let record = perform(&(self.registry)(context, subject), &self.store, &claim, None, self.now).await;
         Ok(shown::<J>(&record.map_err(|error| unfinished::<J>(&error))?))
     }
@@ -106,13 +113,14 @@ impl<R, S> Services<R, S> {
     async fn enqueue<J: Job>(
         &self,
         context: &RequestContext,
+        subject: &str,
         message_id: MessageId,
         request: J::Question,
     ) -> Result<Response, Problem>
     where
         S: Records<J::Question>,
     {
-        let claim = self.claim(context, message_id, request, Origin::Http);
+        let claim = self.claim(context, subject, message_id, request, Origin::Http);
         let claim = Claim { until: claim.at, enqueue_at: claim.at, ..claim };
         match self.store.claim(&claim).await? {
             Claimed::Acquired { id, .. } => Ok(accepted::<J>(&id)),
@@ -122,22 +130,25 @@ impl<R, S> Services<R, S> {
         }
     }
 
-    async fn find<J: Job>(&self, id: &str) -> Result<Response, Problem>
+    async fn find<J: Job>(&self, reader: Reader, id: &str) -> Result<Response, Problem>
     where
         S: Records<J::Question>,
     {
         // Ids are written in lower case, and may be given in either case (RFC 9562 section 4).
         let found = self.store.find(&id.to_ascii_lowercase()).await?;
         let none = || Problem::new(ProblemKind::NotFound, "there is no record with this id");
-        Ok(shown::<J>(&found.ok_or_else(none)?))
+        let found = found.ok_or_else(none)?;
+        reader.note(&self.store, Action::RecordRead, found.request.citizen(), Some(&found.id)).await?;
+        Ok(shown::<J>(&found))
     }
 
-    async fn history<J: Job>(&self, query: Option<&str>) -> Result<Response, Problem>
+    async fn history<J: Job>(&self, reader: Reader, query: Option<&str>) -> Result<Response, Problem>
     where
         S: Records<J::Question>,
     {
         let query = HistoryQuery::parse(query, "id_citizen")?;
         let (count, records) = self.store.history(&query.citizen, query.page).await?;
+        reader.note(&self.store, Action::HistoryRead, &query.citizen, None).await?;
         let results = records.iter().map(J::shown).collect();
         let path = format!("/api/v1/{}/history/", J::NAME);
         Ok(Json(HistoryPage::new(&path, &query, count, results)).into_response())
@@ -158,7 +169,7 @@ fn read<J: Job>(headers: &HeaderMap, body: &[u8]) -> Result<Submission<J::Questi
 }
 
 fn shown<J: Job>(record: &Record<J::Question>) -> Response {
-    Json(J::shown(record)).into_response()
+    with_record(Json(J::shown(record)).into_response(), &record.id)
 }
 
 fn accepted<J: Job>(id: &str) -> Response {

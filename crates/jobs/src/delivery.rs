@@ -9,6 +9,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::job::{Correlation, MessageId, Record, Status, Submission, Unfinished};
 use connectivity_edge::problem::Problem;
+use connectivity_edge::subject::with_record;
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use std::time::Duration;
@@ -72,7 +73,7 @@ pub(crate) fn respond<J: Job>(
     let mut response = match record {
         Ok(record) => {
             let outcome = if record.status == Status::Error { "done-without-verdict" } else { "done" };
-            Json(Finished { outcome, event: Event::new(&record, keys) }).into_response()
+            with_record(Json(Finished { outcome, event: Event::new(&record, keys) }).into_response(), &record.id)
         }
         Err(error) => unfinished::<J>(&error).into_response(),
     };

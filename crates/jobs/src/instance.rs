@@ -5,10 +5,12 @@ use crate::services::{Services, router};
 use crate::settings::JobSettings;
 use connectivity_domain::job::JobRegistry;
 use connectivity_edge::instance::{Component, Dependencies};
+use connectivity_edge::retention::Kept;
 use connectivity_registry::RegistryFactory;
 use connectivity_runtime as runtime;
 use connectivity_storage::cache::Cache;
 use connectivity_storage::job_store::{JobTable, SqlJobStore};
+use connectivity_storage::table::Table;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +29,14 @@ where
     R: JobRegistry<<J as Job>::Question> + 'static,
 {
     let Dependencies { database, cache, guard } = Dependencies::new(J::NAME, &settings.service);
+    let kept = |expiring, retention, stay| {
+        let table = Table::new(Arc::clone(&database), J::STATEMENTS.table);
+        Kept { table, expiring, retention, stay }
+    };
+    let sensitive = J::SENSITIVE.map(|expiring| kept(expiring, settings.sensitive, true));
+    let old_records = sensitive.into_iter().chain([kept(J::STATEMENTS.old, settings.records, false)]).collect();
     let services = Services {
+        old_records,
         registry: registry(Arc::clone(&cache)),
         store: SqlJobStore::<J>::new(Arc::clone(&database)),
         guard,

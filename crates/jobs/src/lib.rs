@@ -6,7 +6,8 @@
 //! and how it is shown ([`Job`]). [`router()`] makes the routes, whose paths follow from the job's
 //! name ([`Paths`]); [`JobSettings`] reads the settings; [`component`] makes the instance.
 //!
-//! The routes for the bridge need the scope `bridge`, those for callers a scope with the job's name.
+//! The routes for the bridge need the scope `bridge`, those for callers a scope with the job's name,
+//! and what is held about one citizen the scope `admin`.
 
 mod bridge;
 mod callers;
@@ -14,6 +15,7 @@ mod delivery;
 mod event;
 mod instance;
 mod job;
+mod operator;
 mod outbox;
 mod paths;
 mod preferences;

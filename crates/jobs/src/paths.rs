@@ -10,6 +10,10 @@ pub struct Paths {
     pub history: String,
     /// `GET`: one record.
     pub find: String,
+    /// `GET` and `DELETE`: what is held about a citizen.
+    pub citizen: String,
+    /// `POST`: the bridge deletes old records.
+    pub retention: String,
     /// `POST`: the bridge delivers messages.
     pub deliveries: String,
     /// `POST`: the bridge leases events to publish.
@@ -33,6 +37,8 @@ impl Paths {
             submit: format!("/api/v1/{name}/{action}"),
             history: format!("/api/v1/{name}/history"),
             find: format!("/api/v1/{name}/{{id}}"),
+            citizen: format!("/api/v1/{name}/citizens/{{id}}"),
+            retention: format!("/internal/v1/{name}/retention"),
             deliveries: format!("/internal/v1/{name}/deliveries"),
             outbox: format!("/internal/v1/{name}/outbox"),
             published: format!("/internal/v1/{name}/outbox/published"),

@@ -75,3 +75,10 @@ pub struct FindProblems;
 impl RouteProblems for FindProblems {
     const KINDS: &'static [Kind] = &[Kind::NotFound];
 }
+
+/// The problems of an erasure.
+pub struct ErasureProblems;
+
+impl RouteProblems for ErasureProblems {
+    const KINDS: &'static [Kind] = &[Kind::InvalidCitizenId, Kind::InProgress];
+}

@@ -1,5 +1,7 @@
 //! The settings of a job's component.
 
+use connectivity_domain::retention::Retention;
+use connectivity_edge::retention::read_retention;
 use connectivity_edge::service_settings::ServiceSettings;
 use connectivity_runtime::settings::{Invalid, Reader};
 use std::time::Duration;
@@ -13,6 +15,11 @@ pub struct JobSettings {
     /// `requeue_after_seconds`: how long after the end of its claim a request is handed to the queue
     /// again.
     pub requeue_after: Duration,
+    /// How long the job's records are kept.
+    pub records: Retention,
+    /// How long the part of them is kept that
+    /// [`JobTable::SENSITIVE`](connectivity_storage::job_store::JobTable) removes.
+    pub sensitive: Retention,
 }
 
 /// The routing keys of a job's results.
@@ -28,18 +35,21 @@ const KEYS: [&str; 2] = ["event_ready_key", "event_failure_key"];
 const REQUEUE_AFTER: &str = "requeue_after_seconds";
 
 impl JobSettings {
-    /// Reads the settings from the component's variables.
+    /// Reads the settings from the component's variables. `retention` names those that say for how
+    /// many days records and their sensitive part are kept.
     ///
     /// # Errors
     ///
     /// Some of them are invalid.
-    pub async fn from_host() -> Result<Self, Invalid> {
+    pub async fn from_host(retention: [&'static str; 2]) -> Result<Self, Invalid> {
         let [ready, failure] = KEYS;
-        let mut reader = ServiceSettings::reader(&[ready, failure, REQUEUE_AFTER]).await;
+        let [records, sensitive] = retention;
+        let mut reader = ServiceSettings::reader(&[ready, failure, REQUEUE_AFTER, records, sensitive]).await;
         let [ready, failure] = KEYS.map(|name| routing_key(&mut reader, name));
         let requeue_after = Duration::from_secs(reader.number(REQUEUE_AFTER, 1..=86_400));
+        let [records, sensitive] = retention.map(|name| read_retention(&mut reader, name));
         let service = ServiceSettings::read(&mut reader);
-        let settings = Self { service, keys: ResultKeys { ready, failure }, requeue_after };
+        let settings = Self { service, keys: ResultKeys { ready, failure }, requeue_after, records, sensitive };
         reader.finish(settings)
     }
 }

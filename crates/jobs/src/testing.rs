@@ -75,6 +75,7 @@ where
         let services = Services {
             registry: Arc::new(move |_, _| registry.clone()),
             store: self.store.clone(),
+            old_records: Vec::new(),
             guard: Arc::new(Guard::tokens_only(Verifier::new(&tokens()))),
             keys: ResultKeys { ready: "ready".into(), failure: "failure".into() },
             lease: LEASE,

@@ -7,7 +7,8 @@ use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::job::fakes::FakeJobStore;
 use connectivity_domain::job::submission::{citizen, message_id, parse_fields};
 use connectivity_domain::job::{
-    Claim, Correlation, JobStore, MessageId, Origin, Outbox, Question, Record, RequestError, Submission, Verdict,
+    Claim, Correlation, JobStore, MessageId, Origin, Outbox, Question, Record, RequestError, Requester, Submission,
+    Verdict,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::verdict::{Cause, Evidence};
@@ -297,9 +298,10 @@ async fn a_request_in_progress_elsewhere_is_not_asked_again() {
     let (id, token) = ("id-0".to_owned(), "token".to_owned());
     let (origin, correlation) = (Origin::Queue, Correlation::default());
     let (at, until, enqueue_at) = (NOW, NOW.plus(LEASE), NOW.plus(REQUEUE_AFTER));
-    let request_of = Greeting(CitizenId::parse("1128456232").expect("an id"));
+    let (asked, requester) = (Greeting(CitizenId::parse("1128456232").expect("an id")), Requester::default());
+    let trace = None;
     let claim =
-        Claim { id, token, message_id, request: request_of, origin, enqueue_at, correlation, trace: None, at, until };
+        Claim { id, token, message_id, request: asked, origin, enqueue_at, correlation, requester, trace, at, until };
     given.store.claim(&claim).await.expect("a claim");
     let answer = given.deliver(&[("x-message-id", "m-1")], request()).await;
     expect_problem(&answer, 409, "in-progress");
@@ -371,3 +373,5 @@ async fn an_invalid_request_is_rejected_before_the_registry_is_asked() {
     expect_problem(&given.deliver(&[], "x".repeat(1024 * 1024)).await, 413, "payload-too-large");
     assert_eq!((given.registry.calls(), given.store.records().len()), (0, 0));
 }
+
+mod attribution;

@@ -26,6 +26,11 @@ pub(crate) fn current() -> Option<Arc<RequestScope>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
+/// Returns the id of the request whose code is running; `None` outside of any request.
+pub fn request_id() -> Option<String> {
+    current().map(|scope| scope.context.request_id.clone())
+}
+
 /// Runs `work` as the work of the request with this context.
 ///
 /// Log lines written inside carry the request's id, and deadlines inside share one timer.
@@ -50,7 +55,7 @@ impl Drop for RestoreOnDrop {
 
 #[cfg(test)]
 mod tests {
-    use super::{current, enter};
+    use super::{current, enter, request_id};
     use crate::request_context::RequestContext;
     use http::HeaderMap;
 
@@ -60,7 +65,7 @@ mod tests {
             let context = RequestContext::from_headers(&HeaderMap::new(), || name.to_owned());
             enter(&context, async {
                 for _ in 0..3 {
-                    assert_eq!(current().map(|scope| scope.context.request_id.clone()).as_deref(), Some(name));
+                    assert_eq!(request_id().as_deref(), Some(name));
                     tokio::task::yield_now().await;
                 }
             })

@@ -8,9 +8,12 @@ mod statements;
 pub use row::JobTable;
 pub use statements::JobStatements;
 
+use crate::audit::SqlAuditLog;
 use crate::database::{Database, Sql, Value};
 use crate::table::Table;
+use connectivity_domain::audit::{Access, AuditLog, Entry};
 use connectivity_domain::citizen::CitizenId;
+use connectivity_domain::holdings::Holdings;
 use connectivity_domain::job::{Claim, Claimed, JobArchive, JobStore, MessageId, Outbox, Outcome, Record, Waiting};
 use connectivity_domain::page::Page;
 use connectivity_domain::registry::StoreError;
@@ -23,13 +26,15 @@ use std::sync::Arc;
 /// The store of the job whose table is `T`.
 pub struct SqlJobStore<T> {
     table: Table,
+    audit: SqlAuditLog,
     job: PhantomData<fn() -> T>,
 }
 
 impl<T: JobTable> SqlJobStore<T> {
     /// Creates the store.
     pub fn new(database: Arc<Database>) -> Self {
-        Self { table: Table::new(database, T::STATEMENTS.table), job: PhantomData }
+        let audit = SqlAuditLog::new(Arc::clone(&database));
+        Self { table: Table::new(database, T::STATEMENTS.table), audit, job: PhantomData }
     }
 
     async fn read(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Stored<T::Question>>, StoreError> {
@@ -124,6 +129,38 @@ impl<T: JobTable> JobArchive<T::Question> for SqlJobStore<T> {
         let (count, rows) = (T::STATEMENTS.count, T::STATEMENTS.page);
         let (count, found) = self.table.page(count, rows, citizen.as_str(), page, row::stored::<T>).await?;
         Ok((count, found.into_iter().map(|found| found.record).collect()))
+    }
+}
+
+impl<T: JobTable> Holdings for SqlJobStore<T> {
+    type Record = Record<T::Question>;
+
+    async fn held(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<Record<T::Question>>), StoreError> {
+        self.history(citizen, page).await
+    }
+
+    async fn is_in_progress(&self, citizen: &CitizenId) -> Result<bool, StoreError> {
+        Ok(self.table.count(T::STATEMENTS.in_progress, citizen.as_str()).await? > 0)
+    }
+
+    async fn erase(&self, citizen: &CitizenId) -> Result<u64, StoreError> {
+        let erased = self.table.count(T::STATEMENTS.count, citizen.as_str()).await?;
+        self.table.run(T::STATEMENTS.erase, vec![Value::text(citizen.as_str())]).await?;
+        Ok(erased)
+    }
+}
+
+impl<T: JobTable> AuditLog for SqlJobStore<T> {
+    async fn note(&self, entry: &Entry) -> Result<(), StoreError> {
+        self.audit.note(entry).await
+    }
+
+    async fn accesses(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<Access>), StoreError> {
+        self.audit.accesses(citizen, page).await
+    }
+
+    async fn forget(&self, citizen: &CitizenId, digest: &str) -> Result<(), StoreError> {
+        self.audit.forget(citizen, digest).await
     }
 }
 

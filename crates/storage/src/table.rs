@@ -66,10 +66,16 @@ impl Table {
         page: Page,
         read: impl Fn(Row) -> Option<T>,
     ) -> Result<(u64, Vec<T>), StoreError> {
+        let count = self.count(count, key).await?;
+        let parameters = vec![Value::text(key), Value::number(page.size()), Value::number(page.offset())];
+        Ok((count, self.read(rows, parameters, read).await?))
+    }
+
+    /// Runs a query that counts rows and has `key` as its only parameter.
+    pub async fn count(&self, count: Sql, key: &str) -> Result<u64, StoreError> {
         let counted = self.run(count, vec![Value::text(key)]).await?;
         let Some([Value::Integer(count)]) = counted.first().map(Vec::as_slice) else { return Err(StoreError) };
-        let parameters = vec![Value::text(key), Value::number(page.size()), Value::number(page.offset())];
-        Ok((u64::try_from(*count).unwrap_or_default(), self.read(rows, parameters, read).await?))
+        Ok(u64::try_from(*count).unwrap_or_default())
     }
 }
 

@@ -1,8 +1,9 @@
 //! In-memory implementations of the ports, for tests.
 
 use super::ports::{AffiliatedCache, CheckStore, Registry};
-use super::record::{Affiliation, CheckRecord, StoredCheck};
+use super::record::{Affiliation, CheckRecord, HeldCheck, StoredCheck};
 use crate::citizen::CitizenId;
+use crate::holdings::Holdings;
 use crate::page::Page;
 use crate::registry::{RegistryError, StoreError};
 use crate::verdict::Evidence;
@@ -56,6 +57,14 @@ impl FakeStore {
     pub fn records(&self) -> Vec<CheckRecord> {
         lock(&self.records).clone()
     }
+
+    fn page(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<CheckRecord>), StoreError> {
+        if self.down {
+            return Err(StoreError);
+        }
+        let own: Vec<_> = self.records().into_iter().rev().filter(|record| record.citizen() == citizen).collect();
+        Ok((own.len() as u64, page.of(&own).to_vec()))
+    }
 }
 
 impl CheckStore for FakeStore {
@@ -68,14 +77,27 @@ impl CheckStore for FakeStore {
     }
 
     async fn history(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<StoredCheck>), StoreError> {
-        if self.down {
-            return Err(StoreError);
-        }
-        let own: Vec<_> = self.records().into_iter().rev().filter(|record| record.citizen() == citizen).collect();
-        let skipped = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-        let taken = usize::try_from(page.size()).unwrap_or(usize::MAX);
-        let shown = own.iter().skip(skipped).take(taken).map(StoredCheck::from);
-        Ok((own.len() as u64, shown.collect()))
+        let (count, records) = self.page(citizen, page)?;
+        Ok((count, records.iter().map(StoredCheck::from).collect()))
+    }
+}
+
+impl Holdings for FakeStore {
+    type Record = HeldCheck;
+
+    async fn held(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<HeldCheck>), StoreError> {
+        let (count, records) = self.page(citizen, page)?;
+        Ok((count, records.iter().map(HeldCheck::from).collect()))
+    }
+
+    async fn is_in_progress(&self, _citizen: &CitizenId) -> Result<bool, StoreError> {
+        if self.down { Err(StoreError) } else { Ok(false) }
+    }
+
+    async fn erase(&self, citizen: &CitizenId) -> Result<u64, StoreError> {
+        let before = self.records().len();
+        lock(&self.records).retain(|record| record.citizen() != citizen);
+        if self.down { Err(StoreError) } else { Ok((before - self.records().len()) as u64) }
     }
 }
 
@@ -90,5 +112,9 @@ impl AffiliatedCache for FakeAffiliatedCache {
 
     async fn put(&self, citizen: &CitizenId, evidence: &Evidence) {
         lock(&self.0).insert(citizen.clone(), evidence.clone());
+    }
+
+    async fn forget(&self, citizen: &CitizenId) {
+        lock(&self.0).remove(citizen);
     }
 }

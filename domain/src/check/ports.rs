@@ -35,4 +35,7 @@ pub trait AffiliatedCache: Send + Sync {
 
     /// Caches the answer about a citizen.
     fn put(&self, citizen: &CitizenId, evidence: &Evidence) -> impl Future<Output = ()> + Send;
+
+    /// Forgets the answer about a citizen.
+    fn forget(&self, citizen: &CitizenId) -> impl Future<Output = ()> + Send;
 }

@@ -64,6 +64,8 @@ pub struct CheckRequest {
     pub citizen: CitizenId,
     /// The subject of the caller's token.
     pub requested_by: String,
+    /// The id of the request that asked for the check.
+    pub request_id: String,
 }
 
 /// The record of a check. It can only be constructed from the registry's answer, by
@@ -125,6 +127,11 @@ impl CheckRecord {
         &self.request.requested_by
     }
 
+    /// Returns the id of the request that asked for the check.
+    pub fn request_id(&self) -> &str {
+        &self.request.request_id
+    }
+
     /// Returns the result of the check.
     pub fn status(&self) -> CheckStatus {
         match self.verdict {
@@ -178,6 +185,30 @@ impl From<&CheckRecord> for StoredCheck {
             message: record.message().to_owned(),
             checked_at: record.checked_at(),
             requested_by: Some(record.requested_by().to_owned()),
+        }
+    }
+}
+
+/// Everything that is held of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldCheck {
+    /// What is shown in the history.
+    pub check: StoredCheck,
+    /// The id of the request that asked for the check; `None` in records from before it was kept.
+    pub request_id: Option<String>,
+    /// The status code of the registry's response, if there was one.
+    pub status_code: Option<u16>,
+    /// The body of the registry's response as JSON text.
+    pub citizen_data: Option<String>,
+}
+
+impl From<&CheckRecord> for HeldCheck {
+    fn from(record: &CheckRecord) -> Self {
+        Self {
+            check: StoredCheck::from(record),
+            request_id: Some(record.request_id().to_owned()),
+            status_code: record.status_code(),
+            citizen_data: record.citizen_data().map(str::to_owned),
         }
     }
 }

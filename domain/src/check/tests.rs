@@ -16,7 +16,7 @@ fn citizen() -> CitizenId {
 }
 
 fn request(id: &str, citizen: CitizenId) -> CheckRequest {
-    CheckRequest { id: id.into(), citizen, requested_by: "operator".into() }
+    CheckRequest { id: id.into(), citizen, requested_by: "operator".into(), request_id: "r-1".into() }
 }
 
 fn evidence(status: u16) -> Evidence {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::job::submission::MAX_REQUEST;
-use crate::job::{Claim, Correlation, MessageId, Origin, Outcome, Question, RequestError};
+use crate::job::{Claim, Correlation, MessageId, Origin, Outcome, Question, RequestError, Requester};
 use crate::registry::{NoVerdict, RegistryError};
 use crate::time::Timestamp;
 use crate::verdict::{Cause, Evidence};
@@ -163,6 +163,7 @@ fn record(answer: &Result<Authenticity, RegistryError>) -> DocumentRecord {
         origin: Origin::Queue,
         enqueue_at: AT,
         correlation: Correlation::default(),
+        requester: Requester::default(),
         trace: None,
         at: AT,
         until: AT,

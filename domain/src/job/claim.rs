@@ -29,6 +29,15 @@ pub struct Correlation {
     pub reply_to: Option<String>,
 }
 
+/// Who asked, and in which request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requester {
+    /// The subject of the access token; `None` in records from before it was kept.
+    pub subject: Option<String>,
+    /// The id of the request in the log; `None` in records from before it was kept.
+    pub request_id: Option<String>,
+}
+
 /// A claim on a request: its holder may process the request until the claim expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim<Q> {
@@ -47,6 +56,8 @@ pub struct Claim<Q> {
     pub enqueue_at: Timestamp,
     /// What the result repeats of the request.
     pub correlation: Correlation,
+    /// Who asked first.
+    pub requester: Requester,
     /// The trace context of the request.
     pub trace: Option<TraceContext>,
     /// When the claim is made.
@@ -70,6 +81,7 @@ impl<Q: Clone> Claim<Q> {
             processed_at: None,
             event_published_at: None,
             correlation: self.correlation.clone(),
+            requester: self.requester.clone(),
             trace: self.trace.clone(),
         }
     }

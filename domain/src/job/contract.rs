@@ -1,6 +1,6 @@
 //! The contract of job stores: one suite for the fake and for the SQL adapters.
 
-use super::claim::{Claim, Correlation, Origin};
+use super::claim::{Claim, Correlation, Origin, Requester};
 use super::message_id::MessageId;
 use super::outcome::{Outcome, Status, Verdict};
 use super::ports::{Claimed, JobArchive, JobStore, Outbox, Waiting};
@@ -95,6 +95,7 @@ impl<S, F, I> Suite<'_, S, F, I> {
             origin: Origin::Queue,
             enqueue_at: at.plus(REQUEUE_AFTER),
             correlation: Correlation { id: Some("Ñ 1".to_owned()), reply_to: Some("replies".to_owned()) },
+            requester: Requester { subject: Some("operator".to_owned()), request_id: Some("r-1".to_owned()) },
             trace: TraceContext::parse(traceparent, Some("vendor=1")),
             at,
             until: at.plus(LEASE),

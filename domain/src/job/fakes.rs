@@ -4,7 +4,10 @@ use super::claim::Claim;
 use super::outcome::{Outcome, Status};
 use super::ports::{Claimed, JobArchive, JobRegistry, JobStore, Outbox, Waiting};
 use super::record::{Question, Record};
+use crate::audit::fakes::FakeAuditLog;
+use crate::audit::{Access, AuditLog, Entry};
 use crate::citizen::CitizenId;
+use crate::holdings::Holdings;
 use crate::page::Page;
 use crate::registry::{RegistryError, StoreError};
 use crate::time::Timestamp;
@@ -70,19 +73,30 @@ struct Row<Q> {
 #[derive(Clone, Debug)]
 pub struct FakeJobStore<Q> {
     rows: Arc<Mutex<Vec<Row<Q>>>>,
+    audit: FakeAuditLog,
     down: bool,
 }
 
 impl<Q> Default for FakeJobStore<Q> {
     fn default() -> Self {
-        Self { rows: Arc::default(), down: false }
+        Self { rows: Arc::default(), audit: FakeAuditLog::default(), down: false }
     }
 }
 
 impl<Q: Question> FakeJobStore<Q> {
     /// Returns a store whose every call fails.
     pub fn down() -> Self {
-        Self { down: true, ..Self::default() }
+        Self { down: true, audit: FakeAuditLog::down(), ..Self::default() }
+    }
+
+    /// Returns a store whose audit log cannot be written.
+    pub fn without_audit() -> Self {
+        Self { audit: FakeAuditLog::down(), ..Self::default() }
+    }
+
+    /// Returns the entries of the audit log, oldest first.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.audit.entries()
     }
 
     /// Returns the records, oldest first.
@@ -151,9 +165,42 @@ impl<Q: Question> JobArchive<Q> for FakeJobStore<Q> {
         let mut own: Vec<_> = self.rows()?.iter().map(|row| row.record.clone()).collect();
         own.retain(|record| record.request.citizen() == citizen);
         own.sort_by_key(|record| std::cmp::Reverse(record.received_at));
-        let skipped = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-        let taken = usize::try_from(page.size()).unwrap_or(usize::MAX);
-        Ok((own.len() as u64, own.into_iter().skip(skipped).take(taken).collect()))
+        Ok((own.len() as u64, page.of(&own).to_vec()))
+    }
+}
+
+impl<Q: Question> Holdings for FakeJobStore<Q> {
+    type Record = Record<Q>;
+
+    async fn held(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<Record<Q>>), StoreError> {
+        self.history(citizen, page).await
+    }
+
+    async fn is_in_progress(&self, citizen: &CitizenId) -> Result<bool, StoreError> {
+        let rows = self.rows()?;
+        let mut own = rows.iter().filter(|row| row.record.request.citizen() == citizen);
+        Ok(own.any(|row| !row.record.status.is_final() || row.outbox_due.is_some()))
+    }
+
+    async fn erase(&self, citizen: &CitizenId) -> Result<u64, StoreError> {
+        let mut rows = self.rows()?;
+        let before = rows.len();
+        rows.retain(|row| row.record.request.citizen() != citizen);
+        Ok((before - rows.len()) as u64)
+    }
+}
+
+impl<Q: Question> AuditLog for FakeJobStore<Q> {
+    async fn note(&self, entry: &Entry) -> Result<(), StoreError> {
+        self.audit.note(entry).await
+    }
+
+    async fn accesses(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<Access>), StoreError> {
+        self.audit.accesses(citizen, page).await
+    }
+
+    async fn forget(&self, citizen: &CitizenId, digest: &str) -> Result<(), StoreError> {
+        self.audit.forget(citizen, digest).await
     }
 }
 

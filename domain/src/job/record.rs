@@ -1,6 +1,6 @@
 //! The questions of jobs and their records.
 
-use super::claim::Correlation;
+use super::claim::{Correlation, Requester};
 use super::message_id::MessageId;
 use super::outcome::{Outcome, Status, Verdict};
 use super::submission::{RequestError, Submission};
@@ -56,6 +56,8 @@ pub struct Record<Q> {
     pub event_published_at: Option<Timestamp>,
     /// What the result repeats of the request.
     pub correlation: Correlation,
+    /// Who asked first.
+    pub requester: Requester,
     /// The trace context of the request.
     pub trace: Option<TraceContext>,
 }

@@ -68,6 +68,7 @@ fn claim(token: &str, at: Timestamp) -> Claim<Greeting> {
         origin: Origin::Queue,
         enqueue_at: at.plus(LEASE * 2),
         correlation: Correlation::default(),
+        requester: Requester::default(),
         trace: None,
         at,
         until: at.plus(LEASE),

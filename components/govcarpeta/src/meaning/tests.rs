@@ -99,7 +99,8 @@ fn check(status: u16, is_json: bool) -> (Option<CheckStatus>, CheckStatus) {
     let (registry, store, cache) =
         (FakeRegistry::answering(answer), FakeStore::default(), FakeAffiliatedCache::default());
     let citizen = CitizenId::parse("1128456232").expect("an id");
-    let request = CheckRequest { id: "id-1".into(), citizen, requested_by: "operator".into() };
+    let (requested_by, request_id) = ("operator".into(), "r-1".into());
+    let request = CheckRequest { id: "id-1".into(), citizen, requested_by, request_id };
     let now = || Timestamp::from_micros(0);
     let checked = check_affiliation(&registry, &store, &cache, request, now).now_or_never();
     let status = checked.expect("fakes answer at once").ok().map(|record| record.status());

@@ -2,7 +2,8 @@
 
 use super::statements::JobStatements;
 use crate::database::{Row, Value};
-use connectivity_domain::job::{Claim, Correlation, MessageId, Outcome, Question, Record, Status};
+use crate::retention::Expiring;
+use connectivity_domain::job::{Claim, Correlation, MessageId, Outcome, Question, Record, Requester, Status};
 use connectivity_domain::time::Timestamp;
 use connectivity_domain::trace::TraceContext;
 
@@ -22,12 +23,16 @@ pub trait JobTable: 'static {
     /// of a question.
     fn question(values: Vec<Value>) -> Option<Self::Question>;
 
+    /// What becomes of old records before they are deleted, because a part of them is not kept as long
+    /// as the rest; made by [`expiring!`](crate::expiring).
+    const SENSITIVE: Option<Expiring> = None;
+
     /// Counts a finished job in the metrics.
     fn count(status: Status);
 }
 
 /// The number of columns that all jobs have in the statements that select records.
-const COMMON: usize = 16;
+const COMMON: usize = 18;
 
 /// A row: the record and its claim.
 pub(super) struct Stored<Q> {
@@ -49,6 +54,8 @@ pub(super) fn inserted<T: JobTable>(claim: &Claim<T::Question>) -> Vec<Value> {
         Value::optional(claim.message_id.text_beside_key()),
         Value::optional(claim.correlation.id.as_deref()),
         Value::optional(claim.correlation.reply_to.as_deref()),
+        Value::optional(claim.requester.subject.as_deref()),
+        Value::optional(claim.requester.request_id.as_deref()),
         Value::time(claim.enqueue_at),
     ];
     common.into_iter().chain(T::values(&claim.request)).collect()
@@ -90,6 +97,8 @@ pub(super) fn stored<T: JobTable>(mut row: Row) -> Option<Stored<T::Question>> {
         given_message_id,
         correlation_id,
         reply_to,
+        requested_by,
+        request_id,
     ] = <[Value; COMMON]>::try_from(row).ok()?;
     let status_code = match code {
         Value::Integer(code) => Some(u16::try_from(code).ok()?),
@@ -108,6 +117,7 @@ pub(super) fn stored<T: JobTable>(mut row: Row) -> Option<Stored<T::Question>> {
         processed_at: processed.into_time(),
         event_published_at: published.into_time(),
         correlation: Correlation { id: correlation_id.into_text(), reply_to: reply_to.into_text() },
+        requester: Requester { subject: requested_by.into_text(), request_id: request_id.into_text() },
         trace: traceparent.into_text().and_then(|parent| TraceContext::parse(&parent, tracestate.as_deref())),
     };
     Some(Stored { record, claim: claim.into_text()?, claimed_until: claimed_until.into_time()? })
@@ -161,6 +171,7 @@ mod tests {
             origin: Origin::Queue,
             enqueue_at: Timestamp::from_micros(1_800_000_900_000_000),
             correlation: Correlation { id: Some("Ñ 1".into()), reply_to: None },
+            requester: Requester { subject: Some("operator".into()), request_id: Some("r-1".into()) },
             trace: TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("vendor=1")),
             at,
             until: Timestamp::from_micros(1_800_000_030_000_000),
@@ -169,8 +180,23 @@ mod tests {
 
     /// Returns the row that the database has after the claim and the outcome.
     fn row(claim: &Claim<DocumentRequest>, outcome: Option<&Outcome>) -> Row {
-        let [id, message_id, at, parent, state, token, until, given, correlation, reply_to, _, citizen, url] =
-            <[Value; 13]>::try_from(inserted::<Documents>(claim)).expect("thirteen values");
+        let [
+            id,
+            message_id,
+            at,
+            parent,
+            state,
+            token,
+            until,
+            given,
+            correlation,
+            reply_to,
+            by,
+            request_id,
+            _,
+            citizen,
+            url,
+        ] = <[Value; 15]>::try_from(inserted::<Documents>(claim)).expect("fifteen values");
         let [status, _, code, response, error, processed, _] = match outcome {
             Some(outcome) => finished(outcome, claim.until, claim.until),
             None => [(); 7].map(|()| Value::Null),
@@ -194,6 +220,8 @@ mod tests {
             given,
             correlation,
             reply_to,
+            by,
+            request_id,
             citizen,
             url,
         ]
@@ -221,12 +249,12 @@ mod tests {
     #[test]
     fn malformed_rows_are_not_read() {
         let row = row(&claim(MessageId::digest(b"m")), None);
-        for column in [0, 1, 2, 6, 11, 12, 16, 17] {
+        for column in [0, 1, 2, 6, 11, 12, 18, 19] {
             let mut malformed = row.clone();
             malformed[column] = Value::Null;
             assert!(stored::<Documents>(malformed).is_none(), "column {column}");
         }
-        assert!(stored::<Documents>(row[..17].to_vec()).is_none());
+        assert!(stored::<Documents>(row[..19].to_vec()).is_none());
         assert!(stored::<Documents>(row[..3].to_vec()).is_none());
     }
 }

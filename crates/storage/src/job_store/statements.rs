@@ -1,6 +1,7 @@
 //! The statements on the table of a job.
 
 use crate::database::Sql;
+use crate::retention::Expiring;
 
 /// The number of ids that one statement marks as published.
 pub(super) const MARKED: usize = 50;
@@ -40,6 +41,12 @@ pub struct JobStatements {
     pub results_published: Sql,
     #[doc(hidden)]
     pub requests_published: Sql,
+    #[doc(hidden)]
+    pub in_progress: Sql,
+    #[doc(hidden)]
+    pub erase: Sql,
+    #[doc(hidden)]
+    pub old: Expiring,
 }
 
 /// Makes the [`JobStatements`](crate::job_store::JobStatements) of a table.
@@ -54,8 +61,9 @@ macro_rules! job_statements {
             // Creates a record with its first claim.
             insert: $crate::database::Sql::same(concat!(
                 "INSERT INTO ", $table, " (id, message_id, status, received_at, traceparent, tracestate, claim, ",
-                "claimed_until, given_message_id, correlation_id, reply_to, outbox_due_at, outbox, ", $question, ") ",
-                "VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?, ?, 'REQUEST', ", $parameters, ")"
+                "claimed_until, given_message_id, correlation_id, reply_to, requested_by, request_id, ",
+                "outbox_due_at, outbox, ", $question, ") ",
+                "VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'REQUEST', ", $parameters, ")"
             )),
             by_message: $crate::job_statements!(@select $table, $question, "WHERE message_id = ?"),
             by_id: $crate::job_statements!(@select $table, $question, "WHERE id = ?"),
@@ -114,6 +122,19 @@ macro_rules! job_statements {
                 "RESULT"
             ),
             requests_published: $crate::job_statements!(@mark $table, "outbox_due_at = ?", "REQUEST"),
+            // A record in the outbox is needed until its result is published.
+            in_progress: $crate::database::Sql::same(concat!(
+                "SELECT COUNT(*) FROM ", $table, " WHERE id_citizen = ? AND (status = 'PENDING' OR outbox IS NOT NULL)"
+            )),
+            erase: $crate::database::Sql::same(concat!(
+                "DELETE FROM ", $table, " WHERE id_citizen = ? AND status <> 'PENDING' AND outbox IS NULL"
+            )),
+            old: $crate::expiring!(
+                table: $table,
+                time: "received_at",
+                change: "DELETE",
+                condition: "status <> 'PENDING' AND outbox IS NULL",
+            ),
         }
     };
     (@reclaim $table:literal, $later:literal) => {
@@ -130,12 +151,12 @@ macro_rules! job_statements {
                 "DATE_FORMAT(received_at, '%Y-%m-%d %H:%i:%s.%f'), DATE_FORMAT(processed_at, '%Y-%m-%d %H:%i:%s.%f'), ",
                 "DATE_FORMAT(event_published_at, '%Y-%m-%d %H:%i:%s.%f'), traceparent, tracestate, claim, ",
                 "DATE_FORMAT(claimed_until, '%Y-%m-%d %H:%i:%s.%f'), given_message_id, correlation_id, reply_to, ",
-                $question, " FROM ", $table, " ", $condition
+                "requested_by, request_id, ", $question, " FROM ", $table, " ", $condition
             ),
             sqlite: concat!(
                 "SELECT id, message_id, status, external_api_status_code, external_api_response, error_message, ",
                 "received_at, processed_at, event_published_at, traceparent, tracestate, claim, claimed_until, ",
-                "given_message_id, correlation_id, reply_to, ", $question, " FROM ", $table, " ", $condition
+                "given_message_id, correlation_id, reply_to, requested_by, request_id, ", $question, " FROM ", $table, " ", $condition
             ),
         }
     };
@@ -169,7 +190,7 @@ mod tests {
             parameters: "?, ?",
         );
         for (sql, parameters) in [
-            (statements.insert, 13),
+            (statements.insert, 15),
             (statements.by_message, 1),
             (statements.by_id, 1),
             (statements.by_lease, 1),
@@ -184,6 +205,10 @@ mod tests {
             (statements.waiting, 0),
             (statements.results_published, MARKED + 1),
             (statements.requests_published, MARKED + 1),
+            (statements.in_progress, 1),
+            (statements.erase, 1),
+            (statements.old.find, 3),
+            (statements.old.change, 3),
         ] {
             for text in [sql.mysql, sql.sqlite] {
                 assert_eq!(text.matches('?').count(), parameters, "{text}");

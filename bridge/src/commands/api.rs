@@ -1,0 +1,54 @@
+//! The client of the components' API for the commands.
+
+use crate::settings::ApiSettings;
+use crate::token::{TokenError, Tokens};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long the components may take to answer. Hashing a secret takes them tens of milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("the request to the components at COMPONENTS_URL failed: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("the components rejected the request ({0}): {1}")]
+    Refused(StatusCode, String),
+    #[error("old records could not be deleted: {0}")]
+    Retention(String),
+}
+
+/// The client.
+pub(crate) struct Api {
+    http: reqwest::Client,
+    url: String,
+    tokens: Tokens,
+}
+
+impl Api {
+    pub(crate) fn new(settings: ApiSettings) -> Result<Self, ApiError> {
+        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        let tokens = Tokens::new(settings.credentials, settings.scope, &settings.components_url, http.clone());
+        Ok(Self { url: settings.components_url, http, tokens })
+    }
+
+    /// Calls the API. `path` begins with a slash.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, ApiError> {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let response = request.bearer_auth(self.tokens.get().await?).send().await?;
+        let status = response.status();
+        let body: Value = response.json().await?;
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(ApiError::Refused(status, body["detail"].as_str().unwrap_or("no reason was given").to_owned()))
+        }
+    }
+}
