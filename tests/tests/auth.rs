@@ -302,7 +302,8 @@ async fn requests_without_a_token_are_rate_limited_by_address_on_servers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn forms_that_are_too_long_or_have_duplicate_fields_are_rejected() {
     let access = Access::start(On::Embedded, &[]).await;
-    let long = access.form("/oauth/token", &[], &"a".repeat(10 * 1024 * 1024)).await;
+    // Just too long: the answer comes before the body, and a client that is still sending may miss it.
+    let long = access.form("/oauth/token", &[], &"a".repeat(64 * 1024 + 1)).await;
     assert_eq!(long.status, 413, "{:?}", long.status);
     let good = access.login_form("operator", OPERATOR, None);
     for form in [format!("{good}&client_id=root"), format!("{good}&scope=documents&scope=admin")] {
