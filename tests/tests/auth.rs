@@ -302,7 +302,7 @@ async fn requests_without_a_token_are_rate_limited_by_address_on_servers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn forms_that_are_too_long_or_have_duplicate_fields_are_rejected() {
     let access = Access::start(On::Embedded, &[]).await;
-    // Just too long: the answer comes before the body, and a client that is still sending may miss it.
+    // Just too long: the answer comes before the body, and a client that still sends may miss it.
     let long = access.form("/oauth/token", &[], &"a".repeat(64 * 1024 + 1)).await;
     assert_eq!(long.status, 413, "{:?}", long.status);
     let good = access.login_form("operator", OPERATOR, None);
