@@ -25,8 +25,8 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the broker is asked whether it still answers, and has the exchange and the binding.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long each of the two connections may take to answer.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long the broker may take to answer that.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How a session ended.
 enum End {

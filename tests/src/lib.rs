@@ -8,6 +8,7 @@ pub mod access;
 pub mod audit;
 pub mod backend;
 pub mod bench;
+pub mod bridge;
 pub mod broker;
 pub mod check;
 pub mod client;

@@ -96,8 +96,9 @@ impl Pipeline {
         variables.extend(further.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let host = start_host(&variables, "127.0.0.1:0");
         let mut settings: Vec<_> = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        settings.push(("RABBITMQ_URL", broker::url(&servers, servers.rabbitmq.address())));
-        settings.push(("COMPONENTS_URL", host.url("")));
+        // Before those of the test, which take precedence.
+        settings.insert(0, ("RABBITMQ_URL", broker::url(&servers, servers.rabbitmq.address())));
+        settings.insert(0, ("COMPONENTS_URL", host.url("")));
         let bridge = start_bridge(&names, &settings);
         Self { simulator, host, bridge, broker, names, servers, database, variables, settings, links: None }
     }

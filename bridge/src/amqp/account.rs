@@ -2,8 +2,8 @@
 
 use super::link::Link;
 use super::{AmqpError, in_time};
-use lapin::BasicProperties;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel};
 
 /// A queue that does not exist: RabbitMQ drops what is published to it.
 const NOWHERE: &str = "connectivity-bridge.account";
@@ -15,12 +15,8 @@ pub(super) async fn confirmed(link: &Link, account: &str) -> Result<Option<Strin
     let channel = in_time(link.connection.create_channel()).await?;
     in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     let properties = BasicProperties::default().with_user_id(account.into());
-    let confirmed = async {
-        let options = BasicPublishOptions::default();
-        channel.basic_publish("".into(), NOWHERE.into(), options, &[], properties).await?.await
-    };
-    match link.answer(confirmed).await {
-        Ok(_) => {
+    match link.answer(publish_nowhere(&channel, properties)).await {
+        Ok(()) => {
             link.answer(channel.close(200, "done".into())).await?;
             Ok(Some(account.to_owned()))
         }
@@ -33,4 +29,11 @@ pub(super) async fn confirmed(link: &Link, account: &str) -> Result<Option<Strin
         }
         Err(error) => Err(error),
     }
+}
+
+/// Publishes a message that no queue gets. This shows whether RabbitMQ accepts messages: it blocks a
+/// connection during an alarm only when it publishes.
+pub(super) async fn publish_nowhere(channel: &Channel, properties: BasicProperties) -> lapin::Result<()> {
+    let options = BasicPublishOptions::default();
+    channel.basic_publish("".into(), NOWHERE.into(), options, &[], properties).await?.await.map(drop)
 }

@@ -10,13 +10,13 @@ use crate::settings::AmqpSettings;
 use crate::topology::Topology;
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
-use lapin::Confirmation;
 use lapin::message::BasicGetMessage;
 use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueuePurgeOptions,
 };
 use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
+use lapin::{BasicProperties, Confirmation};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -152,27 +152,19 @@ impl Session {
         self.publishing.is_blocked()
     }
 
-    /// Declares the exchange and the binding again, which somebody may have deleted. This also shows
-    /// whether the connections work: returns an error if the broker does not answer in time. A
+    /// Declares the exchange and the binding again, which somebody may have deleted, and publishes a
+    /// message that no queue gets. Returns an error if the broker does not answer in time. A
     /// connection that is blocked, or that has read as much as may be in progress, is not asked.
     pub(crate) async fn check(&self, limit: Duration) -> Result<(), AmqpError> {
         let Topology { exchange, queue, routing_key, .. } = &self.topology;
-        if !self.is_blocked() {
-            let declared = declare_exchange(&self.publishing.channel, &self.topology);
-            match tokio::time::timeout(limit, declared).await {
-                Ok(declared) => declared?,
-                Err(_) if self.is_blocked() => {}
-                Err(_) => return Err(AmqpError::Timeout(limit)),
-            }
-        }
-        if !self.consuming.line.is_full() {
-            let bound = bind(&self.consuming.channel, queue, exchange, routing_key);
-            match tokio::time::timeout(limit, bound).await {
-                Ok(bound) => bound?,
-                Err(_) if self.consuming.line.is_full() => {}
-                Err(_) => return Err(AmqpError::Timeout(limit)),
-            }
-        }
+        let (consuming, publishing) = (&self.consuming.channel, &self.publishing.channel);
+        let bound = async {
+            declare_exchange(consuming, &self.topology).await?;
+            bind(consuming, queue, exchange, routing_key).await
+        };
+        let accepted = async { Ok(account::publish_nowhere(publishing, BasicProperties::default()).await?) };
+        let is_full = || self.consuming.line.is_full();
+        tokio::try_join!(answered(limit, is_full, bound), answered(limit, || self.is_blocked(), accepted))?;
         Ok(())
     }
 
@@ -265,5 +257,21 @@ impl Outgoing for Session {
 
     async fn dead_letter(&self, message: &Message) -> Result<(), AmqpError> {
         self.send("", &self.topology.dead_letters(), message, true).await
+    }
+}
+
+/// Awaits an answer for at most `limit`, unless none can be read because the connection is silent.
+async fn answered(
+    limit: Duration,
+    is_silent: impl Fn() -> bool,
+    answer: impl Future<Output = Result<(), AmqpError>>,
+) -> Result<(), AmqpError> {
+    if is_silent() {
+        return Ok(());
+    }
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer,
+        Err(_) if is_silent() => Ok(()),
+        Err(_) => Err(AmqpError::Timeout(limit)),
     }
 }
