@@ -66,7 +66,7 @@ impl Reader {
     }
 }
 
-/// Returns the name of a client's network, by which clients are told apart.
+/// Returns the name of a client's network, by which clients are distinguished.
 pub(crate) fn client_address(client: Option<IpAddr>) -> String {
     client.map_or_else(|| "unknown".to_owned(), rate_limit_key)
 }

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_are_told_apart_by_subject_or_network() {
+    fn callers_are_distinguished_by_subject_or_network() {
         let of = |subject, client: &str| {
             let client = Some(client.parse().expect("an address"));
             place(&Refusal { target: "check".into(), subject, client, status: 403 })
