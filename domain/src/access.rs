@@ -11,9 +11,11 @@ mod scope;
 mod seed;
 mod session;
 
-pub use account::{Account, AccountChange, AccountName, Accounts, NameError, NewSecret, Secrets, StoredAccount};
+pub use account::{
+    Account, AccountChange, AccountName, Accounts, NameError, NewSecret, RateLimitChange, Secrets, StoredAccount,
+};
 pub use audit::{Audit, Event, LoginOrigin};
-pub use login::{Credentials, Login, LoginError, authenticate, log_in};
+pub use login::{Credentials, LoggedIn, Login, LoginError, authenticate, log_in};
 pub use login_pace::{LONGEST_WAIT, LoginPace, LoginQueue, Slot};
 pub use login_throttle::{Attempts, FailedLogins, LoginThrottle};
 pub use scope::{Scope, ScopeError, Scopes};

@@ -25,7 +25,7 @@ macro_rules! step {
 }
 
 /// All steps, in order. A new one is a file in `mysql/`, a file in `sqlite/` and a line here.
-pub const STEPS: [Step; 10] = [
+pub const STEPS: [Step; 11] = [
     step!(1, "0001", "affiliation_checks"),
     step!(2, "0002", "document_authentications"),
     step!(3, "0003", "access"),
@@ -36,6 +36,7 @@ pub const STEPS: [Step; 10] = [
     step!(8, "0008", "document_authentications_ids"),
     step!(9, "0009", "write_probe"),
     step!(10, "0010", "audit_of_access"),
+    step!(11, "0011", "service_accounts_rate_limit"),
 ];
 
 /// The version of the schema that this program needs.

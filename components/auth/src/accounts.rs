@@ -10,7 +10,9 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::access::{Account, AccountChange, AccountName, Event, LoginOrigin, NewSecret, StoredAccount};
+use connectivity_domain::access::{
+    Account, AccountChange, AccountName, Event, LoginOrigin, NewSecret, RateLimitChange, StoredAccount,
+};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_edge::guard::Route;
 use connectivity_edge::json_body::read_json;
@@ -94,9 +96,10 @@ pub(crate) async fn show<S: Records, F: Limits>(
     services.guard.guarded(ROUTE, &headers, (services.now)(), |_| services.show(&name)).await
 }
 
-/// Changes the scopes of a service account, disables or enables it.
+/// Changes the scopes or the rate limit of a service account, disables or enables it.
 ///
-/// If it is disabled or loses a scope, its sessions end.
+/// If it is disabled or loses a scope, its sessions end. A new rate limit is in the tokens that are
+/// issued from then on.
 #[cfg_attr(feature = "openapi", utoipa::path(
     patch,
     path = "/api/v1/service-accounts/{name}/",
@@ -197,10 +200,12 @@ impl<S: Records, F: Limits> Services<S, F> {
     }
 
     async fn create(&self, by: LoginOrigin, headers: &HeaderMap, body: RequestBody) -> Result<Response, Problem> {
-        let NewAccount { name, scopes } = read_json(headers, &body.read().await?)?;
+        let NewAccount { name, scopes, rate_limit } = read_json(headers, &body.read().await?)?;
         let (name, scopes) = (wire::read_name(&name)?, wire::read_scopes(&scopes)?);
+        let rate_limit = rate_limit.map(|limit| wire::read_rate_limit(&limit)).transpose()?;
         let (now, secret) = ((self.now)(), new_secret());
-        let account = Account { name, scopes, disabled: false, created_at: now, rotated_at: now, last_used_at: None };
+        let account =
+            Account { name, scopes, disabled: false, created_at: now, rotated_at: now, last_used_at: None, rate_limit };
         let stored = StoredAccount { account, secret_hash: self.state.argon.hash(&secret) };
         if !self.store.insert(&stored).await? {
             let detail = "a service account with this name exists: rotate its secret, or choose another name";
@@ -217,11 +222,15 @@ impl<S: Records, F: Limits> Services<S, F> {
         headers: &HeaderMap,
         body: RequestBody,
     ) -> Result<Response, Problem> {
-        let ChangedAccount { scopes, disabled } = read_json(headers, &body.read().await?)?;
+        let ChangedAccount { scopes, disabled, rate_limit } = read_json(headers, &body.read().await?)?;
+        let rate_limit = match rate_limit {
+            RateLimitChange::Own(limit) => RateLimitChange::Own(wire::read_rate_limit(&limit)?),
+            other => other,
+        };
         let scopes = scopes.map(|scopes| wire::read_scopes(&scopes)).transpose()?;
         let before = self.account(name).await?;
         let ends_sessions = disabled == Some(true) || scopes.as_ref().is_some_and(|new| !before.scopes.within(new));
-        let change = AccountChange { scopes, disabled, ends_sessions, ..AccountChange::default() };
+        let change = AccountChange { scopes, disabled, rate_limit, ends_sessions, ..AccountChange::default() };
         self.apply(&by, &before.name, &change, Event::Changed).await?;
         self.show(name).await
     }

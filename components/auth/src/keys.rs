@@ -37,6 +37,7 @@ pub(crate) struct Token<'a> {
     pub(crate) session: &'a str,
     pub(crate) subject: &'a str,
     pub(crate) scopes: &'a Scopes,
+    pub(crate) rate_limit: Option<&'a str>,
     pub(crate) expires_at: Timestamp,
 }
 
@@ -67,11 +68,14 @@ impl Signer {
     /// accepts.
     pub(crate) fn sign(&self, token: &Token<'_>, now: Timestamp) -> Option<String> {
         let [issued, expires] = [now, token.expires_at].map(|time| time.as_micros().div_euclid(1_000_000));
-        let claims = json!({
+        let mut claims = json!({
             "iss": self.issuer, "aud": self.audience, "sub": token.subject, "scope": token.scopes.to_string(),
             "token_type": token.kind, "jti": token.id, "sid": token.session,
             "iat": issued, "nbf": issued, "exp": expires,
         });
+        if let Some(limit) = token.rate_limit {
+            claims["rate_limit"] = limit.into();
+        }
         jsonwebtoken::encode(&self.header, &claims, &self.key).ok()
     }
 }

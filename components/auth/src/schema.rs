@@ -74,6 +74,15 @@ pub(crate) fn name() -> RefOr<Schema> {
         .into()
 }
 
+/// Returns the schema of the rate limit of an account, or null.
+pub(crate) fn rate_limit() -> RefOr<Schema> {
+    let limit = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+    let described = "How many calls the account may make: `N/second`, `minute`, `hour` or `day`, or `off`. Null \
+                     stands for the default (`throttle_user`)";
+    let form = "^(off|[1-9][0-9]{0,17}/(second|minute|hour|day))$";
+    limit.pattern(Some(form)).description(Some(described)).into()
+}
+
 pub(crate) fn scopes() -> RefOr<Schema> {
     list_of_scopes().into()
 }

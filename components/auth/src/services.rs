@@ -4,8 +4,8 @@ use crate::keys::{Signer, Token};
 use crate::secrets::Argon;
 use crate::seed::Entry;
 use connectivity_domain::access::{
-    Account, Accounts, Audit, Credentials, Event, FailedLogins, Login, LoginError, LoginOrigin, LoginQueue, Scopes,
-    Seeds, Session, Sessions, authenticate, log_in,
+    Account, Accounts, Audit, Credentials, Event, FailedLogins, LoggedIn, Login, LoginError, LoginOrigin, LoginQueue,
+    Scopes, Seeds, Session, Sessions, authenticate, log_in,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
@@ -60,6 +60,8 @@ pub(crate) struct Descent<'a> {
     pub(crate) session: &'a str,
     pub(crate) subject: &'a str,
     pub(crate) scopes: &'a Scopes,
+    /// The rate limit of the account, if it has one of its own.
+    pub(crate) rate_limit: Option<&'a str>,
 }
 
 impl<S: Records, F: Limits> Services<S, F> {
@@ -77,8 +79,10 @@ impl<S: Records, F: Limits> Services<S, F> {
         let lifetime = if refresh { lifetimes.refresh } else { lifetimes.access }.min(lifetimes.session);
         let login = Login { credentials, scopes, session: &session, refresh_id: refresh_id.as_deref(), lifetime };
         let now = (self.now)();
-        let (session, scopes) = log_in(&self.store, &self.state.argon, &self.limits, &login, origin, now).await?;
-        let descent = Descent { session: &session.id, subject: &session.subject, scopes: &scopes };
+        let started = log_in(&self.store, &self.state.argon, &self.limits, &login, origin, now).await?;
+        let LoggedIn { session, scopes, rate_limit } = started;
+        let (id, rate_limit) = (&session.id, rate_limit.as_deref());
+        let descent = Descent { session: id, subject: &session.subject, scopes: &scopes, rate_limit };
         let access = self.access_token(&descent, now.plus(lifetimes.session), now);
         let refresh = refresh_id.map(|id| self.refresh_token(&descent, &id, session.expires_at, now));
         Ok(Granted { access, refresh: refresh.unwrap_or_default(), scopes })
@@ -137,8 +141,8 @@ impl<S: Records, F: Limits> Services<S, F> {
     }
 
     fn sign(&self, kind: &'static str, of: &Descent<'_>, id: &str, expires_at: Timestamp, now: Timestamp) -> String {
-        let Descent { session, subject, scopes } = *of;
-        let token = Token { kind, id, session, subject, scopes, expires_at };
+        let Descent { session, subject, scopes, rate_limit } = *of;
+        let token = Token { kind, id, session, subject, scopes, rate_limit, expires_at };
         // Signing cannot fail with a key that was read. An empty token would be refused everywhere.
         self.state.signer.sign(&token, now).unwrap_or_default()
     }

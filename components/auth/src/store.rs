@@ -2,8 +2,8 @@
 //! transaction.
 
 use connectivity_domain::access::{
-    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, Scopes, Seed, Seeds, Session, Sessions,
-    StoredAccount,
+    Account, AccountChange, AccountName, Accounts, Audit, Event, LoginOrigin, RateLimitChange, Scopes, Seed, Seeds,
+    Session, Sessions, StoredAccount,
 };
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
@@ -19,12 +19,12 @@ macro_rules! accounts {
             mysql: concat!(
                 "SELECT name, secret_hash, scopes, disabled, ",
                 "DATE_FORMAT(created_at, '%Y-%m-%d %H:%i:%s.%f'), DATE_FORMAT(rotated_at, '%Y-%m-%d %H:%i:%s.%f'), ",
-                "DATE_FORMAT(last_used_at, '%Y-%m-%d %H:%i:%s.%f') FROM service_accounts ",
+                "DATE_FORMAT(last_used_at, '%Y-%m-%d %H:%i:%s.%f'), rate_limit FROM service_accounts ",
                 $condition
             ),
             sqlite: concat!(
-                "SELECT name, secret_hash, scopes, disabled, created_at, rotated_at, last_used_at ",
-                "FROM service_accounts ",
+                "SELECT name, secret_hash, scopes, disabled, created_at, rotated_at, last_used_at, ",
+                "rate_limit FROM service_accounts ",
                 $condition
             ),
         }
@@ -53,15 +53,16 @@ const ALL_ACCOUNTS: Sql = accounts!("ORDER BY name");
 
 const INSERT_ACCOUNT: Sql = Sql::same(
     "INSERT INTO service_accounts
-       (name, secret_hash, scopes, disabled, created_at, rotated_at, last_used_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)",
+       (name, secret_hash, scopes, disabled, created_at, rotated_at, last_used_at, rate_limit)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 );
 
-/// A parameter that is NULL changes nothing.
+/// A parameter that is NULL changes nothing, except that of the rate limit, which has a flag of its
+/// own: there NULL is the default.
 const CHANGE_ACCOUNT: Sql = Sql::same(
     "UPDATE service_accounts
      SET scopes = COALESCE(?, scopes), disabled = COALESCE(?, disabled), secret_hash = COALESCE(?, secret_hash),
-         rotated_at = COALESCE(?, rotated_at)
+         rotated_at = COALESCE(?, rotated_at), rate_limit = CASE WHEN ? = 1 THEN ? ELSE rate_limit END
      WHERE name = ?",
 );
 
@@ -198,6 +199,7 @@ impl Accounts for Store {
             Value::time(account.created_at),
             Value::time(account.rotated_at),
             account.last_used_at.map_or(Value::Null, Value::time),
+            Value::optional(account.rate_limit.as_deref()),
         ];
         self.tables.insert(INSERT_ACCOUNT, parameters).await
     }
@@ -214,6 +216,11 @@ impl Accounts for Store {
             change.disabled.map_or(Value::Null, Value::truth),
             Value::optional(secret.map(|secret| secret.hash.as_str())),
             secret.map_or(Value::Null, |secret| Value::time(secret.at)),
+            Value::truth(change.rate_limit != RateLimitChange::Keep),
+            match &change.rate_limit {
+                RateLimitChange::Own(limit) => Value::text(limit),
+                RateLimitChange::Keep | RateLimitChange::Default => Value::Null,
+            },
             Value::text(name.as_str()),
         ];
         if change.ends_sessions {
@@ -312,7 +319,7 @@ impl Audit for Store {
 }
 
 fn account(row: Row) -> Option<StoredAccount> {
-    let [name, hash, scopes, disabled, created, rotated, used] = <[Value; 7]>::try_from(row).ok()?;
+    let [name, hash, scopes, disabled, created, rotated, used, limit] = <[Value; 8]>::try_from(row).ok()?;
     let account = Account {
         name: AccountName::parse(&name.into_text()?).ok()?,
         scopes: Scopes::parse(&scopes.into_text()?).ok()?,
@@ -320,6 +327,7 @@ fn account(row: Row) -> Option<StoredAccount> {
         created_at: created.into_time()?,
         rotated_at: rotated.into_time()?,
         last_used_at: used.into_time(),
+        rate_limit: limit.into_text(),
     };
     Some(StoredAccount { account, secret_hash: hash.into_text()? })
 }

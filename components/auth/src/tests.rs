@@ -21,6 +21,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 mod clients;
+mod rate_limits;
 mod seeds;
 mod settings;
 

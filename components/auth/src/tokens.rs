@@ -131,8 +131,8 @@ impl<S: Records, F: Limits> Services<S, F> {
         let Lifetimes { refresh: lifetime, session: session_lifetime, .. } = self.state.signer.lifetimes;
         let rotation = Rotation { session, subject, old: &used.token_id, new: &new, lifetime, session_lifetime };
         match exchange(&self.store, &rotation, origin, now).await {
-            Ok(Refreshed { scopes, ends_at, expires_at }) => {
-                let descent = Descent { session, subject, scopes: &scopes };
+            Ok(Refreshed { scopes, rate_limit, ends_at, expires_at }) => {
+                let descent = Descent { session, subject, scopes: &scopes, rate_limit: rate_limit.as_deref() };
                 let access = self.access_token(&descent, ends_at, now);
                 let refresh = self.refresh_token(&descent, &new, expires_at, now);
                 Ok(Json(TokenPair { access, refresh }).into_response())

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::access::{Account, AccountName, Scopes};
+use connectivity_domain::access::{Account, AccountName, RateLimitChange, Scopes};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::time::Timestamp;
 use connectivity_edge::problem::Problem;
+use connectivity_edge::rate_limit::AccountRate;
 use http::{StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The name and the secret of an account, under the names that existing clients use.
 #[derive(Deserialize)]
@@ -42,9 +43,12 @@ pub(crate) struct NewAccount {
     pub(crate) name: String,
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::scopes))]
     pub(crate) scopes: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::rate_limit))]
+    pub(crate) rate_limit: Option<String>,
 }
 
-/// The changes to an account. A field that is absent or null changes nothing.
+/// The changes to an account. A field that is absent changes nothing, and neither do `scopes` and
+/// `disabled` if they are null.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -53,6 +57,15 @@ pub(crate) struct ChangedAccount {
     pub(crate) scopes: Option<Vec<String>>,
     /// Whether the account is disabled and cannot log in
     pub(crate) disabled: Option<bool>,
+    #[serde(default, deserialize_with = "rate_limit_change")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::rate_limit))]
+    pub(crate) rate_limit: RateLimitChange,
+}
+
+/// A field that is null stands for the default, and one that is absent for no change.
+fn rate_limit_change<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RateLimitChange, D::Error> {
+    let limit = Option::<String>::deserialize(deserializer)?;
+    Ok(limit.map_or(RateLimitChange::Default, RateLimitChange::Own))
 }
 
 /// An access token, and the refresh token for the next pair.
@@ -122,6 +135,8 @@ pub(crate) struct AccountAnswer<'a> {
     last_used_at: Option<String>,
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::name))]
     name: &'a str,
+    #[cfg_attr(feature = "openapi", schema(required, schema_with = crate::schema::rate_limit))]
+    rate_limit: Option<&'a str>,
     /// When the account got its present secret
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     rotated_at: String,
@@ -161,12 +176,20 @@ pub(crate) fn read_scopes(names: &[String]) -> Result<Scopes, Problem> {
     if scopes.is_empty() { Err(wrong("give at least one scope")) } else { Ok(scopes) }
 }
 
+/// Parses a rate limit, and returns it as tokens carry it.
+pub(crate) fn read_rate_limit(text: &str) -> Result<String, Problem> {
+    let detail = "rate_limit must be off, null, or look like 1000/hour (second, minute, hour or day)";
+    let rate = AccountRate::parse(text).map(|rate| rate.to_string());
+    rate.ok_or_else(|| Problem::new(ProblemKind::InvalidRequest, detail).field("rate_limit"))
+}
+
 pub(crate) fn account(account: &Account) -> AccountAnswer<'_> {
     AccountAnswer {
         created_at: account.created_at.to_rfc3339_micros(),
         disabled: account.disabled,
         last_used_at: account.last_used_at.map(Timestamp::to_rfc3339_micros),
         name: account.name.as_str(),
+        rate_limit: account.rate_limit.as_deref(),
         rotated_at: account.rotated_at.to_rfc3339_micros(),
         scopes: account.scopes.names(),
     }

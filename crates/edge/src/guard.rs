@@ -23,7 +23,7 @@ pub use settings::GuardSettings;
 
 use crate::audit::client_address;
 use crate::problem::Problem;
-use crate::rate_limit::Rate;
+use crate::rate_limit::{AccountRate, Rate};
 use crate::token::{TokenError, Verifier};
 use admission::{AdmissionCheck, GuardRequest, Refusal};
 use bearer::{authenticate, invalid_token, log_refusal};
@@ -55,7 +55,7 @@ struct SharedState {
     user: Rate,
     anonymous: Rate,
     refusals: Refusals,
-    /// Used by the routes without a rate limit.
+    /// Used by the routes and the accounts without a rate limit.
     recent: RecentSession,
 }
 
@@ -99,15 +99,16 @@ impl Guard {
             return Ok(Admitted { caller: authenticated?, rate_limit: RateLimitHeaders::default() });
         };
         let caller = authenticated.inspect_err(|_| self.count(route.name, "refused"))?;
-        if !route.has_rate_limit && shared.recent.contains(&caller.session, now) {
+        let rate = rate(route, caller.rate_limit, shared.user);
+        if rate.is_none() && shared.recent.contains(&caller.session, now) {
             self.count(route.name, "admitted");
             return Ok(Admitted { caller, rate_limit: RateLimitHeaders::default() });
         }
-        let limit = route.has_rate_limit.then_some((Policy::User, shared.user, caller.subject.as_str()));
+        let limit = rate.map(|rate| (Policy::User, rate, caller.subject.as_str()));
         let request = GuardRequest { route: route.name, session: Some(&caller.session), limit };
         let checked = shared.check.check(request, now).await;
         let rate_limit = checked.map_err(|refusal| problem(refusal).by(&caller.subject))?;
-        if !route.has_rate_limit {
+        if rate.is_none() {
             shared.recent.remember(&caller.session, now);
         }
         Ok(Admitted { caller, rate_limit })
@@ -164,6 +165,12 @@ impl Guard {
     }
 }
 
+/// Returns the rate limit of a request: that of the account, or the default. `None` if the route or
+/// the account has none.
+fn rate(route: Route, own: Option<AccountRate>, default: Rate) -> Option<Rate> {
+    if route.has_rate_limit { own.map_or(Some(default), AccountRate::rate) } else { None }
+}
+
 fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Revoked => {
@@ -172,5 +179,21 @@ fn problem(refusal: Refusal) -> Problem {
         }
         Refusal::RateLimited(policy, status) => too_many_requests(policy, status),
         Refusal::Unavailable => Problem::storage_unavailable(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_may_have_a_rate_limit_of_its_own() {
+        let (limited, bridge) = (Route::new("check", "affiliation"), Route::without_rate_limit("outbox", "bridge"));
+        let default = Rate::parse("1000/hour").expect("a rate");
+        let own = AccountRate::parse("5/minute");
+        assert_eq!(rate(limited, None, default), Some(default));
+        assert_eq!(rate(limited, own, default), Rate::parse("5/minute"));
+        assert_eq!(rate(limited, Some(AccountRate::Off), default), None);
+        assert_eq!(rate(bridge, own, default), None);
     }
 }

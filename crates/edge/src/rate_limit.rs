@@ -2,6 +2,7 @@
 
 use connectivity_domain::time::Timestamp;
 use connectivity_runtime::settings::Reader;
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -12,6 +13,51 @@ pub struct Rate {
     pub calls: u64,
     /// The length of the window.
     pub window: Duration,
+}
+
+/// The rate limit of one account, in place of the default (the claim `rate_limit`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountRate {
+    /// Its calls are not limited.
+    Off,
+    /// Its calls are limited to this rate.
+    Limited(Rate),
+}
+
+impl AccountRate {
+    /// Parses `off` or a rate.
+    ///
+    /// ```
+    /// use connectivity_edge::rate_limit::AccountRate;
+    ///
+    /// assert_eq!(AccountRate::parse("off"), Some(AccountRate::Off));
+    /// assert_eq!(AccountRate::parse(" 5 / hour").map(|rate| rate.to_string()), Some("5/hour".into()));
+    /// assert_eq!(AccountRate::parse("none"), None);
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "off" { Some(Self::Off) } else { Rate::parse(text).map(Self::Limited) }
+    }
+
+    /// Returns the rate, or `None` if the calls are not limited.
+    pub fn rate(self) -> Option<Rate> {
+        match self {
+            Self::Off => None,
+            Self::Limited(rate) => Some(rate),
+        }
+    }
+}
+
+impl fmt::Display for AccountRate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Limited(Rate { calls, window }) = self else { return formatter.write_str("off") };
+        let unit = match window.as_secs() {
+            1 => "second",
+            60 => "minute",
+            3_600 => "hour",
+            _ => "day",
+        };
+        write!(formatter, "{calls}/{unit}")
+    }
 }
 
 impl Rate {

@@ -61,6 +61,8 @@ pub struct Account {
     pub rotated_at: Timestamp,
     /// When the account last logged in.
     pub last_used_at: Option<Timestamp>,
+    /// The rate limit of its calls, as its tokens carry it; `None` for the default.
+    pub rate_limit: Option<String>,
 }
 
 /// A service account with the hash of its secret.
@@ -81,6 +83,18 @@ pub struct NewSecret {
     pub at: Timestamp,
 }
 
+/// The change of an account's rate limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RateLimitChange {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It becomes the default.
+    Default,
+    /// It becomes this one.
+    Own(String),
+}
+
 /// The changes of an account. A field that is `None` stays as it is.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct AccountChange {
@@ -90,6 +104,8 @@ pub struct AccountChange {
     pub disabled: Option<bool>,
     /// The new secret.
     pub secret: Option<NewSecret>,
+    /// The new rate limit.
+    pub rate_limit: RateLimitChange,
     /// Whether the sessions of the account end with the change.
     pub ends_sessions: bool,
 }

@@ -1,6 +1,6 @@
 //! In-memory implementations of the ports, for tests.
 
-use super::account::{Account, AccountChange, AccountName, Accounts, Secrets, StoredAccount};
+use super::account::{Account, AccountChange, AccountName, Accounts, RateLimitChange, Secrets, StoredAccount};
 use super::audit::{Audit, Event, LoginOrigin};
 use super::login_pace::LoginQueue;
 use super::login_throttle::{Attempts, FailedLogins, LoginThrottle};
@@ -85,6 +85,11 @@ impl Accounts for FakeAccess {
         if let Some(disabled) = change.disabled {
             stored.account.disabled = disabled;
         }
+        match &change.rate_limit {
+            RateLimitChange::Keep => {}
+            RateLimitChange::Default => stored.account.rate_limit = None,
+            RateLimitChange::Own(limit) => stored.account.rate_limit = Some(limit.clone()),
+        }
         if let Some(secret) = &change.secret {
             (stored.secret_hash, stored.account.rotated_at) = (secret.hash.clone(), secret.at);
         }
@@ -123,6 +128,7 @@ impl Seeds for FakeAccess {
             created_at: at,
             rotated_at: at,
             last_used_at: None,
+            rate_limit: None,
         };
         let mut accounts = lock(&self.accounts);
         let stored =

@@ -33,6 +33,17 @@ pub struct Login<'a> {
     pub lifetime: Duration,
 }
 
+/// A session that a login has started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The session.
+    pub session: Session,
+    /// The scopes of its tokens.
+    pub scopes: Scopes,
+    /// The rate limit of the account; `None` for the default.
+    pub rate_limit: Option<String>,
+}
+
 /// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginError {
@@ -79,25 +90,19 @@ pub async fn authenticate<S: Accounts + Audit>(
         Ok(name) => store.find(name).await?,
         Err(_) => None,
     };
-    let known = |found: Option<StoredAccount>| {
-        let is_known = |found: &StoredAccount| {
-            let is_remembered = |it: &&str| secrets.is_remembered(&found.secret_hash, it, network, now);
-            !found.account.disabled && spellings.iter().any(is_remembered)
-        };
-        match found {
-            Some(found) if is_known(&found) => Ok(found),
-            found => Err(found),
-        }
+    let is_known = |found: &StoredAccount| {
+        let is_remembered = |it: &&str| secrets.is_remembered(&found.secret_hash, it, network, now);
+        !found.account.disabled && spellings.iter().any(is_remembered)
     };
-    let found = match known(found) {
-        Ok(account) => return Ok(account),
-        Err(found) => found,
+    let found = match found {
+        Some(found) if is_known(&found) => return Ok(found),
+        found => found,
     };
     let _permit = limits.enter().await.map_err(LoginError::Busy)?;
     // The login that had the permit before may have been one with the same secret.
-    let found = match known(found) {
-        Ok(account) => return Ok(account),
-        Err(found) => found,
+    let found = match found {
+        Some(found) if is_known(&found) => return Ok(found),
+        found => found,
     };
     let keys = keys(subject, network);
     if let Some(wait) = limits.attempt(&keys, now).await {
@@ -119,7 +124,7 @@ pub async fn authenticate<S: Accounts + Audit>(
     Ok(found)
 }
 
-/// Checks a name and a secret, starts a session and returns it with its scopes.
+/// Checks a name and a secret, and starts a session.
 pub async fn log_in<S: Accounts + Sessions + Audit>(
     store: &S,
     secrets: &impl Secrets,
@@ -127,7 +132,7 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
     login: &Login<'_>,
     origin: &LoginOrigin,
     now: Timestamp,
-) -> Result<(Session, Scopes), LoginError> {
+) -> Result<LoggedIn, LoginError> {
     let found = authenticate(store, secrets, limits, login.credentials, origin, now).await?;
     let StoredAccount { account, secret_hash } = found;
     let subject = account.name.as_str();
@@ -156,7 +161,7 @@ pub async fn log_in<S: Accounts + Sessions + Audit>(
     let scopes = granted(&held).ok_or(LoginError::Scope)?;
     store.note(Event::Login, subject, origin, now).await?;
     store.used(&account.name, now).await?;
-    Ok((session, scopes))
+    Ok(LoggedIn { session, scopes, rate_limit: account.rate_limit })
 }
 
 /// Returns the keys under which the attempts on this account from this network are counted.

@@ -56,6 +56,8 @@ pub struct Rotation<'a> {
 pub struct Refreshed {
     /// The present scopes of the account.
     pub scopes: Scopes,
+    /// The present rate limit of the account; `None` for the default.
+    pub rate_limit: Option<String>,
     /// When the session ends. No token is valid for longer.
     pub ends_at: Timestamp,
     /// When the new refresh token expires.
@@ -144,7 +146,7 @@ pub async fn refresh<S: Accounts + Sessions + Audit>(
         return Err(RefreshError::Reused(session));
     }
     store.note(Event::Refresh, rotation.subject, origin, now).await?;
-    Ok(Refreshed { scopes: account.scopes, ends_at, expires_at })
+    Ok(Refreshed { scopes: account.scopes, rate_limit: account.rate_limit, ends_at, expires_at })
 }
 
 async fn refuse<S: Audit>(

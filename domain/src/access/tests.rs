@@ -24,6 +24,7 @@ async fn with_account(disabled: bool) -> FakeAccess {
         created_at: NOW,
         rotated_at: NOW,
         last_used_at: None,
+        rate_limit: None,
     };
     assert_eq!(store.insert(&StoredAccount { account, secret_hash: "right".into() }).await, Ok(true));
     store
@@ -49,7 +50,7 @@ impl Service {
         let asked = asked.map(scopes);
         let login = Login { credentials, scopes: asked, session: "s", refresh_id: Some("r0"), lifetime: LIFETIME };
         let origin = LoginOrigin { network: Some("192.0.2.1".into()), ..LoginOrigin::default() };
-        log_in(&self.store, &self.secrets, &self.failed, &login, &origin, at).await.map(|(_, scopes)| scopes)
+        log_in(&self.store, &self.secrets, &self.failed, &login, &origin, at).await.map(|started| started.scopes)
     }
 
     async fn refresh(&self, old: &str, new: &str) -> Result<Scopes, RefreshError> {

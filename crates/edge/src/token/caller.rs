@@ -1,6 +1,7 @@
 //! Whom a verified token names.
 
 use super::claims::Validity;
+use crate::rate_limit::AccountRate;
 use connectivity_domain::time::Timestamp;
 
 /// The purpose of a token (`token_type`).
@@ -43,12 +44,14 @@ pub struct Caller {
     pub session: String,
     /// When the token expires (`exp`).
     pub expires_at: Timestamp,
+    /// The rate limit of the account, if it has one of its own. Another issuer cannot grant one.
+    pub rate_limit: Option<AccountRate>,
     scopes: Vec<String>,
 }
 
 impl Caller {
     pub(super) fn new(subject: String, session: String, expires_at: Timestamp, scopes: Vec<String>) -> Self {
-        Self { subject, session, expires_at, scopes }
+        Self { subject, session, expires_at, rate_limit: None, scopes }
     }
 
     /// Returns the names of the token's scopes, separated by spaces.

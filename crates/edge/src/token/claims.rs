@@ -3,6 +3,7 @@
 use super::caller::{Caller, TokenKind, Verified};
 use super::digest::sha256;
 use super::error::TokenError;
+use crate::rate_limit::AccountRate;
 use connectivity_domain::access::Scopes;
 use connectivity_domain::time::Timestamp;
 use serde_json::{Map, Value};
@@ -67,7 +68,8 @@ impl Claims {
         let scope = self.0.get("scope").and_then(Value::as_str).ok_or(TokenError::Claims)?;
         let (validity, issued_at) = self.times(now)?;
         let scopes = words(scope).map(str::to_owned).collect();
-        let caller = Caller::new(subject.to_owned(), session.to_owned(), validity.until, scopes);
+        let mut caller = Caller::new(subject.to_owned(), session.to_owned(), validity.until, scopes);
+        caller.rate_limit = self.text("rate_limit").and_then(AccountRate::parse);
         Ok(Verified {
             kind,
             caller,

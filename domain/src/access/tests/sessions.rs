@@ -76,7 +76,7 @@ async fn a_login_does_not_outlive_a_change_of_the_account_that_is_made_meanwhile
         let login = Login { credentials, scopes: asked, session: "s", refresh_id: None, lifetime: LIFETIME };
         let origin = LoginOrigin::default();
         let result = log_in(&service.store, &secrets, &service.failed, &login, &origin, NOW).await;
-        assert_eq!(result.map(|(_, scopes)| scopes), expected);
+        assert_eq!(result.map(|started| started.scopes), expected);
         let session = service.store.find_session("s").await.expect("a store");
         assert_eq!(session.is_some(), expected != Err(LoginError::Refused));
     }

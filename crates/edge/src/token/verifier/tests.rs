@@ -1,4 +1,5 @@
 use super::*;
+use crate::rate_limit::AccountRate;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
@@ -91,6 +92,15 @@ fn valid_token_names_its_caller_and_scopes() {
     assert!(caller.has_scope("affiliation") && caller.has_scope("documents"));
     assert!(!caller.has_scope("doc") && !caller.has_scope("") && !caller.has_scope("affiliation documents"));
     assert!(access(&own(&with("aud", json!(["other", "connectivity"])))).is_ok());
+}
+
+#[test]
+fn own_token_may_carry_the_rate_limit_of_its_account() {
+    let limit = |value: &str| access(&own(&with("rate_limit", value))).expect("a caller").rate_limit;
+    assert_eq!(limit("off"), Some(AccountRate::Off));
+    assert_eq!(limit("7/minute"), AccountRate::parse("7/minute"));
+    assert_eq!(limit("unlimited"), None, "the default");
+    assert_eq!(access(&own(&claims())).expect("a caller").rate_limit, None);
 }
 
 #[test]

@@ -46,7 +46,9 @@ fn least_with(name: &str, value: impl Into<Value>) -> Value {
 fn subjects_and_sessions_of_another_issuer_are_its_own() {
     let mut claims = least_with("jti", "t-1");
     claims["sid"] = "t-1".into();
+    claims["rate_limit"] = "off".into();
     let foreign = check(&header(), &claims).expect("a token");
+    assert_eq!(foreign.caller.rate_limit, None);
     assert_eq!(foreign.caller.subject, "https://id.example|operator");
     assert_eq!((foreign.subject.as_str(), foreign.token_id.as_str()), ("operator", "t-1"));
     assert!(!foreign.is_ours && foreign.caller.session != "t-1" && foreign.caller.session.len() <= 128);
