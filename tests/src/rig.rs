@@ -52,8 +52,8 @@ impl Rig {
     }
 }
 
-/// Runs one fault.
-pub async fn run(fault: &Fault, restart: &str) -> Row {
+/// Runs one fault, which lasts at most so long.
+pub async fn run(fault: &Fault, at_most: Duration, restart: &str) -> Row {
     let mut rig = Rig::start(fault, restart).await;
     let started = Instant::now();
     if !rig.traffic.is_back(started, BACK_TIMEOUT).await {
@@ -62,7 +62,7 @@ pub async fn run(fault: &Fault, restart: &str) -> Row {
     tokio::time::sleep(CALM).await;
     let readiness = Readiness::watch(&rig, fault.oracle);
     fault.begin(&mut rig).await;
-    tokio::time::sleep(fault.lasts).await;
+    tokio::time::sleep(fault.lasts.min(at_most)).await;
     fault.end(&mut rig).await;
     let gone = Instant::now();
     let back = rig.traffic.back_after(gone, BACK_TIMEOUT).await;

@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// The time limit for all results after the last kill.
 const SETTLE_TIMEOUT: Duration = Duration::from_mins(4);
 
+/// How long a fault lasts in the short form.
+const SHORT: Duration = Duration::from_secs(4);
+
 /// Kills the bridge, the components and the servers while documents pass them, and counts lost and
 /// contradictory results.
 #[derive(Parser)]
@@ -48,7 +51,10 @@ async fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Some(which) => try_faults(&chosen(which), &arguments.restart).await,
+        Some(which) => {
+            let at_most = if which == "short" { SHORT } else { Duration::MAX };
+            try_faults(&chosen(which), at_most, &arguments.restart).await
+        }
         None => kills(&arguments).await,
     }
 }
@@ -65,11 +71,11 @@ fn chosen(which: &str) -> Vec<&'static Fault> {
 }
 
 /// Tries these faults, one after another, and prints a row for each.
-async fn try_faults(faults: &[&Fault], restart: &str) -> ExitCode {
+async fn try_faults(faults: &[&Fault], at_most: Duration, restart: &str) -> ExitCode {
     println!("{}", rig::header());
     let mut failures = Vec::new();
     for fault in faults {
-        let row = rig::run(fault, restart).await;
+        let row = rig::run(fault, at_most, restart).await;
         println!("{row}");
         failures.extend(row.faults.iter().map(|what| format!("{}: {what}", fault.name)));
     }

@@ -29,7 +29,7 @@ impl Action {
             Self::Kill(victims) => kill(rig, victims).await,
             Self::Replace => rig.pipeline.replace_host().await,
             Self::SlowBodies => {
-                let address = rig.pipeline.links().callers.address();
+                let address = rig.pipeline.host.address();
                 for _ in 0..SLOW {
                     if let Ok(stream) = TcpStream::connect(address).await {
                         tokio::spawn(send_slowly(stream));

@@ -2,6 +2,7 @@
 
 use crate::rig::Rig;
 use crate::servers::Servers;
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
@@ -42,18 +43,16 @@ impl Action {
     }
 }
 
+/// How long the host takes to open its connections again: it does so with the next check.
+const RECONNECTED: Duration = Duration::from_secs(2);
+
 /// Lets new sessions of MariaDB be read-only or not, and closes the host's connections.
 ///
 /// The host's account may write on a server that is `read_only`, so its sessions are made read-only.
 async fn read_only(rig: &Rig, servers: &Servers, is_read_only: bool) {
     servers.execute(&format!("SET GLOBAL tx_read_only = {}", u8::from(is_read_only))).await;
-    rig.pipeline.links().mariadb.close();
     if is_read_only {
-        // Each instance of the components opens its connections again.
-        let accepted = rig.pipeline.links().mariadb.accepted();
-        while rig.pipeline.links().mariadb.accepted() < accepted + 4 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        rig.pipeline.links().mariadb.close();
+        tokio::time::sleep(RECONNECTED).await;
     }
 }

@@ -101,7 +101,7 @@ pub static TABLE: &[Fault] = &[
     // The broker.
     fault("RabbitMQ: publishers blocked", 60, Broker(broker::Action::Block)).judged(Oracle::Host),
     fault("RabbitMQ: all connections closed", 0, Broker(broker::Action::CloseConnections)),
-    fault("RabbitMQ: consumer timeout", 90, Broker(broker::Action::ConsumerTimeout)),
+    fault("RabbitMQ: consumer timeout", 40, Broker(broker::Action::ConsumerTimeout)),
     fault("RabbitMQ: exchange deleted", 60, Broker(broker::Action::DeleteExchange)),
     fault("RabbitMQ: binding deleted", 60, Broker(broker::Action::DeleteBinding)),
     // Messages.
