@@ -48,7 +48,7 @@ fn make((settings, plugin): (Settings, PluginInfo)) -> Component {
         registry: Arc::new(move |context, subject| plugin.for_request(context, subject)),
         audit: SqlAuditLog::new(Arc::clone(&database)),
         old_records: old_records(&database, settings.checks, settings.audit),
-        store: Store::new(database),
+        store: Store::new(Arc::clone(&database)),
         affiliated: CachedAffiliations::new(Arc::clone(&cache), settings.affiliated_ttl),
         guard,
         affiliated_without_body: settings.affiliated_without_body,
