@@ -127,7 +127,7 @@ async fn another_issuer_has_its_own_subjects_and_only_the_scopes_that_it_may_gra
     assert_eq!(by, [format!("{ISSUER}|tests").as_str(), "tests"]);
     for (method, path) in [
         ("GET", "/api/v1/service-accounts/"),
-        ("POST", "/internal/v1/outbox/"),
+        ("POST", "/internal/v1/documents/outbox/"),
         ("GET", "/api/v1/documents/history/?id_citizen=1128456232"),
     ] {
         let answer = scene.call_as(&all, method, path).await;
