@@ -68,7 +68,7 @@ async fn with_a_key_pair_no_secret_is_needed_and_none_is_accepted() {
         assert!(challenge.contains("the algorithm is not accepted"), "{challenge}");
         // What the bridge has: an account whose tokens have one scope.
         let bridge = access.granted("bridge", SECRETS.bridge, None).await;
-        let outbox = access.call("POST", "/internal/v1/outbox/", &bridge, &json!({"limit": 1})).await;
+        let outbox = access.call("POST", "/internal/v1/documents/outbox/", &bridge, &json!({"limit": 1})).await;
         assert_eq!(outbox.status, 200, "{outbox:?}");
         assert_eq!(access.call("GET", "/api/v1/service-accounts/", &bridge, &Value::Null).await.status, 403);
         let more = access.login_form("bridge", SECRETS.bridge, Some("bridge admin"));
