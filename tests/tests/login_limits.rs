@@ -10,6 +10,10 @@ use http_body_util::Full;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
+/// The logins of a flood: more than fit into the queue. Each four of them take an instance, and each
+/// instance a connection to the database.
+const LOGINS: u32 = 60;
+
 async fn log_in(access: &Access, from: &str, name: &str, secret: &str) -> Answer {
     let body = json!({"username": name, "password": secret}).to_string();
     let request = Request::post(access.host.url("/api/v1/token/"))
@@ -64,7 +68,7 @@ async fn addresses_of_one_ipv6_network_share_their_failed_logins() {
 async fn flood(on: On) {
     let access = Access::start(on, &[("trusted_proxies", "127.0.0.1"), ("throttle_logins", "10/second")]).await;
     let started = Instant::now();
-    let addresses: Vec<_> = (1..=150).map(|number| format!("198.51.100.{number}")).collect();
+    let addresses: Vec<_> = (1..=LOGINS).map(|number| format!("198.51.100.{number}")).collect();
     // Each name and each address is new, so nothing else limits them.
     let names: Vec<_> = addresses.iter().map(|from| format!("name-{from}")).collect();
     let pairs = addresses.iter().zip(&names);
@@ -83,7 +87,7 @@ async fn flood(on: On) {
     // The last one starts at most two seconds after it came.
     let most = (started.elapsed().as_secs_f64() * 10.0).ceil() + 21.0;
     assert!(compared >= 10 && f64::from(compared) <= most, "{compared} of at most {most}");
-    assert!(compared < 150, "the queue is bounded");
+    assert!(compared < LOGINS, "the queue is bounded");
     let ended = Instant::now();
     // The queue is empty two seconds later, and an attempt that did not fit into it does not count.
     while log_in(&access, "203.0.113.1", "operator", OPERATOR).await.status == 429 {
