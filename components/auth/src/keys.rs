@@ -1,12 +1,12 @@
 //! Signs tokens with `jwt_signing_key`, or with `jwt_secret` if no key pair is configured.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use connectivity_domain::access::Scopes;
 use connectivity_domain::time::Timestamp;
 use connectivity_edge::token::jwks::{KeySet, PublicKey};
 use connectivity_edge::token::{OwnKeys, TokenSettings};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -21,10 +21,15 @@ pub(crate) struct Lifetimes {
     pub(crate) session: Duration,
 }
 
+/// What a key signs to show its kind, and which public key belongs to it.
+const PROBE: &[u8] = b"probe";
+
 /// Signs tokens. Without `Debug`, because it holds a key.
 pub(crate) struct Signer {
     key: EncodingKey,
-    header: Header,
+    algorithm: Algorithm,
+    /// The encoded header of all tokens.
+    header: String,
     issuer: String,
     audience: String,
     pub(crate) lifetimes: Lifetimes,
@@ -55,13 +60,17 @@ pub(crate) enum KeyError {
 impl Signer {
     /// Creates the signer from the settings. `pem` is `jwt_signing_key`.
     pub(crate) fn new(tokens: &TokenSettings, pem: &str, lifetimes: Lifetimes) -> Result<Self, KeyError> {
-        let (key, header) = match &tokens.keys {
+        let (key, algorithm, header) = match &tokens.keys {
             OwnKeys::Published(_) if pem.is_empty() => return Err(KeyError::Missing),
             OwnKeys::Published(keys) => published(keys, pem)?,
             OwnKeys::Secret(_) if !pem.is_empty() => return Err(KeyError::NotPublished),
-            OwnKeys::Secret(secret) => (EncodingKey::from_secret(secret.as_bytes()), Header::new(Algorithm::HS256)),
+            OwnKeys::Secret(secret) => {
+                let header = json!({"alg": "HS256", "typ": "JWT"});
+                (EncodingKey::from_secret(secret.as_bytes()), Algorithm::HS256, header)
+            }
         };
-        Ok(Self { key, header, issuer: tokens.issuer.clone(), audience: tokens.audience.clone(), lifetimes })
+        let (issuer, audience) = (tokens.issuer.clone(), tokens.audience.clone());
+        Ok(Self { key, algorithm, header: encoded(&header), issuer, audience, lifetimes })
     }
 
     /// Signs a token. Returns `None` if signing fails, which it does not with a key that `new`
@@ -76,30 +85,31 @@ impl Signer {
         if let Some(limit) = token.rate_limit {
             claims["rate_limit"] = limit.into();
         }
-        jsonwebtoken::encode(&self.header, &claims, &self.key).ok()
+        let signed = format!("{}.{}", self.header, encoded(&claims));
+        let signature = crypto::sign(signed.as_bytes(), &self.key, self.algorithm).ok()?;
+        Some(format!("{signed}.{signature}"))
     }
 }
 
-/// Reads the private key, and finds the id of its public key.
-fn published(keys: &KeySet, pem: &str) -> Result<(EncodingKey, Header), KeyError> {
+/// Reads the private key, and returns it with its algorithm and the header of its tokens, which names
+/// its public key.
+fn published(keys: &KeySet, pem: &str) -> Result<(EncodingKey, Algorithm, Value), KeyError> {
     let der = pkcs8(pem).ok_or(KeyError::NotAKey)?;
-    let kinds =
-        [(EncodingKey::from_ed_der(&der), Algorithm::EdDSA), (EncodingKey::from_ec_der(&der), Algorithm::ES256)];
+    let kinds = [
+        (EncodingKey::from_ed_der(&der), Algorithm::EdDSA, "EdDSA"),
+        (EncodingKey::from_ec_der(&der), Algorithm::ES256, "ES256"),
+    ];
     // The key type shows only when something is signed.
-    let signs = |(key, algorithm): (EncodingKey, Algorithm)| {
-        let probe = jsonwebtoken::encode(&Header::new(algorithm), &json!({}), &key).ok()?;
-        Some((key, algorithm, probe))
-    };
-    let (key, algorithm, probe) = kinds.into_iter().find_map(signs).ok_or(KeyError::NotAKey)?;
-    let mut validation = Validation::new(algorithm);
-    validation.validate_exp = false;
-    validation.required_spec_claims.clear();
-    let public = (keys.keys().iter())
-        .filter(|public| public.has(algorithm))
-        .find(|public| jsonwebtoken::decode::<Value>(&probe, public.key(), &validation).is_ok());
-    let mut header = Header::new(algorithm);
-    header.kid = Some(public.and_then(PublicKey::id).ok_or(KeyError::NotPublished)?.to_owned());
-    Ok((key, header))
+    let signs = |(key, algorithm, name)| Some((crypto::sign(PROBE, &key, algorithm).ok()?, key, algorithm, name));
+    let (signature, key, algorithm, name) = kinds.into_iter().find_map(signs).ok_or(KeyError::NotAKey)?;
+    let verifies = |public: &&PublicKey| crypto::verify(&signature, PROBE, public.key(), algorithm).unwrap_or_default();
+    let public = keys.keys().iter().filter(|public| public.has(algorithm)).find(verifies);
+    let id = public.and_then(PublicKey::id).ok_or(KeyError::NotPublished)?;
+    Ok((key, algorithm, json!({"alg": name, "kid": id, "typ": "JWT"})))
+}
+
+fn encoded(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
 /// Decodes a PEM file with a PKCS #8 key (RFC 7468 section 10).
