@@ -14,6 +14,7 @@ use crate::template::{TemplateError, resolve};
 use crate::variables::{VariableProblems, decide};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wasmtime_wasi_http::Error;
@@ -192,11 +193,20 @@ fn databases(options: &Options, folder: &Path, state: &Path) -> Result<BTreeMap<
     let configured = config.sqlite_database.into_iter().map(|(name, file)| (name, folder.join(file.path)));
     let mut databases: BTreeMap<_, _> = configured.collect();
     let default = databases.entry("default".to_owned()).or_insert_with(|| state.join("sqlite_db.db")).clone();
-    for path in databases.values().filter_map(|path| path.parent()) {
-        std::fs::create_dir_all(path).map_err(|cause| LoadError::Unusable { path: path.to_owned(), cause })?;
+    for path in databases.values() {
+        create_private(path).map_err(|cause| LoadError::Unusable { path: path.clone(), cause })?;
     }
     run_scripts(&options.sqlite, &default)?;
     Ok(databases)
+}
+
+/// Creates a database file that only the account of this process may read, unless it exists. SQLite
+/// gives the files beside it the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 fn run_scripts(scripts: &[String], database: &Path) -> Result<(), LoadError> {

@@ -11,6 +11,7 @@ use connectivity_tests::servers::root;
 use govcarpeta_simulator::{Behaviour, Simulator};
 use http::Request;
 use http_body_util::Full;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -95,6 +96,11 @@ async fn only_granted_databases_can_be_opened_at_their_configured_path() {
     let scene = Scene::new(&["--runtime-config-file", &file.display().to_string()]).await;
     assert_eq!(scene.get("/probe/database?default").await, ok(""));
     assert!(database.is_file(), "the runtime configuration sets the path");
+    for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
+        let (name, mode) = (entry.file_name(), entry.metadata().expect("metadata").permissions().mode());
+        let is_private = mode & 0o077 == 0;
+        assert!(is_private || !name.to_string_lossy().starts_with("own.db"), "{name:?} has the mode {mode:o}");
+    }
     assert_eq!(scene.get("/probe/database?other").await, (418, "Error::AccessDenied".to_owned()));
     drop(scene);
     std::fs::remove_dir_all(folder).expect("removed");
