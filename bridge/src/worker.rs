@@ -103,7 +103,7 @@ impl Worker {
                 return Ok(Some(Fault::Refused));
             }
             Some(MessageFault::TooLong { length, .. }) => {
-                format!("{}: it had {length} bytes, which are not kept", too_long())
+                format!("{}: it had {} MiB, which are not kept", too_long(), length >> 20)
             }
             Some(MessageFault::Unreadable(fault)) => format!("the message is not valid AMQP: {fault}"),
         };
@@ -280,7 +280,7 @@ fn is_component_failure(settlement: &Settlement) -> bool {
 
 /// The reason of a message that is too long.
 fn too_long() -> String {
-    format!("the message is longer than {MAX_BODY} bytes")
+    format!("the message is longer than {} MiB", MAX_BODY >> 20)
 }
 
 /// Returns whether RabbitMQ moves the message to the dead-letter queue, with its whole body.

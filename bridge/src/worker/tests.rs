@@ -101,13 +101,9 @@ async fn message_that_cannot_be_processed_is_dead_lettered_with_its_reason() {
     let too_long = |is_movable| Some(MessageFault::TooLong { length: 104_857_600, is_movable });
     for (body, fault, expected) in [
         ("", Some(MessageFault::Unreadable("why".to_owned())), Some("dead: the message is not valid AMQP: why")),
-        (
-            "",
-            too_long(false),
-            Some("dead: the message is longer than 1048576 bytes: it had 104857600 bytes, which are not kept"),
-        ),
+        ("", too_long(false), Some("dead: the message is longer than 1 MiB: it had 100 MiB, which are not kept")),
         ("", too_long(true), None),
-        (&long, None, Some("dead: the message is longer than 1048576 bytes")),
+        (&long, None, Some("dead: the message is longer than 1 MiB")),
     ] {
         let given = given();
         assert!(given.worker.clone().process(Delivery::fake(body, fault)).await);
