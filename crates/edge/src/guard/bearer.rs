@@ -69,7 +69,8 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let only = token.filter(|_| second.is_none());
     only.ok_or_else(|| {
         let detail = "exactly one Authorization header is needed: Bearer <token>";
-        challenge(ProblemKind::InvalidToken, detail, "Bearer error=\"invalid_token\"".into())
+        let header = "Bearer error=\"invalid_token\", error_description=\"there is not exactly one Bearer token\"";
+        challenge(ProblemKind::InvalidToken, detail, header.into())
     })
 }
 
