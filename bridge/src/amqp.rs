@@ -22,6 +22,10 @@ use crate::message::Message;
 use async_trait::async_trait;
 use std::time::Duration;
 
+/// The target under which the AMQP library logs messages that no queue was bound for, with their
+/// bodies. The bridge logs these itself.
+pub(crate) const RETURNED_MESSAGES: &str = "lapin::returned_messages";
+
 /// How long the broker may take to answer, to confirm a message for example.
 const TIMEOUT: Duration = Duration::from_secs(15);
 

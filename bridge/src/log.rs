@@ -1,15 +1,12 @@
 //! The log: JSON lines on standard error.
 
+use crate::amqp::RETURNED_MESSAGES;
 use crate::settings::DEFAULT_LOG_FILTER;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt, registry};
-
-/// The target under which the AMQP library logs messages that no queue was bound for, with their
-/// bodies. The bridge logs these itself.
-const RETURNED_MESSAGES: &str = "lapin::returned_messages";
 
 /// Starts the log. `RUST_LOG` chooses the records.
 pub(crate) fn start() {

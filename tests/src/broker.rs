@@ -152,7 +152,9 @@ impl Broker {
     pub async fn bind_results(&self, key: &str) -> lapin::Result<()> {
         let (queue, exchange) = (self.names.results.as_str().into(), self.names.exchange.as_str().into());
         let options = QueueBindOptions::default();
-        self.channel.queue_bind(queue, exchange, key.into(), options, FieldTable::default()).await
+        // A missing exchange closes the channel, so this uses one of its own.
+        let channel = self.connection.create_channel().await?;
+        channel.queue_bind(queue, exchange, key.into(), options, FieldTable::default()).await
     }
 
     /// Replaces the queue of requests by a classic queue without arguments, as an older service
