@@ -26,6 +26,7 @@ pub mod prometheus;
 pub mod proxy;
 pub mod rabbitmqctl;
 pub mod raw_publisher;
+pub mod raw_registry;
 pub mod rig;
 pub mod servers;
 mod spin;
