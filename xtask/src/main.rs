@@ -87,8 +87,8 @@ enum Task {
         /// How often each part is killed.
         #[arg(long, default_value_t = 3)]
         rounds: u32,
-        /// Try faults instead of kills: `all`, `short` (those of the suite), or parts of their names,
-        /// separated by semicolons. `list` prints the names.
+        /// Try faults instead of kills: `all`, `short` (a few, for some seconds each), or parts of
+        /// their names, separated by semicolons. `list` prints the names.
         #[arg(long, value_name = "WHICH")]
         faults: Option<String>,
     },

@@ -27,7 +27,7 @@ pub struct Fault {
     pub settles_within: Duration,
     /// Every check has to get its verdict all the same.
     pub is_seamless: bool,
-    /// It is part of the short form, which the suite runs.
+    /// It is part of the short form.
     pub is_short: bool,
     pub oracle: Oracle,
     action: Action,
