@@ -130,7 +130,8 @@ impl Session {
         Ok(consumer::received(started).map(self.receive()))
     }
 
-    /// Returns what turns deliveries into messages. Headers of ours that others have set are removed.
+    /// Returns the function that turns deliveries into messages. It removes headers of the bridge that
+    /// other publishers have set.
     fn receive(&self) -> impl Fn(lapin::message::Delivery) -> Delivery + Send + use<> {
         let (line, account) = (Arc::clone(&self.consuming.line), self.account.clone());
         move |delivery| Delivery::from_lapin(delivery, &line, account.as_deref()).without_forged_headers()

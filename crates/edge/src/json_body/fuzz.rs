@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 const CASES: u32 = if cfg!(debug_assertions) { 1_000 } else { 100_000 };
 
-/// Pieces of JSON, and of what is none.
+/// Pieces of valid and of invalid JSON.
 const PIECES: [&str; 28] = [
     "{",
     "}",
