@@ -98,8 +98,9 @@ impl Session {
         &self.topology
     }
 
-    /// Consumes requests and those that RabbitMQ has removed from their queue, at most `prefetch` of them unacknowledged at the same time. The stream
-    /// ends with the session and after [`Session::stop_consuming`].
+    /// Consumes requests and those that RabbitMQ has removed from their queue, at most `prefetch`
+    /// of them unacknowledged at the same time. The stream ends with the session and after
+    /// [`Session::stop_consuming`].
     pub(crate) async fn consume(
         &self,
         prefetch: u16,
