@@ -1,5 +1,6 @@
 //! Pipelines, images, compose files, scripts and alerts, each checked with the usual tool.
 
+use super::alerts::{ENVIRONMENT, NAMESPACE};
 use super::findings::{Findings, folder};
 use super::manifests::read;
 use super::schemas::complaints;
@@ -69,8 +70,8 @@ pub(super) fn check(tools: &Tools, findings: &mut Findings) -> Result<(), Failur
     rules(tools, findings)
 }
 
-/// Checks and tests the alerts, without the Kubernetes object around them, and checks the settings
-/// of the Prometheus in docker-compose.yml.
+/// Checks and tests the alerts, without the Kubernetes object around them and for the environment
+/// that their tests are about, and checks the settings of the Prometheus in docker-compose.yml.
 fn rules(tools: &Tools, findings: &mut Findings) -> Result<(), Failure> {
     let Some(promtool) = tools.promtool() else {
         findings
@@ -81,7 +82,8 @@ fn rules(tools: &Tools, findings: &mut Findings) -> Result<(), Failure> {
     let spec = read("monitoring/alerts.yaml")?.first().and_then(|rule| rule.pointer("/spec")).cloned();
     let spec = spec.ok_or_else(|| Failure("monitoring/alerts.yaml has no spec".into()))?;
     let (alerts, tests) = (folder.join("alerts.yaml"), folder.join("alerts.test.yaml"));
-    std::fs::write(&alerts, spec.to_string()).map_err(failed(alerts.display().to_string()))?;
+    let spec = spec.to_string().replace(NAMESPACE, "'connectivity'").replace(ENVIRONMENT, "production");
+    std::fs::write(&alerts, spec).map_err(failed(alerts.display().to_string()))?;
     std::fs::copy(root().join("monitoring/alerts.test.yaml"), &tests).map_err(failed(tests.display().to_string()))?;
     for (what, arguments, path) in [
         ("alerts", ["check", "rules"].as_slice(), alerts.as_path()),

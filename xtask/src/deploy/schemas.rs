@@ -17,7 +17,7 @@ const KUBERNETES: &str = "1.31";
 /// Checks the objects of an environment against their schemas.
 pub(super) fn check(
     tools: &Tools,
-    crds: Option<&Path>,
+    crds: &Path,
     name: &str,
     objects: &[Value],
     findings: &mut Findings,
@@ -36,13 +36,17 @@ pub(super) fn check(
             findings.skip("built-in kinds", "kubernetes-validate is not installed (pip install kubernetes-validate)");
         }
     }
-    let schemas = crds.map_or_else(|| Ok(BTreeMap::new()), definitions)?;
+    let schemas = definitions(crds)?;
     let kinds: BTreeSet<_> = custom.iter().map(|object| kind(object)).collect();
     for wanted in kinds {
         let what = format!("{name}: {}", wanted.1);
-        let (Some(schema), Some(validator)) = (schemas.get(&wanted), tools.find("check-jsonschema")) else {
-            let why = format!("no definition of {} (give a folder with --crds, or CRD_SCHEMAS)", wanted.0);
-            findings.skip(&wanted.1, &why);
+        let Some(schema) = schemas.get(&wanted) else {
+            let problem = format!("{} has no definition of {}: add it", crds.display(), wanted.0);
+            findings.add(&what, vec![problem]);
+            continue;
+        };
+        let Some(validator) = tools.find("check-jsonschema") else {
+            findings.skip(&wanted.1, "check-jsonschema is not installed (pip install check-jsonschema)");
             continue;
         };
         let schema_path = folder.join(format!("{}.schema.json", wanted.1));
@@ -85,7 +89,7 @@ fn kind(object: &Value) -> (String, String) {
 /// Returns the schemas of all definitions in a folder, by version and kind.
 fn definitions(folder: &Path) -> Result<BTreeMap<(String, String), Value>, Failure> {
     let mut schemas = BTreeMap::new();
-    let Ok(files) = std::fs::read_dir(folder) else { return Ok(schemas) };
+    let files = std::fs::read_dir(folder).map_err(failed(folder.display().to_string()))?;
     for path in files.flatten().map(|file| file.path()) {
         if path.extension().is_none_or(|extension| extension != "yaml") {
             continue;

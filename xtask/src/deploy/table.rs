@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 pub(super) struct Environment {
     /// The folder under k8s/overlays.
     pub(super) overlay: &'static str,
-    namespace: &'static str,
+    pub(super) namespace: &'static str,
     web_replicas: u64,
     consumer_replicas: u64,
     /// The CPU and memory requests of each pod, of the application and of the bridge.
     requests: [&'static str; 2],
-    debug: bool,
+    pub(super) debug: bool,
     image_tag: &'static str,
 }
 
@@ -109,12 +109,16 @@ fn web_replicas(objects: &[Value], application: &Value) -> Value {
     either(stated, scaler.filter(|_| is_scaled), is_scaled || scaler.is_some(), "/spec/minReplicas")
 }
 
-/// Returns the replica count of the Deployment, or the minimum of KEDA. With both, each apply would
-/// undo what KEDA did.
+/// Returns the replica count of the Deployment, which must also be KEDA's minimum. KEDA scales
+/// nothing before it has reached RabbitMQ, so the count must be stated.
 fn consumer_replicas(objects: &[Value], bridge: &Value) -> Value {
-    let scaler = find(objects, "ScaledObject", "connectivity-bridge")
-        .filter(|scaler| at(scaler, "/spec/scaleTargetRef/name") == at(bridge, "/metadata/name"));
-    either(bridge.pointer("/spec/replicas"), scaler, scaler.is_some(), "/spec/minReplicaCount")
+    let stated = bridge.pointer("/spec/replicas");
+    let scaler = find(objects, "ScaledObject", "connectivity-bridge");
+    match (stated, scaler.map(|scaler| scaler.pointer("/spec/minReplicaCount"))) {
+        (Some(stated), Some(minimum)) if minimum != Some(stated) => "not KEDA's minimum".into(),
+        (Some(stated), _) => stated.clone(),
+        (None, _) => "not stated".into(),
+    }
 }
 
 fn either(stated: Option<&Value>, scaler: Option<&Value>, is_scaled: bool, minimum: &str) -> Value {
@@ -159,6 +163,7 @@ mod tests {
                 ("HorizontalPodAutoscaler", "connectivity", "/spec/scaleTargetRef/name", json!("other")),
                 ("SpinApp", "connectivity", "/spec/enableAutoscaling", json!(false)),
                 ("ScaledObject", "connectivity-bridge", "/spec/minReplicaCount", json!(9)),
+                ("Deployment", "connectivity-bridge", "/spec/replicas", json!(9)),
             ]
         } else {
             vec![
