@@ -12,12 +12,15 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use connectivity_domain::problem::ProblemKind;
+use connectivity_runtime::message_body::chunks;
 use connectivity_runtime::request_context::RequestContext;
-use connectivity_runtime::{new_id, request_scope};
+use connectivity_runtime::{new_id, request_scope, spawn};
 use http::Request;
-use http_body_util::Full;
+use http_body::Body as _;
 use spin_sdk::wasip3::http::types;
-use std::future::Future;
+use spin_sdk::wasip3::{wit_future, wit_stream};
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Instant;
 
 /// Serves one request with the routes of a component. It is `None` while the settings are invalid.
@@ -50,21 +53,45 @@ where
     Fut: Future<Output = Response>,
 {
     let started = Instant::now();
-    let request = request.map(Body::new);
+    let request = with_body(request);
     let context = RequestContext::from_headers(request.headers(), new_id);
     let work = respond_within(request, cors, handle, &context, started);
     send(request_scope::enter(&context, work).await).await
 }
 
+/// Lets the request's body be read with few calls of the host. A route that reads none makes no call.
+fn with_body(request: spin_sdk::http::Request) -> Request<Body> {
+    let (parts, mut body) = request.into_parts();
+    let length = body.size_hint().upper();
+    let chunks = body.take_unstarted().filter(|_| length != Some(0)).map(|message| chunks(message, length));
+    Request::from_parts(parts, chunks.map_or_else(Body::empty, Body::from_stream))
+}
+
 /// Hands a response to the host so that head and body leave in one write.
 ///
-/// The SDK writes the body from a task of its own. Yielding once lets that task run before the head
-/// is returned, and the host then sends both together. Otherwise Nagle's algorithm and the client's
-/// delayed acknowledgement add 40 ms.
-#[cfg_attr(not(target_family = "wasm"), expect(clippy::unused_async, reason = "it yields in wasm only"))]
+/// The write of the body begins before the host gets the head, so that the host finds both.
+/// Otherwise Nagle's algorithm and the client's delayed acknowledgement add 40 ms.
 async fn send(response: http::Response<Bytes>) -> Result<types::Response, types::ErrorCode> {
-    let response = spin_sdk::http::IntoResponse::into_response(response.map(Full::new))?;
-    #[cfg(target_family = "wasm")]
-    spin_sdk::wit_bindgen::yield_async().await;
+    let (parts, body) = response.into_parts();
+    let fields = parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
+    let fields = types::Fields::from_list(&fields.collect::<Vec<_>>());
+    let fields = fields.map_err(|error| types::ErrorCode::InternalError(Some(error.to_string())))?;
+    let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
+    let (mut contents, contents_reader) = wit_stream::new();
+    let contents_reader = (!body.is_empty()).then_some(contents_reader);
+    let (response, _) = types::Response::new(fields, contents_reader, trailers_reader);
+    // The status came out of an `http::Response`, so the host accepts it.
+    let _ = response.set_status_code(parts.status.as_u16());
+    let mut writing = Box::pin(async move {
+        if !body.is_empty() {
+            // A caller that has gone reads nothing. The host knows.
+            contents.write_all(body.into()).await;
+        }
+        drop(contents);
+        let _ = trailers.write(Ok(None)).await;
+    });
+    if poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await.is_pending() {
+        spawn(writing);
+    }
     Ok(response)
 }

@@ -2,13 +2,16 @@
 //! say.
 
 use crate::body;
-use bytes::Bytes;
 use connectivity_domain::verdict::{Cause, Evidence};
 use connectivity_runtime::deadline::timeout;
-use http::{HeaderMap, Method, Request, header};
-use http_body_util::{BodyExt, Full};
-use spin_sdk::http::{Response, send};
-use spin_sdk::wasip3::http::types::ErrorCode;
+use connectivity_runtime::message_body::chunks;
+use connectivity_runtime::spawn;
+use futures_util::TryStreamExt;
+use http::{HeaderMap, Method};
+use spin_sdk::wasip3::http::client;
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, Response, Scheme};
+use spin_sdk::wasip3::{wit_future, wit_stream};
+use std::pin::pin;
 use std::time::Duration;
 
 /// How much of a response's body is read, in bytes. The rest is cut off.
@@ -67,7 +70,7 @@ pub enum Exchange {
 /// A response that breaks off counts as none (RFC 9112 section 8).
 pub async fn exchange(endpoint: &Endpoint, question: &Question, trace: &HeaderMap, limit: Duration) -> Exchange {
     let answered = timeout(limit, async {
-        let response = send(request(endpoint, question, trace)?).await.map_err(|error| cause(&error))?;
+        let response = client::send(request(endpoint, question, trace)?).await.map_err(|error| cause(&error))?;
         read(response).await
     });
     match answered.await {
@@ -77,38 +80,58 @@ pub async fn exchange(endpoint: &Endpoint, question: &Question, trace: &HeaderMa
     }
 }
 
-fn request(endpoint: &Endpoint, question: &Question, trace: &HeaderMap) -> Result<Request<Full<Bytes>>, Cause> {
-    let mut request = Request::builder()
-        .method(question.method.clone())
-        .uri(format!("{}{}", endpoint.url, question.path))
-        .header(header::ACCEPT, "application/json");
+/// Makes a request of the host's. Validated settings cannot make this fail. If it does, the registry
+/// was not asked.
+fn request(endpoint: &Endpoint, question: &Question, trace: &HeaderMap) -> Result<Request, Cause> {
+    let fields = Fields::from_list(&fields(endpoint, question, trace)).map_err(|_| Cause::Connection)?;
+    let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
+    let (mut contents, contents_reader) = wit_stream::new();
+    let contents_reader = question.body.is_some().then_some(contents_reader);
+    let (request, _) = Request::new(fields, contents_reader, trailers_reader, None);
+    let (scheme, authority) = match endpoint.url.strip_prefix("http://") {
+        Some(authority) => (Scheme::Http, authority),
+        None => (Scheme::Https, endpoint.url.strip_prefix("https://").unwrap_or_default()),
+    };
+    let head = request.set_method(&question.method.clone().into());
+    let head = head.and(request.set_scheme(Some(&scheme))).and(request.set_authority(Some(authority)));
+    head.and(request.set_path_with_query(Some(&question.path))).map_err(|()| Cause::Connection)?;
+    if let Some(body) = question.body.clone() {
+        spawn(async move {
+            contents.write_all(body.into_bytes()).await;
+            drop((contents, trailers));
+        });
+    }
+    Ok(request)
+}
+
+/// Returns the header fields of a request. With a length, the host sends no body in chunks.
+fn fields(endpoint: &Endpoint, question: &Question, trace: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    let length = question.body.as_ref().map_or(0, String::len).to_string();
+    let mut fields = vec![("accept", "application/json".into()), ("content-length", length.into())];
     if question.body.is_some() {
-        request = request.header(header::CONTENT_TYPE, "application/json");
+        fields.push(("content-type", "application/json".into()));
     }
     if let Some(key) = &endpoint.api_key {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        fields.push(("authorization", format!("Bearer {key}").into()));
     }
-    if let Some(headers) = request.headers_mut() {
-        headers.extend(trace.clone());
-    }
-    let body = question.body.clone().unwrap_or_default();
-    // Validated settings cannot make this fail. If it does, the registry was not asked.
-    request.body(Full::new(Bytes::from(body))).map_err(|_| Cause::Connection)
+    fields.extend(trace.iter().map(|(name, value)| (name.as_str(), value.as_bytes().to_vec())));
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Reads the status and the beginning of the body.
 async fn read(response: Response) -> Result<Exchange, Cause> {
-    let status = response.status().as_u16();
-    let retry_after = retry_after(response.headers());
-    let mut body = response.into_body();
-    let mut read = Vec::new();
-    let mut complete = true;
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Err(Cause::Connection) };
-        if let Some(data) = frame.data_ref() {
+    let status = response.get_status_code();
+    let retry_after = if status >= 400 { number(&response, "retry-after") } else { None };
+    let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+    let (mut read, mut complete) = (Vec::new(), true);
+    // A 204 has no body (RFC 9112 section 6.3).
+    if status != 204 {
+        let length = number(&response, "content-length");
+        let mut chunks = pin!(chunks(response, length));
+        while let Some(chunk) = chunks.try_next().await.map_err(|_| Cause::Connection)? {
             let room = MAX_BODY - read.len();
-            read.extend_from_slice(&data[..data.len().min(room)]);
-            if data.len() > room {
+            read.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
                 complete = false;
                 break;
             }
@@ -118,9 +141,9 @@ async fn read(response: Response) -> Result<Exchange, Cause> {
     Ok(Exchange::Answered { answer: Answer { evidence: Evidence { status, body: kept }, is_json }, retry_after })
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+/// Returns the number that a header field of the response has as its value.
+fn number(response: &Response, name: &str) -> Option<u64> {
+    std::str::from_utf8(response.get_headers().get(name).first()?).ok()?.trim().parse().ok()
 }
 
 /// Translates an error of the host.
