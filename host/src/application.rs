@@ -7,8 +7,9 @@ use crate::compose::{ComposeError, compose};
 use crate::engine::{Instances, Limits, engine, handle, prepare};
 use crate::interfaces::sqlite;
 use crate::manifest::{Component, Manifest, Route};
-use crate::outbound_http::{Dispatch, Internal, OutboundHttp, client};
+use crate::outbound_http::{Dispatch, Internal, OutboundHttp};
 use crate::routes::{Routes, UnsupportedRoute};
+use crate::single_use::SingleUse;
 use crate::state::Grant;
 use crate::template::{TemplateError, resolve};
 use crate::variables::{VariableProblems, decide};
@@ -109,7 +110,7 @@ impl Application {
         let cache =
             std::path::absolute(compiled).map_err(|cause| LoadError::Unusable { path: state.clone(), cause })?;
         let engine = engine(&cache).map_err(wasm("the wasm engine"))?;
-        let client = client();
+        let client = SingleUse::new();
         let internal = Internal::default();
         let mut application = Self {
             name: manifest.application.name,

@@ -17,12 +17,18 @@ mod manifest;
 mod outbound_http;
 mod routes;
 mod server;
+mod single_use;
 mod state;
 mod template;
 mod variables;
 
 use clap::Parser;
 use std::process::ExitCode;
+
+/// Calls of components allocate and free on several threads. This allocator is faster at that than the
+/// one of the C library.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The exit status when a setting has to be changed: `EX_USAGE` of sysexits.h.
 const MISCONFIGURED: u8 = 64;
