@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 /// The wasm target of the components.
-const TARGET: &str = "wasm32-wasip2";
+pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// The folder of a wasm component below a target folder.
 pub(crate) const WASM: &str = "wasm32-wasip2/release";
@@ -44,7 +44,7 @@ pub(crate) fn components() -> Result<(), Failure> {
 /// The link-time optimisation of a component uses one core. The native build uses the others.
 fn at_once(guests: &[&str], native: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     let manifest = Manifest::read()?;
-    add_target()?;
+    add_target(TARGET)?;
     if !target().join(WASM).is_dir() {
         announce("the first build takes several minutes, because it compiles a WebAssembly runtime");
     }
@@ -120,14 +120,14 @@ pub(crate) fn wasm_clippy() -> Result<Command, Failure> {
     Ok(command)
 }
 
-/// Adds the wasm target to the toolchain if it is missing.
-pub(crate) fn add_target() -> Result<(), Failure> {
+/// Adds a target to the toolchain if it is missing.
+pub(crate) fn add_target(target: &str) -> Result<(), Failure> {
     let installed = program("rustup", &["target", "list", "--installed"]).output();
     match installed {
-        Ok(output) if String::from_utf8_lossy(&output.stdout).lines().any(|line| line == TARGET) => Ok(()),
+        Ok(output) if String::from_utf8_lossy(&output.stdout).lines().any(|line| line == target) => Ok(()),
         Ok(_) => {
-            announce(&format!("adding the target {TARGET} to the toolchain"));
-            run(&mut program("rustup", &["target", "add", TARGET]))
+            announce(&format!("adding the target {target} to the toolchain"));
+            run(&mut program("rustup", &["target", "add", target]))
         }
         // A toolchain without rustup may have the target anyway; otherwise the build fails and says
         // so.

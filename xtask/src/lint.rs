@@ -3,7 +3,7 @@
 mod length;
 mod words;
 
-use crate::build::{add_target, native, wasm_clippy};
+use crate::build::{TARGET, add_target, native, wasm_clippy};
 use crate::debian::is_installed;
 use crate::failure::{Failure, failed};
 use crate::project::root;
@@ -44,7 +44,7 @@ pub(crate) fn lint() -> Result<(), Failure> {
     text()?;
     announce("formatting");
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
-    add_target()?;
+    add_target(TARGET)?;
     announce("clippy");
     let deny = ["--", "-D", "warnings"];
     run(native("clippy", &["--all-targets"]).args(deny))?;

@@ -7,6 +7,7 @@ mod build;
 mod coverage;
 mod debian;
 mod deploy;
+mod dist;
 mod failure;
 mod lint;
 mod manifest;
@@ -112,6 +113,11 @@ enum Task {
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database_url: String,
     },
+    /// Makes what an operator installs without Rust, in target/dist: bridge, application, bill of
+    /// materials, notes, checksums.
+    ///
+    /// The same commit gives the same names, order and times of files.
+    Dist(dist::Options),
     /// Prints the URL of the RabbitMQ server of `cargo xtask services start`, with its password.
     RabbitmqUrl,
     /// Prints an access token for the application of `cargo xtask up`.
@@ -157,6 +163,7 @@ fn execute(command: Task) -> Result<(), Failure> {
             build::native_programs(&[BRIDGE])?;
             application::migrate(&database_url)
         }
+        Task::Dist(options) => dist::dist(&options),
         Task::RabbitmqUrl => {
             sigpipe::reset();
             println!("{}", services::rabbitmq::url(&services::known()?.rabbitmq));
