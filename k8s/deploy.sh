@@ -1,142 +1,161 @@
 #!/usr/bin/env bash
-# Rolls out a release, checks its health, and rolls back to the last healthy release if the check
-# fails.
+# Rolls out a release, checks it, and goes back to the last healthy release if a check fails.
 #
-#   REGISTRY=registry.example/team k8s/deploy.sh development|staging|production TAG
+#   k8s/deploy.sh ENVIRONMENT TAG            rolls out the release with this tag
+#   k8s/deploy.sh ENVIRONMENT --back TAG     goes back to a release that was healthy here before
+#   k8s/deploy.sh ENVIRONMENT --list         lists these releases, the newest first
+#   k8s/deploy.sh ENVIRONMENT --render TAG   prints the manifests of a release, and changes nothing
 #
-# TAG is the tag of one commit, which k8s/publish.sh pushed. A release is the overlay rendered with
-# that tag. The config map `connectivity-release` keeps the last healthy release, and a rollback
-# applies it again. `kubectl rollout undo` does not work here: SpinKube's operator owns the
-# components' Deployment and would revert it.
+# ENVIRONMENT is development, staging or production. A release is the overlay rendered with the
+# images of one tag, by their digests. The cluster keeps the manifests of every healthy release, one
+# config map `connectivity-release-TAG` for each, and those of the last one in
+# `connectivity-release`. Going back applies them again, without a migration: `kubectl rollout undo`
+# does not work here, because SpinKube's operator owns the components' Deployment and would revert it.
 #
-# With RENDER_ONLY set, the script prints the release and changes nothing.
+# Settings:
+#   IMAGES             a file with the images and their digests, as k8s/publish.sh prints them
+#   REGISTRY           where to look them up without that file, such as registry.example/team
+#   SMOKE_CLIENT_ID, SMOKE_CLIENT_SECRET, SMOKE_CITIZEN
+#                      an account with the scope `affiliation` and a citizen to ask about, for the
+#                      smoke test; SMOKE=skip leaves it out
+#   TIMEOUT_SECONDS    for each step that is waited for (300)
+#   POLL_SECONDS       between two looks at what is waited for (1)
+#   RENEW_SECONDS      between two renewals of the lock, which expires after 120 s (20)
+#   KEEP_RELEASES      how many releases are kept (30)
 #
-# Exit codes: 0 rolled out; 1 not healthy, and rolled back if there was a release to roll back to;
-# 2 the rollback failed as well; 64 unknown environment.
+# Exit codes: 0 done; 1 not rolled out, and the environment runs the last healthy release; 2 the
+# environment may be unhealthy: act by hand; 64 wrong arguments; 75 another rollout is in progress;
+# 129, 130 and 143 cancelled.
 set -euo pipefail
 
-environment=${1:?"usage: deploy.sh development|staging|production TAG"}
-tag=${2:?"usage: deploy.sh development|staging|production TAG"}
-registry=${REGISTRY:?"set REGISTRY to the image registry, such as registry.example/team"}
-timeout=${TIMEOUT_SECONDS:-300}
-
 here=$(cd "$(dirname "$0")" && pwd)
-[ -f "$here/overlays/$environment/kustomization.yaml" ] || {
-  echo "deploy: unknown environment $environment: use development, staging or production" >&2
-  exit 64
-}
-# Created beside the overlays, because kustomize accepts relative paths only.
-work=$(mktemp -d "$here/overlays/.release.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+timeout=${TIMEOUT_SECONDS:-300}
+keep=${KEEP_RELEASES:-30}
+# What a cancelled rollout applies again, if anything.
+on_cancel=
+
+# shellcheck source=k8s/deploy/cluster.sh
+. "$here/deploy/cluster.sh"
+# shellcheck source=k8s/deploy/lock.sh
+. "$here/deploy/lock.sh"
+# shellcheck source=k8s/deploy/release.sh
+. "$here/deploy/release.sh"
+# shellcheck source=k8s/deploy/rollout.sh
+. "$here/deploy/rollout.sh"
+# shellcheck source=k8s/deploy/health.sh
+. "$here/deploy/health.sh"
 
 say() { echo "==> $*"; }
 
-# Renders the overlay with the images of this release.
-render() {
-  cp "$here/base/spin.kustomize.yaml" "$work/"
-  {
-    printf 'resources: [../%s]\nconfigurations: [spin.kustomize.yaml]\nsortOptions: { order: fifo }\nimages:\n' "$environment"
-    for image in connectivity connectivity-spin connectivity-bridge; do
-      printf '  - { name: %s, newName: %s/%s, newTag: "%s" }\n' "$image" "$registry" "$image" "$tag"
-    done
-  } > "$work/kustomization.yaml"
-  kubectl kustomize "$work" > "$work/unnamed.yaml"
-  # The release is named by a digest of its content. The pods carry the name in an annotation, by
-  # which wait_for_operator recognises the release.
-  digest=$(sha256sum < "$work/unnamed.yaml" | cut -c1-16)
-  cat >> "$work/kustomization.yaml" <<PATCH
-patches:
-  - target: { kind: SpinApp, name: connectivity }
-    patch: |
-      - op: add
-        path: /spec/podAnnotations
-        value: { connectivity/release: "r-$digest" }
-PATCH
-  kubectl kustomize "$work" > "$work/release.yaml"
+# fail CODE MESSAGE
+fail() {
+  echo "deploy: $2" >&2
+  exit "$1"
 }
 
-# Waits until the operator has updated the Deployment to this release.
-wait_for_operator() {
-  local name deadline
-  name=$(sed -n 's|^ *connectivity/release: *||p' "$1" | head -n 1)
-  deadline=$((SECONDS + timeout))
-  until [ "$(in_namespace get deployment connectivity --ignore-not-found \
-    -o 'jsonpath={.spec.template.metadata.annotations.connectivity/release}')" = "$name" ]; do
-    [ "$SECONDS" -lt "$deadline" ] || { echo "deploy: the SpinKube operator has not applied release $name" >&2; return 1; }
-    sleep 1
-  done
+usage() {
+  sed -n '4,7s/^# \{0,3\}//p' "$0" >&2
+  exit 64
 }
 
-in_namespace() { kubectl --namespace "$namespace" "$@"; }
-
-migrate() {
-  say "migrating the database schema"
-  in_namespace delete job connectivity-migration --ignore-not-found --wait || return
-  kubectl apply -f "$work/release.yaml" -l 'app.kubernetes.io/component notin (web, bridge)' || return
-  in_namespace wait job/connectivity-migration --for=condition=complete --timeout="${timeout}s"
+# Rolls out a new release.
+deploy() {
+  render
+  current_release > "$work/previous.yaml"
+  on_cancel=$work/previous.yaml
+  if migrate && roll_out "$work/release.yaml"; then
+    on_cancel=
+    finish
+    return
+  fi
+  on_cancel=
+  restore
 }
 
-# Applies a release without its migration, and waits until it is rolled out and healthy.
-roll_out() {
-  local rest='app.kubernetes.io/component notin (migration)'
-  # Tried twice: in a first rollout the operator may reject a SpinApp whose executor it does not
-  # know.
-  kubectl apply -f "$1" -l "$rest" || { sleep 2 && kubectl apply -f "$1" -l "$rest"; } || return
-  wait_for_operator "$1" || return
-  for deployment in connectivity connectivity-bridge; do
-    in_namespace rollout status "deployment/$deployment" --timeout="${timeout}s" || return
-  done
-  healthy connectivity 80 && healthy connectivity-bridge 9100
-}
-
-# Requests /health/ready of a Service through a port-forward, because its network policy blocks
-# other access.
-healthy() {
-  local tunnel address="" status=1 deadline=$((SECONDS + timeout))
-  say "checking the health of $1"
-  in_namespace port-forward "service/$1" ":$2" > "$work/tunnel" 2>&1 &
-  tunnel=$!
-  until [ "$SECONDS" -ge "$deadline" ]; do
-    sleep 0.5
-    address=$(sed -n 's/^Forwarding from \(127\.0\.0\.1:[0-9]*\) .*/\1/p' "$work/tunnel" | head -n 1)
-    if [ -n "$address" ] && curl --silent --show-error --fail --max-time 5 "http://$address/health/ready"; then
-      status=0
-      break
-    fi
-  done
-  kill "$tunnel" 2> /dev/null || true
-  [ "$status" = 0 ] || { echo "deploy: $1 is not healthy" >&2; cat "$work/tunnel" >&2; }
-  return "$status"
-}
-
-# Stores this release as the last healthy one.
-remember() {
-  in_namespace create configmap connectivity-release --from-file=release.yaml="$work/release.yaml" --dry-run=client -o yaml |
-    in_namespace apply --server-side --force-conflicts -f -
-}
-
-render
-if [ -n "${RENDER_ONLY:-}" ]; then
-  cat "$work/release.yaml"
-  exit 0
-fi
-say "$environment: $tag"
-namespace=$(sed -n '/^kind: Namespace$/,/^---$/s/^  name: //p' "$work/release.yaml")
-in_namespace get configmap connectivity-release --ignore-not-found -o 'jsonpath={.data.release\.yaml}' > "$work/previous.yaml"
-
-if migrate && say "rolling out" && roll_out "$work/release.yaml"; then
-  remember
+# Records the release that is healthy now.
+finish() {
+  record || fail 2 "$tag is healthy, but could not be recorded, so that nothing can go back to it: deploy it again"
   say "$environment runs $tag"
-  exit 0
-fi
-if [ ! -s "$work/previous.yaml" ]; then
-  echo "deploy: $tag is not healthy, and there is no earlier release: inspect the namespace $namespace" >&2
-  exit 1
-fi
-say "$tag is not healthy: rolling back"
-if roll_out "$work/previous.yaml"; then
-  echo "deploy: $tag was not healthy and was rolled back to the last healthy release" >&2
-  exit 1
-fi
-echo "deploy: neither $tag nor the last healthy release is healthy: inspect the namespace $namespace" >&2
-exit 2
+}
+
+# Goes back to the last healthy release after a failed rollout.
+restore() {
+  local previous
+  previous=$(name_of "$work/previous.yaml")
+  [ -n "$previous" ] ||
+    fail 2 "$tag is not healthy, and no release was healthy before: inspect the namespace $namespace"
+  [ "$previous" != "$(name_of "$work/release.yaml")" ] ||
+    fail 2 "$tag is not healthy, and it is itself the last healthy release: choose another one with --list and --back"
+  say "$tag is not healthy: going back to the last healthy release"
+  roll_out "$work/previous.yaml" ||
+    fail 2 "neither $tag nor the last healthy release is healthy: choose another one with --list and --back"
+  fail 1 "$tag was not healthy; the last healthy release runs again"
+}
+
+# Goes back to a release that was healthy before. If it is not healthy now, the release that was
+# left is not applied again, now or by a later rollout that fails.
+back() {
+  recorded_release "$tag" > "$work/release.yaml"
+  [ -s "$work/release.yaml" ] || fail 64 "$tag was never healthy in $environment: choose a release of --list"
+  current_release > "$work/previous.yaml"
+  if [ "$(name_of "$work/previous.yaml")" != "$(name_of "$work/release.yaml")" ]; then forget_current; fi
+  roll_out "$work/release.yaml" || fail 2 "$tag is not healthy: choose another release of --list"
+  finish
+}
+
+# Ends a cancelled rollout. A pipeline kills this process after a few seconds, so that nothing is
+# waited for.
+cancel() {
+  trap '' HUP INT TERM
+  local code=$((128 + $1))
+  if [ -z "$on_cancel" ] || [ ! -s "$on_cancel" ]; then
+    fail "$code" "cancelled: inspect the namespace $namespace"
+  fi
+  say "cancelled: applying the last healthy release again"
+  apply_release "$on_cancel" || fail "$code" "cancelled, and the last healthy release could not be applied: use --back"
+  fail "$code" "cancelled: the last healthy release was applied, and its health was not checked"
+}
+
+clean_up() {
+  stop_children
+  unlock
+  rm -rf "$work"
+}
+
+environment=${1:-}
+case $#:${2:-} in
+  2:--list) action=list tag= ;;
+  3:--back) action=back tag=$3 ;;
+  3:--render) action=render tag=$3 ;;
+  2:--*) usage ;;
+  2:?*) action=deploy tag=$2 ;;
+  *) usage ;;
+esac
+overlay=$here/overlays/$environment/kustomization.yaml
+[ -f "$overlay" ] || fail 64 "unknown environment $environment: use development, staging or production"
+# The tag is part of the name of a config map.
+[[ $action = list || ($tag =~ ^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$ && ${#tag} -le 128) ]] ||
+  fail 64 "the tag $tag is not usable: use lower-case letters, digits, dots and hyphens"
+namespace=$(sed -n 's/^namespace: *//p' "$overlay")
+
+umask 077
+# Created beside the overlays, because kustomize accepts relative paths only.
+work=$(mktemp -d "$here/overlays/.release.XXXXXX")
+trap clean_up EXIT
+
+case $action in
+  render)
+    render
+    cat "$work/release.yaml"
+    ;;
+  list) releases ;;
+  *)
+    check_smoke_settings
+    trap 'cancel 1' HUP
+    trap 'cancel 2' INT
+    trap 'cancel 15' TERM
+    lock
+    say "$environment: $action $tag"
+    "$action"
+    ;;
+esac

@@ -12,6 +12,7 @@ mod manifests;
 #[cfg(test)]
 mod mutations;
 mod network;
+mod pipelines;
 mod pods;
 mod release;
 mod schemas;
@@ -68,6 +69,7 @@ pub(crate) fn lint(options: &Options) -> Result<(), Failure> {
     findings.add("public paths in the documentation", network::documented()?);
     findings.add("alerts: environment, tests, runbook and metrics", alerts::problems()?);
     findings.add("secrets without values", between::secrets()?);
+    findings.add("workflows: permissions, pins and order", pipelines::check()?);
     files::check(&tools, &mut findings)?;
     for skipped in &findings.skipped {
         announce(skipped);

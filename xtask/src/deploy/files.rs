@@ -47,8 +47,8 @@ const CHECKS: [Check; 6] = [
     Check {
         what: "scripts",
         tool: "shellcheck",
-        arguments: &["--color=never"],
-        files: &[("k8s", ".sh"), ("docker", ".sh"), ("docs", ".sh")],
+        arguments: &["--color=never", "--external-sources"],
+        files: &[("k8s", ".sh"), ("k8s/deploy", ".sh"), ("docker", ".sh"), ("docs", ".sh")],
     },
 ];
 

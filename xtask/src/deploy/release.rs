@@ -1,5 +1,6 @@
 //! The manifests that k8s/deploy.sh renders for a release.
 
+use super::findings::folder;
 use super::manifests::{at, documents, find};
 use crate::failure::{Failure, failed};
 use crate::project::root;
@@ -15,12 +16,17 @@ const IMAGES: [(&str, &str, &str); 4] = [
     ("Job", "connectivity-migration", "/spec/template/spec/containers/0/image"),
 ];
 
+/// The digest of all images of the release that is rendered.
+const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 /// Renders a release with the script, and returns what does not belong to that release.
 pub(super) fn check(tools: &Tools, environment: &str) -> Result<Vec<String>, Failure> {
+    let images = folder().join("images");
+    let list = ["", "-spin", "-bridge"].map(|name| format!("registry.test/team/connectivity{name}@{DIGEST}\n"));
+    std::fs::write(&images, list.concat()).map_err(failed(images.display().to_string()))?;
     let script = root().join("k8s/deploy.sh").display().to_string();
-    let mut command = program(&script, &[environment, "of-one-commit"]);
-    command.env("PATH", tools.path()).env("REGISTRY", "registry.test/team").env("RENDER_ONLY", "yes");
-    let output = command.output().map_err(failed(script.clone()))?;
+    let mut command = program(&script, &[environment, "--render", "of-one-commit"]);
+    let output = command.env("PATH", tools.path()).env("IMAGES", images).output().map_err(failed(script.clone()))?;
     if !output.status.success() {
         return Ok(vec![String::from_utf8_lossy(&output.stderr).into_owned()]);
     }
@@ -31,7 +37,7 @@ fn differences(objects: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for (kind, name, pointer) in IMAGES {
         let image = find(objects, kind, name).map_or("", |object| at(object, pointer));
-        if !image.starts_with("registry.test/team/connectivity") || !image.ends_with(":of-one-commit") {
+        if !image.starts_with("registry.test/team/connectivity") || !image.ends_with(&format!("@{DIGEST}")) {
             found.push(format!("the image of {kind} {name} is {image}"));
         }
     }
@@ -58,7 +64,7 @@ mod tests {
         let application = json!({"kind": "SpinApp", "metadata": {"name": "connectivity"},
             "spec": {"image": "registry.test/team/connectivity:main-latest"}});
         let executor = json!({"kind": "SpinAppExecutor", "metadata": {"name": "spintainer"},
-            "spec": {"deploymentConfig": {"spinImage": "registry.test/team/connectivity-spin:of-one-commit"}}});
+            "spec": {"deploymentConfig": {"spinImage": format!("registry.test/team/connectivity-spin@{DIGEST}")}}});
         let found = differences(&[application, executor]);
         assert!(found[0].ends_with(":main-latest"), "{found:?}");
         // The others: the bridge and the migration are missing, so is the annotation, and the order
