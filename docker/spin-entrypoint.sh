@@ -11,22 +11,27 @@ if [ "${1:-}" != up ]; then
   exec spin "$@"
 fi
 
-spin "$@" \
-  --max-instance-concurrent-reuse-count 4 \
-  --max-instance-reuse-count 5000 \
-  --idle-instance-timeout 30s &
-spin=$!
+spin=
 pause=
 
 # shellcheck disable=SC2329 # called by the trap
 drain() {
   trap '' TERM INT
+  spin=${spin:-${!:-}}
+  [ -n "$spin" ] || exit 0
   sleep "${SPIN_DRAIN_SECONDS:-15}" &
   pause=$!
   wait "$pause"
   kill -TERM "$spin" 2> /dev/null
 }
+# Before Spin is started, which would otherwise survive a signal that arrives at once.
 trap drain TERM INT
+
+spin "$@" \
+  --max-instance-concurrent-reuse-count 4 \
+  --max-instance-reuse-count 5000 \
+  --idle-instance-timeout 30s &
+spin=$!
 
 # A signal interrupts `wait`; the second `wait` waits for Spin itself.
 wait "$spin"
