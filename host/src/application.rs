@@ -5,6 +5,7 @@ use crate::allowed_hosts::{AllowedHosts, InvalidEntry};
 use crate::cli::Options;
 use crate::compose::{ComposeError, compose};
 use crate::engine::{Instances, Limits, engine, handle, prepare};
+use crate::env_file::{self, EnvFileError};
 use crate::interfaces::sqlite;
 use crate::manifest::{Component, Manifest, Route};
 use crate::outbound_http::{Dispatch, Internal, OutboundHttp};
@@ -36,8 +37,8 @@ pub(crate) enum LoadError {
     Unusable { path: PathBuf, cause: std::io::Error },
     #[error("{path}: {cause}")]
     Syntax { path: PathBuf, cause: Box<toml::de::Error> },
-    #[error(".env: every line must look like NAME=value")]
-    DotEnv,
+    #[error(transparent)]
+    EnvFile(#[from] EnvFileError),
     #[error("spin_manifest_version must be 2")]
     Version,
     #[error("a trigger names the component {0:?}, which the manifest does not declare")]
@@ -226,14 +227,7 @@ fn run_scripts(scripts: &[String], database: &Path) -> Result<(), LoadError> {
 /// Returns the environment and, for names that it lacks, the values of the file `.env` in the
 /// current folder.
 fn environment() -> Result<BTreeMap<String, String>, LoadError> {
-    let mut values = BTreeMap::new();
-    if let Ok(file) = dotenvy::from_path_iter(".env") {
-        for pair in file {
-            // The error quotes the line, which may hold a secret.
-            let (name, value) = pair.map_err(|_| LoadError::DotEnv)?;
-            values.insert(name, value);
-        }
-    }
+    let mut values = env_file::read(Path::new(".env"))?;
     values.extend(
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
     );

@@ -11,6 +11,7 @@ mod bindings;
 mod cli;
 mod compose;
 mod engine;
+mod env_file;
 pub mod handles;
 mod interfaces;
 mod manifest;

@@ -21,6 +21,8 @@ pub fn rabbitmqctl(servers: &Servers, arguments: &[&str]) -> String {
         .args(["--quiet", "--node", &format!("connectivity-{}@localhost", servers.rabbitmq.port)])
         .args(arguments)
         .env("HOME", data.canonicalize().expect("a folder"))
+        // The command is an Erlang node itself, which would listen on all interfaces.
+        .env("RABBITMQ_CTL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
         .env("ERL_EPMD_PORT", epmd.trim());
     let output = command.output().expect("rabbitmqctl");
     assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

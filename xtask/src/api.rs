@@ -3,7 +3,7 @@
 use crate::build::{self, HOST, SIMULATOR};
 use crate::failure::{Failure, failed};
 use crate::project::{built, root, target};
-use crate::run::{announce, program, run};
+use crate::run::{announce, program, run, say};
 use crate::running::Running;
 use crate::tools::Tools;
 use crate::{application, token};
@@ -41,7 +41,7 @@ pub(crate) fn write() -> Result<(), Failure> {
         return Err(Failure(format!("{writer} ended with {}", output.status)));
     }
     std::fs::write(root().join(DOCUMENT), output.stdout).map_err(failed(DOCUMENT))?;
-    println!("{DOCUMENT} is up to date: commit it if it has changed");
+    say!("{DOCUMENT} is up to date: commit it if it has changed");
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, failed};
 use crate::manifest::Manifest;
 use crate::project::target;
-use crate::run::{announce, cargo, program, run};
+use crate::run::{announce, cargo, program, run, say};
 use std::process::Command;
 use std::time::Instant;
 
@@ -95,7 +95,7 @@ fn timed(what: &str, build: impl FnOnce() -> Result<(), Failure>) -> Result<(), 
     announce(&format!("building {what}"));
     let started = Instant::now();
     build()?;
-    println!("    built {what} in {} s", started.elapsed().as_secs());
+    say!("    built {what} in {} s", started.elapsed().as_secs());
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::build::{TARGET, add_target, native, wasm_clippy};
 use crate::debian::is_installed;
 use crate::failure::{Failure, failed};
 use crate::project::root;
-use crate::run::{announce, cargo, program, run};
+use crate::run::{announce, cargo, program, run, say};
 use crate::{api, deploy};
 use clap::Subcommand;
 
@@ -72,7 +72,7 @@ fn text() -> Result<(), Failure> {
         problems.extend(length::check(&path, &text));
     }
     for problem in &problems {
-        println!("{problem}");
+        say!("{problem}");
     }
     if problems.is_empty() {
         return Ok(());

@@ -166,14 +166,12 @@ fn execute(command: Task) -> Result<(), Failure> {
         Task::Dist(options) => dist::dist(&options),
         Task::RabbitmqUrl => {
             sigpipe::reset();
-            println!("{}", services::rabbitmq::url(&services::known()?.rabbitmq));
-            Ok(())
+            run::print(format_args!("{}", services::rabbitmq::url(&services::known()?.rabbitmq)))
         }
         Task::Token { scope, minutes } => {
             // The reader may close the pipe after one line.
             sigpipe::reset();
-            println!("{}", token::development(&scope, minutes)?);
-            Ok(())
+            run::print(format_args!("{}", token::development(&scope, minutes)?))
         }
     }
 }

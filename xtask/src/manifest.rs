@@ -14,6 +14,8 @@ pub(crate) struct Manifest {
     /// The components and plugins by name.
     #[serde(rename = "component")]
     pub(crate) components: BTreeMap<String, Component>,
+    /// The variables by name.
+    pub(crate) variables: toml::Table,
 }
 
 /// A component or a plugin. Its name is also the name of its package.

@@ -11,7 +11,7 @@ pub(crate) use list::known;
 
 use crate::debian::{self, is_installed};
 use crate::failure::Failure;
-use crate::run::{announce, program, run};
+use crate::run::{announce, program, run, say};
 use clap::Subcommand;
 use list::{Known, Services};
 use server::{Server, folder};
@@ -64,7 +64,7 @@ pub(crate) fn start() -> Result<bool, Failure> {
         up(rabbitmq::answers, |services| &services.rabbitmq),
     ];
     if running.iter().all(Option::is_some) {
-        println!("MariaDB, Redis and RabbitMQ are running already");
+        say!("MariaDB, Redis and RabbitMQ are running already");
         return Ok(false);
     }
     if let Some(services) = &before {
@@ -92,7 +92,7 @@ pub(crate) fn start() -> Result<bool, Failure> {
         let log = folder().join(format!("{}.log", name.to_lowercase()));
         wait_until(|| answers(server))
             .ok_or_else(|| Failure(format!("{name} does not answer: see {}", log.display())))?;
-        println!("{name} answers on port {}", server.port);
+        say!("{name} answers on port {}", server.port);
     }
     Ok(true)
 }
@@ -113,7 +113,7 @@ fn halt(Known { name, process, server, .. }: &Known) -> Result<(), Failure> {
     run(&mut program("kill", &["-TERM", &server.pid.to_string()]))?;
     wait_until(|| !is(server.pid, process))
         .ok_or_else(|| Failure(format!("{name} did not stop: see {}", folder().display())))?;
-    println!("{name} has stopped");
+    say!("{name} has stopped");
     Ok(())
 }
 
@@ -123,7 +123,7 @@ fn status() -> Result<(), Failure> {
     for Known { name, server, answers, .. } in services.all() {
         let answers = answers(server);
         all &= answers;
-        println!("{name} on port {}: {}", server.port, if answers { "answers" } else { "does not answer" });
+        say!("{name} on port {}: {}", server.port, if answers { "answers" } else { "does not answer" });
     }
     if all { Ok(()) } else { Err(Failure("not all servers answer: run `cargo xtask services start`".into())) }
 }

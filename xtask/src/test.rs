@@ -6,7 +6,7 @@ use crate::debian::{self, is_installed};
 use crate::failure::{Failure, failed};
 use crate::manifest::Manifest;
 use crate::project::root;
-use crate::run::{announce, cargo};
+use crate::run::{announce, cargo, say};
 use crate::{api, bench, build, deploy, lint, services, up};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -58,7 +58,7 @@ fn scenarios_for_spin() -> Result<Vec<String>, Failure> {
 
 /// Prints the closing line.
 fn finish((passed, failures): (u64, u64)) -> Result<(), Failure> {
-    println!("{passed} passed, {failures} failed");
+    say!("{passed} passed, {failures} failed");
     if failures == 0 && passed > 0 { Ok(()) } else { Err(Failure("the suite failed".into())) }
 }
 
@@ -79,7 +79,7 @@ fn check_sizes() -> Result<(), Failure> {
     for (name, component) in Manifest::read()?.components {
         let path = root().join(component.source);
         let size = std::fs::metadata(&path).map_err(failed(path.display().to_string()))?.len();
-        println!("{name}: {} KiB", size / 1024);
+        say!("{name}: {} KiB", size / 1024);
         if size > LARGEST_COMPONENT * 1024 {
             return Err(Failure(format!("the component {name} is larger than {LARGEST_COMPONENT} KiB")));
         }

@@ -3,9 +3,11 @@
 mod arguments;
 mod bridge;
 mod explain;
+mod variables;
 
 use crate::build::{self, BRIDGE, HOST, SIMULATOR};
 use crate::failure::{Failure, failed};
+use crate::run::say;
 use crate::running::{Running, end_with_us};
 use crate::services::{self, mariadb};
 use crate::{application, token};
@@ -39,6 +41,7 @@ pub(crate) struct Options {
 /// Everything that can fail without a build is checked before it: a first build takes minutes.
 pub(crate) fn up(options: &Options) -> Result<(), Failure> {
     options.listen.check_free()?;
+    variables::warn()?;
     if options.spin {
         check_spin()?;
     }
@@ -65,7 +68,7 @@ pub(crate) fn up(options: &Options) -> Result<(), Failure> {
     let stdout = application.0.stdout.take().ok_or_else(|| Failure("no output".into()))?;
     let mut bridge = None;
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        println!("{line}");
+        say!("{line}");
         if let Some(address) = line.strip_prefix("Serving http://") {
             if options.services {
                 bridge = Some(bridge::start(address)?);

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::project::target;
+use crate::run::say;
 use crate::tools::Tools;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,16 +19,16 @@ pub(super) struct Findings {
 impl Findings {
     /// Adds and prints the problems that a check found.
     pub(super) fn add(&mut self, what: &str, problems: Vec<String>) {
-        println!("{what}: {}", if problems.is_empty() { "ok" } else { "FAILED" });
+        say!("{what}: {}", if problems.is_empty() { "ok" } else { "FAILED" });
         for problem in &problems {
-            println!("  {problem}");
+            say!("  {problem}");
         }
         self.problems.extend(problems);
     }
 
     /// Adds a check that cannot be made.
     pub(super) fn skip(&mut self, what: &str, why: &str) {
-        println!("{what}: SKIPPED");
+        say!("{what}: SKIPPED");
         self.skipped.insert(format!("SKIPPED: {what}: {why}"));
     }
 }

@@ -23,10 +23,11 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     let shown = data.display().to_string();
     if !data.join("mysql").is_dir() {
         std::fs::create_dir_all(&data).map_err(failed(shown.clone()))?;
-        let datadir = format!("--datadir={shown}");
-        let arguments = ["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", &datadir];
+        // Relative to the working directory, because the script splits a path at its blanks.
+        let datadir = "--datadir=./mariadb";
+        let arguments = ["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", datadir];
         let mut install = program("mariadb-install-db", &arguments);
-        run(install.arg(format!("--user={}", user())).stdout(Stdio::null()))?;
+        run(install.current_dir(folder()).arg(format!("--user={}", user())).stdout(Stdio::null()))?;
     }
     // Run at every start, so that the password is always the one in services.json.
     let init = folder().join("mariadb-init.sql");

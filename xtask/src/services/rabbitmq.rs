@@ -27,6 +27,9 @@ pub(super) fn server() -> &'static str {
     if Path::new(DEBIAN).exists() { DEBIAN } else { "rabbitmq-server" }
 }
 
+/// Arguments of Erlang: distributed nodes connect through the loopback interface.
+const LOOPBACK_ONLY: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
+
 pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     let data = folder().join("rabbitmq");
     let shown = data.display().to_string();
@@ -48,6 +51,8 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
         .env("RABBITMQ_ENABLED_PLUGINS_FILE", data.join("enabled_plugins"))
         .env("RABBITMQ_PID_FILE", data.join("rabbitmq.pid"))
         .env("RABBITMQ_DIST_PORT", free_port(0)?.to_string())
+        // The port of the Erlang distribution would listen on all interfaces.
+        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", LOOPBACK_ONLY)
         // An Erlang port mapper (epmd) of our own, on the loopback interface only.
         .env("ERL_EPMD_PORT", epmd_port(server)?.to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")

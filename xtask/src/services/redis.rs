@@ -15,9 +15,10 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     let settings = folder().join("redis.conf");
     // Each test uses a database of its own.
     let text = format!(
-        "bind 127.0.0.1\nport {}\ndir {}\nrequirepass {}\nappendonly yes\nsave \"\"\ndatabases 4096\n",
+        "bind 127.0.0.1\nport {}\ndir {:?}\nrequirepass {}\nappendonly yes\nsave \"\"\ndatabases 4096\n",
         server.port,
-        data.display(),
+        // In quotation marks, because a checkout may be in a folder with blanks.
+        data.display().to_string(),
         server.password
     );
     write_private(&settings, &text)?;

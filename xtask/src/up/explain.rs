@@ -3,7 +3,7 @@
 use crate::build::BRIDGE;
 use crate::failure::Failure;
 use crate::project::built;
-use crate::run::announce;
+use crate::run::{announce, say};
 use crate::token;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -48,15 +48,15 @@ pub(super) fn explain(urls: &Urls<'_>) -> Result<(), Failure> {
         );
     }
     let (secret, token) = (token::secret(token::ADMIN)?, token::development("affiliation documents", 60)?);
-    println!("\nA token for the next hour (for another one: cargo xtask token):\n\n  TOKEN={token}\n");
+    say!("\nA token for the next hour (for another one: cargo xtask token):\n\n  TOKEN={token}\n");
     checks(address);
     documents(address, services);
-    println!(
+    say!(
         "# create an account for a client; its secret is shown once (`cargo xtask build` makes the program)\nCOMPONENTS_URL=http://{address} ADMIN_CLIENT_ID={} ADMIN_CLIENT_SECRET={secret} {} service-account create NAME --scope affiliation\n",
         token::ADMIN,
         built(BRIDGE)
     );
-    println!("The API is described at http://{address}/api/docs/\nCtrl-C stops the application.");
+    say!("The API is described at http://{address}/api/docs/\nCtrl-C stops the application.");
     Ok(())
 }
 
@@ -71,20 +71,20 @@ fn checks(address: &str) {
         ("not a citizen id", BEARER, "12"),
         ("no token", "", "1128456232"),
     ] {
-        println!("# {title}\ncurl -i {url}/check/ {header}{JSON} -d '{{\"citizen_id\": \"{id}\"}}'\n");
+        say!("# {title}\ncurl -i {url}/check/ {header}{JSON} -d '{{\"citizen_id\": \"{id}\"}}'\n");
     }
-    println!("# the checks so far\ncurl -i {BEARER}'{url}/history/?citizen_id=1128456232'\n");
+    say!("# the checks so far\ncurl -i {BEARER}'{url}/history/?citizen_id=1128456232'\n");
 }
 
 fn documents(address: &str, services: bool) {
     let url = format!("http://{address}/api/v1/documents/authenticate/");
-    println!("# is a document authentic?\ncurl -i {url} {BEARER}{JSON} -d '{DOCUMENT}'\n");
+    say!("# is a document authentic?\ncurl -i {url} {BEARER}{JSON} -d '{DOCUMENT}'\n");
     if services {
-        println!(
+        say!(
             "# the same through RabbitMQ; the result is printed here\necho '{DOCUMENT}' | RABBITMQ_URL=$(cargo xtask rabbitmq-url) {} publish\n",
             built(BRIDGE)
         );
     } else {
-        println!("# RabbitMQ and asynchronous requests (Prefer: respond-async) need: cargo xtask up --services\n");
+        say!("# RabbitMQ and asynchronous requests (Prefer: respond-async) need: cargo xtask up --services\n");
     }
 }
