@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::job::Job;
 use crate::message::Message;
 use crate::retention::{Batches, Processed};
+use crate::text::http_cause;
 use crate::token::Tokens;
 use crate::trace::{Fault, Span};
 use async_trait::async_trait;
@@ -84,11 +85,8 @@ impl Components {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Reply> {
-        let token = self.tokens.get().await.map_err(|error| {
-            tracing::warn!(cause = %error, "no access token for the components");
-            Reply::None
-        })?;
-        let response = request.bearer_auth(token).send().await.map_err(|error| no_reply(&error))?;
+        let token = self.tokens.get().await.map_err(|error| Reply::None(error.to_string()))?;
+        let response = request.bearer_auth(token).send().await.map_err(no_reply)?;
         if response.status() == StatusCode::UNAUTHORIZED {
             self.tokens.forget();
         }
@@ -124,7 +122,7 @@ impl Batches for Components {
 }
 
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Reply> {
-    successful(response).await?.json().await.map_err(|error| no_reply(&error))
+    successful(response).await?.json().await.map_err(no_reply)
 }
 
 /// Returns a successful response, or the problem in any other one.
@@ -145,7 +143,6 @@ async fn successful(response: Response) -> Result<Response, Reply> {
     })
 }
 
-fn no_reply(error: &reqwest::Error) -> Reply {
-    tracing::debug!(cause = %error, "the components did not answer");
-    Reply::None
+fn no_reply(error: reqwest::Error) -> Reply {
+    Reply::None(http_cause(error))
 }

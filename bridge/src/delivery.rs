@@ -117,8 +117,12 @@ mod tests {
     use crate::amqp::Properties;
     use crate::message::Headers;
 
+    fn no_answer() -> Reply {
+        Reply::None("not JSON".into())
+    }
+
     fn delivered(body: &str) -> Delivered {
-        Delivered::new(serde_json::from_str(body).map_err(|_| Reply::None), Some("m".into()))
+        Delivered::new(serde_json::from_str(body).map_err(|_| no_answer()), Some("m".into()))
     }
 
     #[test]
@@ -159,7 +163,7 @@ mod tests {
         assert_eq!(delivered(&body("done-without-verdict")).reply, Reply::DoneWithoutVerdict);
         for unreadable in [body("pending"), event.to_owned(), String::new()] {
             let delivered = delivered(&unreadable);
-            assert_eq!((delivered.reply, delivered.event.is_none()), (Reply::None, true), "{unreadable}");
+            assert_eq!((delivered.reply, delivered.event.is_none()), (no_answer(), true), "{unreadable}");
         }
     }
 }

@@ -67,7 +67,7 @@ async fn main() -> ExitCode {
     match perform(command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("connectivity-bridge: {error}");
+            eprintln!("connectivity-bridge: {}", text::with_causes(&error));
             if matches!(error, Failure::Settings(_)) { ExitCode::from(INVALID_SETTINGS) } else { ExitCode::FAILURE }
         }
     }

@@ -94,7 +94,8 @@ mod tests {
         async fn expire(&self, _path: &str, after: &str) -> Result<Processed, Reply> {
             let mut fake = self.0.lock().expect("a lock");
             fake.1.push(after.to_owned());
-            let processed = if fake.0.is_empty() { return Err(Reply::None) } else { fake.0.remove(0) };
+            let processed =
+                if fake.0.is_empty() { return Err(Reply::None("refused".into())) } else { fake.0.remove(0) };
             Ok(Processed { processed, after: format!("{after}{processed}") })
         }
     }
@@ -104,7 +105,7 @@ mod tests {
         let fake = Fake(Mutex::new((vec![5, 3, 0, 0, 2, 0, 1, 0], Vec::new())));
         let mut retention = Retention { pause: Duration::ZERO, ..Retention::default() };
         assert_eq!((retention.run(&fake).await, retention.run(&fake).await), (Ok(8), Ok(3)));
-        assert_eq!(retention.run(&fake).await, Err(Reply::None));
+        assert_eq!(retention.run(&fake).await, Err(Reply::None("refused".into())));
         assert_eq!(fake.0.lock().expect("a lock").1, ["", "5", "53", "", "530", "5302", "0", "01", "53020"]);
     }
 }

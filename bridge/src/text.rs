@@ -1,4 +1,25 @@
-//! Text of others for a terminal.
+//! Text for people: that of others for a terminal, and errors with their causes.
+
+use std::error::Error;
+
+/// Returns the message of an error with those of its causes, each of them once.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Returns why an HTTP request failed, without its URL: an id may be a part of it.
+pub(crate) fn http_cause(error: reqwest::Error) -> String {
+    with_causes(&error.without_url())
+}
 
 /// Returns a text without characters that a terminal would act on: control characters, and those
 /// that change the direction of text or are invisible, are written as escape sequences.
@@ -16,6 +37,28 @@ pub(crate) fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let layers = |texts: &[&'static str]| {
+            texts.iter().rev().fold(None, |source, text| Some(Box::new(Layer { text, source }))).expect("a layer")
+        };
+        for (texts, expected) in [
+            (&["a"][..], "a"),
+            (&["a", "b", "c"], "a: b: c"),
+            (&["a: b", "b", "c"], "a: b: c"),
+            (&["a", "a", "a"], "a"),
+        ] {
+            assert_eq!(with_causes(&*layers(texts)), expected);
+        }
+    }
 
     #[test]
     fn what_a_terminal_would_act_on_is_escaped() {

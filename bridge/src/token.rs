@@ -5,6 +5,7 @@
 mod tests;
 
 use crate::settings::Credentials;
+use crate::text::http_cause;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Response, StatusCode, header};
 use serde::Deserialize;
@@ -27,7 +28,7 @@ pub(crate) enum TokenError {
     #[error("cannot sign an access token: {0}")]
     Signing(#[from] jsonwebtoken::errors::Error),
     #[error("cannot get an access token from /oauth/token: {0}")]
-    Http(#[from] reqwest::Error),
+    Http(String),
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
@@ -35,7 +36,10 @@ pub(crate) enum TokenError {
 /// Why `/oauth/token` refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("/oauth/token refused the account {0:?}: its secret is wrong, or it does not exist or is disabled")]
+    #[error(
+        "/oauth/token refused the account {0:?} (401 invalid_client): its secret is wrong, or it does not exist or is \
+         disabled"
+    )]
     Client(String),
     #[error("/oauth/token refused the account {0:?}: it lacks the scope {1}")]
     Scope(String, &'static str),
@@ -132,9 +136,10 @@ impl Tokens {
         let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let form = [("grant_type", "client_credentials"), ("scope", self.scope)];
         let request = self.http.post(&self.endpoint).basic_auth(encoded(id), Some(encoded(secret))).form(&form);
-        let response = request.send().await?;
+        let failed = |error| TokenError::Http(http_cause(error));
+        let response = request.send().await.map_err(failed)?;
         if response.status().is_success() {
-            let granted: Granted = response.json().await?;
+            let granted: Granted = response.json().await.map_err(failed)?;
             return Ok((granted.access_token, Duration::from_secs(granted.expires_in)));
         }
         let after = retry_after(&response);

@@ -1,6 +1,7 @@
 //! The client of the components' API for the commands.
 
 use crate::settings::ApiSettings;
+use crate::text::http_cause;
 use crate::token::{TokenError, Tokens};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -12,8 +13,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
+    #[error("cannot make the HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
     #[error("the request to the components at COMPONENTS_URL failed: {0}")]
-    Http(#[from] reqwest::Error),
+    Http(String),
+    #[error("COMPONENTS_URL answered {0} without JSON: check that it is the address of the components")]
+    NotJson(StatusCode),
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error("the components rejected the request ({0}): {1}")]
@@ -42,9 +47,11 @@ impl Api {
         if let Some(body) = &body {
             request = request.json(body);
         }
-        let response = request.bearer_auth(self.tokens.get().await?).send().await?;
+        let failed = |error| ApiError::Http(http_cause(error));
+        let response = request.bearer_auth(self.tokens.get().await?).send().await.map_err(failed)?;
         let status = response.status();
-        let body: Value = response.json().await?;
+        let body = response.bytes().await.map_err(failed)?;
+        let body: Value = serde_json::from_slice(&body).map_err(|_| ApiError::NotJson(status))?;
         if status.is_success() {
             Ok(body)
         } else {

@@ -31,7 +31,7 @@ impl Fault {
             Settlement::Retry { reason, .. } => Some(match reason {
                 RetryReason::NoVerdict | RetryReason::NotAsked => Self::NoVerdict,
                 RetryReason::InProgress => Self::InProgress,
-                RetryReason::ComponentsUnavailable if matches!(reply, Reply::None) => Self::NoAnswer,
+                RetryReason::ComponentsUnavailable if matches!(reply, Reply::None(_)) => Self::NoAnswer,
                 RetryReason::ComponentsUnavailable => Self::ComponentsUnavailable,
             }),
         }
@@ -72,7 +72,7 @@ mod tests {
             (problem(503, "storage-unavailable"), Some(Fault::ComponentsUnavailable)),
             (problem(409, "in-progress"), Some(Fault::InProgress)),
             (problem(422, "message-id-reused"), Some(Fault::Refused)),
-            (Reply::None, Some(Fault::NoAnswer)),
+            (Reply::None("refused".into()), Some(Fault::NoAnswer)),
         ] {
             assert_eq!(Fault::from_reply(&reply), expected, "{reply:?}");
         }

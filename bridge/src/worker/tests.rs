@@ -26,7 +26,7 @@ impl Deliver for FakeComponents {
             r#"{{"outcome": "{outcome}", "event":
                 {{"id": "i", "kind": "result", "routing_key": "{key}", "message_id": "e", "body": {{}}}}}}"#
         );
-        Delivered::new(serde_json::from_str(&event).map_err(|_| Reply::None), None)
+        Delivered::new(serde_json::from_str(&event).map_err(|error| Reply::None(error.to_string())), None)
     }
 }
 

@@ -23,8 +23,8 @@ pub enum Reply {
         /// says otherwise.
         asked: bool,
     },
-    /// There was no answer, or it was malformed.
-    None,
+    /// There was no answer, or it was malformed, for this reason.
+    None(String),
 }
 
 /// What the bridge does with a message.
@@ -100,7 +100,7 @@ pub fn settle(reply: &Reply, component_failures: u32) -> Settlement {
             Settlement::Retry { after: retry_after.unwrap_or_default(), reason }
         }
         Reply::Problem { retry_after, .. } => retry(reply, retry_after.unwrap_or_default(), component_failures),
-        Reply::None => retry(reply, Duration::ZERO, component_failures),
+        Reply::None(_) => retry(reply, Duration::ZERO, component_failures),
     }
 }
 
@@ -119,7 +119,7 @@ pub fn describe(reply: &Reply) -> String {
         Reply::Done => "the request is finished".to_owned(),
         Reply::DoneWithoutVerdict => "the request ended without a verdict".to_owned(),
         Reply::Problem { status, slug, .. } => format!("the components answered {status} {slug}"),
-        Reply::None => "the components gave no valid answer".to_owned(),
+        Reply::None(cause) => format!("the components gave no valid answer: {cause}"),
     }
 }
 
@@ -130,6 +130,10 @@ mod tests {
     fn problem(status: u16, slug: &str, seconds: Option<u64>) -> Reply {
         let retry_after = seconds.map(Duration::from_secs);
         Reply::Problem { status, slug: slug.into(), detail: "why".into(), retry_after, asked: true }
+    }
+
+    fn no_answer() -> Reply {
+        Reply::None("connection refused".into())
     }
 
     fn not_asked(slug: &str) -> Reply {
@@ -161,7 +165,7 @@ mod tests {
             (problem(404, "not-found", None), retry(0, RetryReason::ComponentsUnavailable)),
             (problem(500, "", None), retry(0, RetryReason::ComponentsUnavailable)),
             (problem(504, "", None), retry(0, RetryReason::ComponentsUnavailable)),
-            (Reply::None, retry(0, RetryReason::ComponentsUnavailable)),
+            (no_answer(), retry(0, RetryReason::ComponentsUnavailable)),
         ] {
             assert_eq!(settle(&reply, 0), expected, "{reply:?}");
         }
@@ -169,8 +173,8 @@ mod tests {
 
     #[test]
     fn component_failures_are_limited() {
-        assert!(matches!(settle(&Reply::None, MAX_COMPONENT_FAILURES - 1), Settlement::Retry { .. }));
-        assert!(matches!(settle(&Reply::None, MAX_COMPONENT_FAILURES), Settlement::DeadLetter(_)));
+        assert!(matches!(settle(&no_answer(), MAX_COMPONENT_FAILURES - 1), Settlement::Retry { .. }));
+        assert!(matches!(settle(&no_answer(), MAX_COMPONENT_FAILURES), Settlement::DeadLetter(_)));
         for uncounted in [problem(409, "in-progress", None), not_asked("registry-unavailable")] {
             assert!(matches!(settle(&uncounted, MAX_COMPONENT_FAILURES), Settlement::Retry { .. }));
         }
@@ -187,7 +191,7 @@ mod tests {
         for (reply, description) in [
             (Reply::Done, "the request is finished"),
             (Reply::DoneWithoutVerdict, "the request ended without a verdict"),
-            (Reply::None, "the components gave no valid answer"),
+            (no_answer(), "the components gave no valid answer: connection refused"),
             (problem(503, "not-ready", None), "the components answered 503 not-ready"),
         ] {
             assert_eq!(describe(&reply), description);
