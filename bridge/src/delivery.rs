@@ -1,6 +1,7 @@
 //! A delivery to the components: a message as an HTTP request, and what came of it.
 //!
-//! The request has the body of the message, unchanged, and these headers: `x-message-id`,
+//! The request has the body of the message, decompressed and otherwise unchanged, and these headers:
+//! `x-message-id` (the id of the cloud event in the headers of the message, else the AMQP property),
 //! `x-correlation-id` and `x-reply-to` (the AMQP properties, if there are any), `x-replay` (the
 //! number of the replay, if it is one), `x-attempt` (from 1), `x-give-up-after`, `traceparent` and
 //! `tracestate`.
@@ -86,13 +87,20 @@ impl Delivered {
         };
         Self { reply, event, request_id }
     }
+
+    /// A message that was not delivered, because it is invalid for this reason.
+    pub(crate) fn refused(detail: String) -> Self {
+        let slug = "invalid-request".to_owned();
+        Self::new(Err(Reply::Problem { status: 400, slug, detail, retry_after: None, asked: false }), None)
+    }
 }
 
 /// The headers of a delivery. A property that does not fit a header is omitted.
 pub(crate) fn headers(message: &Message, attempt: Attempt, trace: Option<&TraceContext>) -> HeaderMap {
     let (number, age) = (attempt.number.to_string(), attempt.give_up_after.as_secs().to_string());
     let mut pairs = vec![(CONTENT_TYPE.as_str(), "application/json"), (ATTEMPT, &number), (GIVE_UP_AFTER, &age)];
-    pairs.extend(message.properties.message_id().map(|id| (MESSAGE_ID, id)));
+    let event = message.properties.event_id();
+    pairs.extend(event.as_deref().or(message.properties.message_id()).map(|id| (MESSAGE_ID, id)));
     pairs.extend(message.properties.correlation_id().map(|id| (CORRELATION_ID, id)));
     pairs.extend(message.properties.reply_to().map(|queue| (REPLY_TO, queue)));
     pairs.extend(message.headers.get(REPLAY).map(|number| (REPLAY, number.as_str())));

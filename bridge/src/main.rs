@@ -4,6 +4,7 @@ mod amqp;
 mod cli;
 mod commands;
 mod components;
+mod content_encoding;
 mod delivery;
 mod event;
 mod flow_control;

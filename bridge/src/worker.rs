@@ -3,6 +3,7 @@
 
 use crate::amqp::{AmqpError, Delivery, MessageFault, Outgoing};
 use crate::components::Deliver;
+use crate::content_encoding;
 use crate::delivery::{Attempt, Delivered, MAX_BODY};
 use crate::event::Event;
 use crate::job::Job;
@@ -186,8 +187,13 @@ impl Worker {
         }
     }
 
-    /// Delivers a message to the components as soon as the flow control allows it.
+    /// Delivers a message to the components as soon as the flow control allows it. One that cannot be
+    /// decompressed is refused here.
     async fn deliver(&mut self, message: &Message, attempt: Attempt, span: &Span) -> Result<Delivered, Abandoned> {
+        let message = match content_encoding::decoded(message) {
+            Ok(message) => message,
+            Err(error) => return Ok(Delivered::refused(error.to_string())),
+        };
         loop {
             if *self.stopping.borrow() {
                 return Err(Abandoned::Stopping);
@@ -198,7 +204,7 @@ impl Worker {
             }
         }
         let metrics = &self.status.metrics;
-        let delivering = self.components.deliver(&self.job, message, attempt, span);
+        let delivering = self.components.deliver(&self.job, &message, attempt, span);
         let delivered = timed(&metrics.delivery, delivering).await;
         let failed = is_component_failure(&settle(&delivered.reply, 0));
         if failed {

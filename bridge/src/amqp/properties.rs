@@ -16,6 +16,10 @@ const DEATHS: &str = "x-death";
 /// published again with them may be dropped, because RabbitMQ assumes that it goes round in circles.
 const BROKER: [&str; 4] = [DEATHS, "x-first-death-", "x-last-death-", "x-delivery-count"];
 
+/// What the attributes of a cloud event begin with: in its AMQP binding 1.0, the same where a colon is
+/// not possible, and in its HTTP binding.
+const EVENT_PREFIXES: [&str; 3] = ["cloudEvents:", "cloudEvents_", "ce-"];
+
 /// The properties, without the headers that are our own and those of the trace.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Properties(BasicProperties);
@@ -48,6 +52,14 @@ impl Properties {
         Self(properties)
     }
 
+    /// The properties of a message that is encoded so.
+    #[cfg(test)]
+    pub(crate) fn encoded(content_encoding: &str, compression: &str) -> Self {
+        let header = (ShortString::from("compression"), AMQPValue::LongString(LongString::from(compression)));
+        let headers = BTreeMap::from([header]).into();
+        Self(BasicProperties::default().with_content_encoding(content_encoding.into()).with_headers(headers))
+    }
+
     /// The same properties with this `reply_to`, if there is one.
     pub(crate) fn with_reply_to(self, reply_to: Option<&str>) -> Self {
         Self(reply_to.into_iter().fold(self.0, |properties, to| properties.with_reply_to(to.into())))
@@ -63,6 +75,22 @@ impl Properties {
 
     pub(crate) fn reply_to(&self) -> Option<&str> {
         self.0.reply_to().as_ref().map(ShortString::as_str)
+    }
+
+    pub(crate) fn content_encoding(&self) -> Option<&str> {
+        self.0.content_encoding().as_ref().map(ShortString::as_str)
+    }
+
+    /// The id of a cloud event in binary mode, whose attributes are headers.
+    pub(crate) fn event_id(&self) -> Option<String> {
+        let attribute = |prefix: &str, name: &str| self.header(&format!("{prefix}{name}"));
+        EVENT_PREFIXES.iter().find_map(|prefix| attribute(prefix, "specversion").and(attribute(prefix, "id")))
+    }
+
+    /// The text of a header of others, whose name may be written in either case.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let headers = self.0.headers().as_ref()?.inner();
+        headers.iter().find(|(other, _)| other.as_str().eq_ignore_ascii_case(name)).and_then(|(_, value)| text(value))
     }
 
     /// The account that published the message. RabbitMQ refuses a message whose `user_id` is not

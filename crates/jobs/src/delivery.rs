@@ -1,6 +1,7 @@
 //! Deliveries of the bridge. The body is that of a message, unchanged; the AMQP properties of the
 //! message and the state of its attempts are in headers. `bridge/src/delivery.rs` describes them.
 
+use crate::cloud_event::{Unwrapped, unwrap};
 use crate::event::Event;
 use crate::job::Job;
 use crate::problems::{invalid, unfinished};
@@ -49,13 +50,14 @@ struct Finished<'a> {
     event: Event<'a>,
 }
 
-/// Reads a delivery. The id of the request is the `messageId` in the body, else the AMQP
-/// `message_id`, else a digest of the body.
+/// Reads a delivery. The id of the request is the `messageId` in the body, else that of the event, else
+/// the AMQP `message_id`, else a digest of the body.
 pub(crate) fn read<J: Job>(headers: &HeaderMap, body: &[u8]) -> Result<Delivery<J::Question>, Problem> {
-    let Submission { message_id, request } = Submission::parse(body).map_err(|error| invalid::<J>(&error))?;
+    let Unwrapped { request: content, id } = unwrap(body);
+    let Submission { message_id, request } = Submission::parse(&content).map_err(|error| invalid::<J>(&error))?;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let given = text(MESSAGE_ID).and_then(|id| MessageId::parse(id).ok());
-    let message_id = message_id.or(given).unwrap_or_else(|| MessageId::digest(body));
+    let message_id = message_id.or(id).or(given).unwrap_or_else(|| MessageId::digest(&content));
     let replay = text(REPLAY).and_then(|number| number.parse().ok()).filter(|number| *number > 0);
     let property = |name| text(name).filter(|text| text.len() <= MAX_PROPERTY).map(str::to_owned);
     let correlation = Correlation { id: property(CORRELATION_ID), reply_to: property(REPLY_TO) };

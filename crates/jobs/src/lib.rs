@@ -11,6 +11,7 @@
 
 mod bridge;
 mod callers;
+mod cloud_event;
 mod delivery;
 mod event;
 mod instance;

@@ -118,3 +118,15 @@ fn replay_is_sent_as_the_message_was_received() {
     let replayed = Message::received(b"{}".to_vec(), properties, headers).replayed();
     assert_eq!(send(&replayed), send(&message));
 }
+
+#[test]
+fn id_of_an_event_is_read_from_its_attributes() {
+    let id = |headers: &[(&str, AMQPValue)]| Properties::received(full(headers)).0.event_id();
+    for prefix in ["cloudEvents:", "cloudEvents_", "ce-", "Ce-", "cloudevents:"] {
+        let names = ["specversion", "id"].map(|name| format!("{prefix}{name}"));
+        let headers = [(names[0].as_str(), long("1.0")), (names[1].as_str(), long("ce-1"))];
+        assert_eq!(id(&headers).as_deref(), Some("ce-1"), "{prefix}");
+        assert_eq!(id(&headers[1..]), None, "a header of this name need not be that of an event");
+    }
+    assert_eq!(id(&[("cloudEvents:specversion", long("1.0")), ("ce-id", long("ce-1"))]), None);
+}
