@@ -10,16 +10,19 @@ mod declare;
 mod delivery;
 mod link;
 mod properties;
+mod server;
 mod session;
 mod transport;
 
-pub(crate) use declare::{Origin, QueueState};
+pub(crate) use declare::QueueState;
 pub(crate) use delivery::{Delivery, MessageFault};
 pub(crate) use properties::{Death, Properties};
+pub(crate) use server::{Server, ServerProblem};
 pub(crate) use session::{Blocked, Session};
 
 use crate::message::Message;
 use async_trait::async_trait;
+use lapin::ErrorKind;
 use std::time::Duration;
 
 /// The target under which the AMQP library logs messages that no queue was bound for, with their
@@ -34,24 +37,26 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) enum AmqpError {
     #[error("RabbitMQ: {0}")]
     Lost(#[from] lapin::Error),
-    #[error("RABBITMQ_URL is not a valid URL of an AMQP server")]
-    Url,
     #[error("RabbitMQ did not answer within {} s", .0.as_secs())]
     Timeout(Duration),
     #[error("the connection to RabbitMQ was closed")]
     Closed,
     #[error("RabbitMQ did not accept the message")]
     Nacked,
+    #[error("{0} does not exist, and the account may not declare it: create it, or give the account this permission")]
+    Missing(String),
     #[error("no queue is bound to {exchange:?} with {routing_key:?}: bind one")]
     Unroutable { exchange: String, routing_key: String },
+    #[error("the queue {0:?} does not exist: declare it")]
+    NoQueue(String),
 }
 
 /// Where messages are sent to. Each method returns when the broker has written the message to a
 /// queue.
 #[async_trait]
 pub(crate) trait Outgoing: Send + Sync {
-    /// Publishes to the exchange.
-    async fn publish(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError>;
+    /// Publishes a result to the exchange, and to the queue of results if there is one.
+    async fn publish_result(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError>;
 
     /// Puts a message into a delay queue: the broker returns it to the queue of requests, after the
     /// delay that follows this many earlier attempts or a longer one.
@@ -64,7 +69,19 @@ pub(crate) trait Outgoing: Send + Sync {
 impl AmqpError {
     /// Returns whether the broker answered and did not take the message. The session goes on.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Nacked | Self::Unroutable { .. })
+        matches!(self, Self::Nacked | Self::Unroutable { .. } | Self::NoQueue(_))
+    }
+
+    /// Returns the code with which the broker closed a channel: it refused one operation, and the
+    /// connection goes on (AMQP 0-9-1 section 1.1).
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Lost(error) if error.is_amqp_soft_error() => match error.kind() {
+                ErrorKind::ProtocolError(error) => Some(error.get_id()),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 

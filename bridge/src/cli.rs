@@ -30,7 +30,8 @@ pub(crate) enum Command {
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database_url: String,
     },
-    /// Publishes requests, one JSON object per line, from a file or from standard input.
+    /// Publishes requests, one JSON object per line, from a file or from standard input. Publishes
+    /// none of them if a line is not a JSON object. Publishing a file again repeats no request.
     ///
     /// Example: {"idCitizen": 1128456232, "UrlDocument": "https://…/file.pdf", "documentTitle":
     /// "Diploma"}

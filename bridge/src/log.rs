@@ -1,18 +1,18 @@
 //! The log: JSON lines on standard error.
 
 use crate::amqp::RETURNED_MESSAGES;
-use crate::settings::DEFAULT_LOG_FILTER;
+use crate::settings::{Invalid, Source, log_filter};
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, fmt, registry};
+use tracing_subscriber::{fmt, registry};
 
 /// Starts the log. `RUST_LOG` chooses the records.
-pub(crate) fn start() {
-    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG_FILTER));
-    let filter = chosen.and(filter_fn(is_free_of_bodies));
+pub(crate) fn start(source: &dyn Source) -> Result<(), Invalid> {
+    let filter = log_filter(source)?.and(filter_fn(is_free_of_bodies));
     registry().with(fmt::layer().json().with_writer(std::io::stderr).with_filter(filter)).init();
+    Ok(())
 }
 
 /// Returns whether records of this place never contain the body of a message. Libraries write what

@@ -14,6 +14,7 @@ mod log;
 mod marks;
 mod message;
 mod metrics;
+mod output;
 mod panics;
 mod relay;
 mod retention;
@@ -30,10 +31,15 @@ mod worker;
 use clap::Parser;
 use cli::{Arguments, Citizen, Command, Dlq, ServiceAccount};
 use commands::{Accounts, Api, ApiError, CommandError, KeyError};
+use connectivity_migrations::mysql::{self, MigrationError};
+use output::print_line;
+use run::RunError;
 use settings::{AmqpSettings, ApiSettings, Environment, Invalid, RunSettings};
 use std::process::ExitCode;
+use trace::ExportError;
 
-/// The exit code for an invalid setting (sysexits.h: `EX_USAGE`).
+/// The exit code for an invalid setting (sysexits.h: `EX_USAGE`). An unknown command or argument is a
+/// 2, as `clap` has it.
 const INVALID_SETTINGS: u8 = 64;
 
 /// Why the program ends with an error.
@@ -42,24 +48,33 @@ enum Failure {
     #[error(transparent)]
     Settings(#[from] Invalid),
     #[error(transparent)]
-    Run(#[from] run::RunError),
+    Run(#[from] RunError),
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error(transparent)]
-    Migration(#[from] connectivity_migrations::mysql::MigrationError),
+    Migration(#[from] MigrationError),
     #[error(transparent)]
     Api(#[from] ApiError),
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Settings(_)
+            | Self::Migration(MigrationError::Address)
+            | Self::Run(RunError::Traces(ExportError::Exporter)) => ExitCode::from(INVALID_SETTINGS),
+            Self::Run(_) | Self::Command(_) | Self::Migration(_) | Self::Api(_) | Self::Key(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    log::start();
-    panics::log();
+    let command = Arguments::parse().command;
     // An error means that a library has installed a provider already, which will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let command = Arguments::parse().command;
     if !matches!(command, Command::Run) {
         // `dlq list | head` ends quietly. `run` must not end because nothing reads its output any
         // more.
@@ -68,22 +83,24 @@ async fn main() -> ExitCode {
     match perform(command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("connectivity-bridge: {}", text::with_causes(&error));
-            if matches!(error, Failure::Settings(_)) { ExitCode::from(INVALID_SETTINGS) } else { ExitCode::FAILURE }
+            output::error(&text::with_causes(&error));
+            error.exit_code()
         }
     }
 }
 
 async fn perform(command: Command) -> Result<(), Failure> {
+    log::start(&Environment)?;
+    panics::log();
     let amqp = || AmqpSettings::from_source(&Environment);
     match command {
         Command::Run => run::run(RunSettings::from_source(&Environment)?).await?,
         Command::Migrate { database_url } => {
-            println!("{}", connectivity_migrations::mysql::migrate(&database_url).await?);
+            print_line!("{}", mysql::migrate(&database_url).await?);
         }
         Command::Publish { job, file } => {
             let settings = amqp()?;
-            commands::publish(&settings, settings.job(&job.name)?, commands::lines(file.as_deref())?).await?;
+            commands::publish(&settings, settings.job(&job.name)?, file.as_deref()).await?;
         }
         Command::Results { job, queue, ready_key, failure_key } => {
             let settings = amqp()?;
@@ -128,7 +145,7 @@ async fn handle_citizen(command: Citizen) -> Result<(), Failure> {
     match command {
         Citizen::Show { id } => commands::show_citizen(&api, &id).await?,
         Citizen::Erase { id, yes: true } => commands::erase_citizen(&api, &id).await?,
-        Citizen::Erase { yes: false, .. } => eprintln!("Nothing was erased: confirm with --yes."),
+        Citizen::Erase { yes: false, .. } => output::note("Nothing was erased: confirm with --yes."),
     }
     Ok(())
 }

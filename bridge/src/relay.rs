@@ -79,14 +79,17 @@ impl Relay {
     /// Publishes an event. One that cannot be published is leased again later.
     async fn publish(&self, event: Event) -> bool {
         let mut message = event.message(None);
-        let routing_key = match (event.kind, &event.routing_key) {
-            (EventKind::Result, Some(routing_key)) => routing_key,
-            (EventKind::Result, None) | (EventKind::Request, _) => &self.job.routing_key,
-        };
+        let result_key = event.routing_key.as_ref().filter(|_| event.kind == EventKind::Result);
         let metrics = &self.status.metrics;
-        let span = self.tracer.send(routing_key, message.trace.as_ref());
+        let span = self.tracer.send(result_key.unwrap_or(&self.job.routing_key), message.trace.as_ref());
         message.trace = span.trace().or(message.trace);
-        let published = timed(&metrics.publish, self.session.publish(routing_key, &message)).await;
+        let publishing = async {
+            match result_key {
+                Some(routing_key) => self.session.publish_result(routing_key, &message).await,
+                None => self.session.publish_request(&message).await,
+            }
+        };
+        let published = timed(&metrics.publish, publishing).await;
         self.status.health.record(&published, Instant::now());
         if let Err(error) = published {
             span.set_fault(Some(Fault::NotPublished));

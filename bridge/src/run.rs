@@ -9,6 +9,7 @@ use crate::settings::RunSettings;
 use crate::status::{self, JobStatus, Status};
 use crate::token::Tokens;
 use crate::trace::{ExportError, Exporter, Tracer};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -73,7 +74,9 @@ async fn serve(listen: SocketAddr, status: Arc<Status>) -> Result<(), RunError> 
     let failed = |cause| RunError::Listen { address: listen, cause };
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    println!("Serving http://{address}");
+    if let Err(cause) = writeln!(std::io::stdout(), "Serving http://{address}") {
+        tracing::warn!(%cause, %address, "standard output cannot be written");
+    }
     tokio::spawn(axum::serve(listener, status::router(status)).into_future());
     Ok(())
 }

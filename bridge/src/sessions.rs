@@ -79,7 +79,7 @@ impl Sessions {
 
     /// Processes messages until the bridge is stopped or the session is lost.
     async fn process(&self, session: &Arc<Session>) -> Result<End, AmqpError> {
-        let advice = session.declare().await?.iter().filter_map(|queue| session.advice(queue)).collect::<Vec<_>>();
+        let advice = session.advice(&session.declare().await?);
         for advice in &advice {
             tracing::warn!(job = self.job.name, "{advice}");
         }

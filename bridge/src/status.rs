@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     fn status() -> Arc<Status> {
-        let mut jobs = crate::job::table("q".into(), "k".into());
+        let mut jobs = crate::job::table("q".into(), "k".into(), None);
         jobs.push(Job { name: "other".into(), ..jobs[0].clone() });
         Status::new(&jobs)
     }

@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_once() {
+    fn causes_are_reported_once() {
         let layers = |texts: &[&'static str]| {
             texts.iter().rev().fold(None, |source, text| Some(Box::new(Layer { text, source }))).expect("a layer")
         };

@@ -16,7 +16,7 @@ pub(crate) use fault::Fault;
 use crate::job::Job;
 use crate::message::{Message, trace_headers};
 use crate::settings::{RunSettings, TraceSettings};
-use attributes::{destination, messaging, server};
+use attributes::{destination, messaging, server, server_of};
 use connectivity_domain::trace::TraceContext;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt, Tracer as _, TracerProvider};
@@ -55,9 +55,10 @@ impl Exporter {
         let (exchange, queue, routing_key) = (settings.amqp.exchange.clone(), job.queue.clone(), &job.routing_key);
         let mut deliveries =
             messaging("process", destination(&[&exchange, routing_key, &queue]), routing_key.to_owned());
-        deliveries.extend(server(&settings.amqp.url));
+        let (host, port) = settings.amqp.server.address();
+        deliveries.extend(server(host, Some(port)));
         let mut calls = vec![KeyValue::new("http.request.method", "POST")];
-        calls.extend(server(&settings.components_url));
+        calls.extend(server_of(&settings.components_url));
         let tracer = provider.tracer("connectivity-bridge");
         Tracer(Some(Arc::new(Recorder { tracer, exchange, queue, deliveries, calls })))
     }

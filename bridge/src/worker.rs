@@ -239,7 +239,7 @@ impl Worker {
     async fn publish_until_routed(&mut self, routing_key: &str, message: &Message) -> Result<(), Abandoned> {
         let status = Arc::clone(&self.status);
         loop {
-            let published = timed(&status.metrics.publish, self.session.publish(routing_key, message)).await;
+            let published = timed(&status.metrics.publish, self.session.publish_result(routing_key, message)).await;
             status.health.record(&published, Instant::now());
             let error = match published {
                 Err(error) if error.is_refusal() => error,

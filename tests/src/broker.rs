@@ -188,6 +188,16 @@ impl Broker {
         Ok(())
     }
 
+    /// Declares the exchange with this argument, as another service may have done before the bridge.
+    pub async fn declare_exchange_with(&self, argument: &str, value: &str) -> lapin::Result<()> {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let mut arguments = FieldTable::default();
+        arguments.insert(argument.into(), AMQPValue::LongString(value.into()));
+        self.channel
+            .exchange_declare(self.names.exchange.as_str().into(), ExchangeKind::Topic, options, arguments)
+            .await
+    }
+
     /// Deletes the exchange.
     pub async fn delete_exchange(&self) -> lapin::Result<()> {
         self.channel.exchange_delete(self.names.exchange.as_str().into(), ExchangeDeleteOptions::default()).await

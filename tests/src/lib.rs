@@ -20,6 +20,7 @@ pub mod logs;
 pub mod manifest;
 pub mod memory;
 pub mod otlp;
+pub mod peer;
 pub mod pipeline;
 pub mod plugin;
 pub mod prometheus;

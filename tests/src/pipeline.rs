@@ -9,7 +9,7 @@ use crate::proxy::Proxy;
 use crate::servers::{Servers, root};
 use govcarpeta_simulator::Simulator;
 use serde_json::{Value, json};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 /// The time limit of [`until`]. Every test expects its condition sooner.
@@ -159,6 +159,11 @@ impl Pipeline {
         assert!(ended.success(), "{ended}");
     }
 
+    /// Changes a setting of the bridge. Its next start reads it.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.settings.push((name, value.to_owned()));
+    }
+
     /// Kills the bridge and starts another one.
     pub fn kill_bridge(&mut self) {
         self.bridge.kill();
@@ -190,11 +195,22 @@ impl Pipeline {
 
     /// Like [`Self::command`], with further settings.
     pub fn command_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> String {
-        let mut command = bridge(&self.names, &self.settings);
-        command.envs(settings.iter().copied());
-        let output = command.args(arguments).output().expect("the bridge");
+        let output = self.output(settings, arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs a command of the bridge that fails, and returns its standard error.
+    pub fn failure(&self, settings: &[(&str, &str)], arguments: &[&str]) -> String {
+        let output = self.output(settings, arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    fn output(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Output {
+        let mut command = bridge(&self.names, &self.settings);
+        command.envs(settings.iter().copied());
+        command.args(arguments).output().expect("the bridge")
     }
 
     /// Publishes a request, as soon as the bridge has declared the queue.

@@ -260,7 +260,7 @@ async fn a_result_without_a_bound_queue_stays_in_the_outbox() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_declared_with_other_arguments_is_used_as_it_is() {
-    let mut pipeline = Pipeline::start(&[QUICK]).await;
+    let mut pipeline = Pipeline::start(&[QUICK, ("RABBITMQ_REQUEST_QUEUE_TYPE", "quorum")]).await;
     pipeline.publish(&body(&request("before"))).await;
     pipeline.results(1).await;
     pipeline.bridge.kill();

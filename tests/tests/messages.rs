@@ -14,6 +14,9 @@ use std::time::Duration;
 
 const QUICK: (&str, &str) = ("BRIDGE_RETRY_DELAYS", "100ms,300ms,1s");
 
+/// The queue of requests dead-letters what RabbitMQ removes from it.
+const WITH_ARGUMENTS: (&str, &str) = ("RABBITMQ_REQUEST_QUEUE_TYPE", "quorum");
+
 fn body(title: &str) -> Vec<u8> {
     request(title).to_string().into_bytes()
 }
@@ -78,14 +81,8 @@ async fn unreadable_messages_are_dead_lettered_and_all_others_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unreadable_messages_are_dead_lettered_from_a_classic_queue_of_others() {
-    let mut pipeline = Pipeline::start(&[QUICK]).await;
-    pipeline.publish(&body("before")).await;
-    pipeline.results(1).await;
-    pipeline.bridge.kill();
-    pipeline.broker.replace_by_classic().await.expect("a classic queue");
-    pipeline.restart_bridge();
-    unreadable_messages(&pipeline).await;
+async fn unreadable_messages_are_dead_lettered_from_a_quorum_queue() {
+    unreadable_messages(&Pipeline::start(&[QUICK, WITH_ARGUMENTS]).await).await;
 }
 
 /// Returns the most memory that a process has used, in bytes.
@@ -98,7 +95,7 @@ fn peak_memory(process: u32) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn long_message_is_dead_lettered_alone_and_never_in_memory() {
     const LENGTH: usize = 100 * 1024 * 1024;
-    let mut pipeline = Pipeline::start(&[QUICK]).await;
+    let mut pipeline = Pipeline::start(&[QUICK, WITH_ARGUMENTS]).await;
     pipeline.publish(&body("first")).await;
     for number in 0..2 {
         pipeline.publish(&vec![b'x'; LENGTH]).await;
@@ -155,7 +152,7 @@ async fn session_starts_with_one_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn request_that_rabbitmq_removed_gets_a_failure_event_and_its_reason() {
-    let mut pipeline = Pipeline::start(&[QUICK]).await;
+    let mut pipeline = Pipeline::start(&[QUICK, WITH_ARGUMENTS]).await;
     pipeline.publish(&body("before")).await;
     pipeline.results(1).await;
     pipeline.bridge.kill();

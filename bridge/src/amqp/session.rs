@@ -1,24 +1,19 @@
 //! A session with RabbitMQ: consuming and publishing.
 
-use super::declare::{self, Origin, QueueState, bind, declare_exchange};
+use super::declare::{self, Declared, QueueState, bind, declare_exchange, declare_queue};
 use super::delivery::Delivery;
 use super::link::Link;
 use super::{AmqpError, Outgoing, account, consumer, in_time};
 use crate::job::Job;
 use crate::message::Message;
 use crate::settings::AmqpSettings;
-use crate::topology::Topology;
+use crate::topology::{Origin, Queue, Topology};
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
 use lapin::message::BasicGetMessage;
-use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueuePurgeOptions,
-};
-use lapin::types::FieldTable;
-use lapin::uri::AMQPUri;
+use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueuePurgeOptions};
 use lapin::{BasicProperties, Confirmation};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -39,9 +34,17 @@ pub(crate) struct Session {
     /// The account of the connections, if RabbitMQ has confirmed it.
     account: Option<String>,
     topology: Topology,
-    /// The queue of requests has other arguments than those of the bridge.
-    is_foreign: AtomicBool,
+    found: OnceLock<Found>,
     ended: watch::Sender<bool>,
+}
+
+/// What [`Session::declare`] has found.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    /// Whether RabbitMQ moves a rejected request to another queue.
+    moves_rejected: bool,
+    exchange_is_own: bool,
+    is_bound: bool,
 }
 
 /// The publishing connection of a session that ended while RabbitMQ blocked the connection. A new
@@ -63,7 +66,7 @@ impl Session {
         job: &Job,
         blocked: &mut Option<Blocked>,
     ) -> Result<Self, AmqpError> {
-        let uri: AMQPUri = settings.url.parse().map_err(|_| AmqpError::Url)?;
+        let uri = settings.server.uri();
         let consuming = Link::open(uri.clone(), true).await?;
         let kept = blocked.take().filter(|blocked| blocked.publishing.is_alive());
         let Blocked { publishing, account } = if let Some(kept) = kept {
@@ -76,21 +79,50 @@ impl Session {
             Blocked { publishing, account }
         };
         let topology = Topology::new(settings, job);
-        let (is_foreign, ended) = (AtomicBool::new(false), watch::Sender::new(false));
-        Ok(Self { consuming, publishing, account, topology, is_foreign, ended })
+        let (found, ended) = (OnceLock::new(), watch::Sender::new(false));
+        Ok(Self { consuming, publishing, account, topology, found, ended })
     }
 
-    /// Declares the exchange and the queues, and returns the state of the queues.
-    pub(crate) async fn declare(&self) -> Result<Vec<QueueState>, AmqpError> {
-        let states = declare::declare(&self.consuming.connection, &self.topology).await?;
-        self.is_foreign.store(states.first().is_some_and(|state| state.origin != Origin::Own), Ordering::Relaxed);
-        Ok(states)
+    /// Declares the exchange and the queues, and returns their state.
+    pub(crate) async fn declare(&self) -> Result<Declared, AmqpError> {
+        let declared = declare::declare(&self.consuming.connection, &self.topology).await?;
+        let moves_rejected = declared.queues.first().is_some_and(|queue| queue.moves_rejected);
+        let Declared { exchange_is_own, is_bound, .. } = declared;
+        // It is declared once in a session.
+        let _ = self.found.set(Found { moves_rejected, exchange_is_own, is_bound });
+        Ok(declared)
+    }
+
+    /// Returns what an operator should know about what was declared.
+    pub(crate) fn advice(&self, declared: &Declared) -> Vec<String> {
+        let Topology { exchange, queue, routing_key, .. } = &self.topology;
+        let mut advice = Vec::new();
+        if !declared.exchange_is_own {
+            advice.push(format!(
+                "the exchange {exchange} is used as it is: it has other properties, or may not be declared"
+            ));
+        }
+        if !declared.is_bound {
+            advice.push(format!(
+                "the queue {queue} could not be bound to {exchange} with {routing_key}: check that it is"
+            ));
+        }
+        if declared.queues.iter().any(|queue| queue.origin == Origin::Unchecked) {
+            advice.push("the account may not declare queues: they are used as they are".to_owned());
+        }
+        advice.extend(declared.queues.iter().filter_map(|queue| self.advice_about(queue)));
+        advice
     }
 
     /// Returns what an operator has to do about a queue, if it can lose messages.
-    pub(crate) fn advice(&self, queue: &QueueState) -> Option<String> {
+    fn advice_about(&self, queue: &QueueState) -> Option<String> {
         let vhost = self.consuming.connection.status().vhost();
-        (queue.origin == Origin::Unknown).then(|| self.topology.advice(&queue.name, vhost.as_str()))
+        let is_ours = self.topology.result_queue.as_ref() != Some(&queue.name);
+        (is_ours && queue.origin == Origin::Unknown).then(|| self.topology.advice(&queue.name, vhost.as_str()))
+    }
+
+    fn found(&self) -> Found {
+        self.found.get().copied().unwrap_or_default()
     }
 
     /// The names and delays of the queues.
@@ -108,22 +140,22 @@ impl Session {
         let channel = &self.consuming.channel;
         let removed = consumer::start(channel.clone(), self.topology.removed(), REMOVED_PREFETCH, REMOVED).await?;
         let requests = consumer::consume(channel, &self.topology.queue, prefetch).await?;
-        let (receive, is_movable) = (self.receive(), !self.is_foreign.load(Ordering::Relaxed));
+        let (receive, is_movable) = (self.receive(), self.found().moves_rejected);
         let requests = requests.map(move |(delivery, settled)| receive(delivery).in_queue(is_movable, settled));
         let receive = self.receive();
         let removed = consumer::received(removed).map(move |delivery| receive(delivery).in_queue(true, None).removed());
         Ok(consumer::both(requests, removed))
     }
 
-    /// Consumes results from a queue, which is declared and bound to these routing keys.
+    /// Consumes results from a queue, which is declared if it does not exist, and bound to these
+    /// routing keys.
     pub(crate) async fn results(
         &self,
         queue: &str,
         keys: &[&str],
     ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         let channel = &self.consuming.channel;
-        in_time(channel.queue_declare(queue.into(), durable, FieldTable::default())).await?;
+        declare_queue(&self.consuming.connection, Queue::plain(queue)).await?;
         for key in keys {
             bind(channel, queue, &self.topology.exchange, key).await?;
         }
@@ -155,14 +187,16 @@ impl Session {
     }
 
     /// Declares the exchange and the binding again, which somebody may have deleted, and publishes a
-    /// message that no queue gets. Returns an error if the broker does not answer in time. A
-    /// connection that is blocked, or that has read as much as may be in progress, is not asked.
+    /// message that no queue gets. An exchange of others must exist. Returns an error if the broker
+    /// does not answer in time. A connection that is blocked, or that has read as much as may be in
+    /// progress, is not asked.
     pub(crate) async fn check(&self, limit: Duration) -> Result<(), AmqpError> {
         let Topology { exchange, queue, routing_key, .. } = &self.topology;
         let (consuming, publishing) = (&self.consuming.channel, &self.publishing.channel);
         let bound = async {
-            declare_exchange(consuming, &self.topology).await?;
-            bind(consuming, queue, exchange, routing_key).await
+            let Found { exchange_is_own, is_bound, .. } = self.found();
+            declare_exchange(consuming, &self.topology, !exchange_is_own).await?;
+            if is_bound { bind(consuming, queue, exchange, routing_key).await } else { Ok(()) }
         };
         let accepted = async { Ok(account::publish_nowhere(publishing, BasicProperties::default()).await?) };
         let is_full = || self.consuming.line.is_full();
@@ -172,7 +206,7 @@ impl Session {
 
     /// Publishes a request to the exchange.
     pub(crate) async fn publish_request(&self, message: &Message) -> Result<(), AmqpError> {
-        self.publish(&self.topology.routing_key, message).await
+        self.send(&self.topology.exchange, &self.topology.routing_key, message, false).await
     }
 
     /// Puts a message into the queue of requests.
@@ -200,6 +234,9 @@ impl Session {
         };
         match confirmation {
             Confirmation::Ack(None) => Ok(()),
+            Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) if exchange.is_empty() => {
+                Err(AmqpError::NoQueue(routing_key.to_owned()))
+            }
             Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => {
                 Err(AmqpError::Unroutable { exchange: exchange.to_owned(), routing_key: routing_key.to_owned() })
             }
@@ -248,8 +285,15 @@ impl Session {
 
 #[async_trait]
 impl Outgoing for Session {
-    async fn publish(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
-        self.send(&self.topology.exchange, routing_key, message, false).await
+    async fn publish_result(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
+        let to_exchange = self.send(&self.topology.exchange, routing_key, message, false);
+        let Some(queue) = &self.topology.result_queue else { return to_exchange.await };
+        let (to_queue, to_exchange) = tokio::join!(self.send("", queue, message, false), to_exchange);
+        match to_exchange {
+            // The queue of results has it: there may be no other consumers.
+            Err(AmqpError::Unroutable { .. }) => to_queue,
+            to_exchange => to_queue.and(to_exchange),
+        }
     }
 
     async fn delay(&self, message: &Message, attempts: u32, at_least: Duration) -> Result<(), AmqpError> {

@@ -1,6 +1,7 @@
 //! What is held about one citizen: shown and erased through the components' API.
 
 use super::api::{Api, ApiError};
+use crate::output::print_line;
 use connectivity_domain::citizen::CitizenId;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -30,7 +31,7 @@ pub(crate) async fn show_citizen(api: &Api, citizen: &CitizenId) -> Result<(), A
         }
         shown.insert(kind.to_owned(), records.into());
     }
-    println!("{:#}", json!({"citizen_id": citizen.as_str(), "records": shown, "accesses": accesses}));
+    print_line!("{:#}", json!({"citizen_id": citizen.as_str(), "records": shown, "accesses": accesses}));
     Ok(())
 }
 
@@ -51,6 +52,6 @@ pub(crate) async fn erase_citizen(api: &Api, citizen: &CitizenId) -> Result<(), 
         let path = format!("{path}/{}/", citizen.as_str());
         erased.insert(kind.to_owned(), api.call(Method::DELETE, &path, None).await?);
     }
-    println!("{:#}", Value::Object(erased));
+    print_line!("{:#}", Value::Object(erased));
     Ok(())
 }

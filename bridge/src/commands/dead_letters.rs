@@ -4,6 +4,7 @@ use super::error::CommandError;
 use crate::amqp::{AmqpError, Death, Delivery, MessageFault, Session};
 use crate::job::Job;
 use crate::message::{ATTEMPTS, FIRST_ERROR, Message, REASON, REQUEST_ID};
+use crate::output::print_line;
 use crate::settings::AmqpSettings;
 use crate::text::printable;
 
@@ -16,9 +17,9 @@ pub(crate) async fn list(settings: &AmqpSettings, job: &Job, limit: u32) -> Resu
     while shown < limit {
         let Some(letter) = session.next_dead_letter().await? else { break };
         shown += 1;
-        println!("{}", describe(&letter));
+        print_line!("{}", describe(&letter));
     }
-    println!("shown: {shown}");
+    print_line!("shown: {shown}");
     session.close().await;
     Ok(())
 }
@@ -71,9 +72,9 @@ pub(crate) async fn replay(settings: &AmqpSettings, job: &Job, limit: u32) -> Re
         }
         replayed += 1;
     }
-    println!("replayed: {replayed}");
+    print_line!("replayed: {replayed}");
     if !kept.is_empty() {
-        println!("kept: {}, which cannot be processed (see dlq list)", kept.len());
+        print_line!("kept: {}, which cannot be processed (see dlq list)", kept.len());
     }
     session.close().await;
     Ok(())
@@ -82,13 +83,13 @@ pub(crate) async fn replay(settings: &AmqpSettings, job: &Job, limit: u32) -> Re
 /// Removes all messages permanently.
 pub(crate) async fn purge(settings: &AmqpSettings, job: &Job, confirmed: bool) -> Result<(), CommandError> {
     let session = Session::open(settings, job).await?;
-    let states = session.declare().await?;
+    let queues = session.declare().await?.queues;
     let dead_letters = session.topology().dead_letters();
-    let count = states.iter().find(|state| state.name == dead_letters).map_or(0, |state| state.messages);
+    let count = queues.iter().find(|state| state.name == dead_letters).map_or(0, |state| state.messages);
     if !confirmed {
         return Err(CommandError::NotConfirmed(count));
     }
-    println!("purged: {}", session.purge_dead_letters().await?);
+    print_line!("purged: {}", session.purge_dead_letters().await?);
     session.close().await;
     Ok(())
 }

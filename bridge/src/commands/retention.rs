@@ -2,6 +2,7 @@
 
 use super::api::ApiError;
 use crate::components::Components;
+use crate::output::print_line;
 use crate::retention::Retention;
 use crate::settings::ApiSettings;
 use crate::token::Tokens;
@@ -12,6 +13,6 @@ pub(crate) async fn delete_old_records(settings: ApiSettings) -> Result<(), ApiE
     let ApiSettings { components_url, credentials, scope } = settings;
     let components = Components::new(&components_url, |http| Tokens::new(credentials, scope, &components_url, http))?;
     let processed = Retention::default().run(&components).await;
-    println!("old records: {}", processed.map_err(|reply| ApiError::Retention(describe(&reply)))?);
+    print_line!("old records: {}", processed.map_err(|reply| ApiError::Retention(describe(&reply)))?);
     Ok(())
 }

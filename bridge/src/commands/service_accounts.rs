@@ -1,6 +1,7 @@
 //! Manages service accounts through the components' API, as an administrator.
 
 use super::api::{Api, ApiError};
+use crate::output::print_line;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ impl Accounts {
             let scopes = account["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let state = if account["disabled"] == true { "disabled" } else { "enabled" };
             let text = |name: &str| account[name].as_str().unwrap_or("never").to_owned();
-            println!(
+            print_line!(
                 "{}  {}  {state}  rotated {}  last used {}",
                 text("name"),
                 scopes.collect::<Vec<_>>().join(","),
@@ -31,7 +32,7 @@ impl Accounts {
                 text("last_used_at")
             );
         }
-        println!("accounts: {}", accounts.len());
+        print_line!("accounts: {}", accounts.len());
         Ok(())
     }
 
@@ -44,7 +45,7 @@ impl Accounts {
     /// Disables or enables an account.
     pub(crate) async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), ApiError> {
         self.call(Method::PATCH, &format!("/{name}/"), Some(json!({"disabled": disabled}))).await?;
-        println!("{name} is {}", if disabled { "disabled, and its tokens are revoked" } else { "enabled" });
+        print_line!("{name} is {}", if disabled { "disabled, and its tokens are revoked" } else { "enabled" });
         Ok(())
     }
 
@@ -54,7 +55,7 @@ impl Accounts {
 }
 
 fn print_secret(account: &Value) {
-    println!("name: {}", account["name"].as_str().unwrap_or_default());
-    println!("secret: {}", account["secret"].as_str().unwrap_or_default());
+    print_line!("name: {}", account["name"].as_str().unwrap_or_default());
+    print_line!("secret: {}", account["secret"].as_str().unwrap_or_default());
     eprintln!("Store the secret now: it cannot be shown again.");
 }

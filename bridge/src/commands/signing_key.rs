@@ -1,5 +1,6 @@
 //! Generates a key pair that signs access tokens.
 
+use crate::output::print_line;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
@@ -25,7 +26,7 @@ pub(crate) fn signing_key() -> Result<(), KeyError> {
     let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
     let id = uuid::Uuid::new_v4().simple().to_string();
     let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": id, "x": x}]});
-    print!("{}", key.to_pkcs8_pem(LineEnding::LF)?.as_str());
+    print_line!("{}", key.to_pkcs8_pem(LineEnding::LF)?.trim_end());
     eprintln!("{set}");
     Ok(())
 }

@@ -2,25 +2,24 @@
 
 use super::reader::{Invalid, Reader, Source};
 use super::table;
+use crate::amqp::{Server, ServerProblem};
 use crate::job::{self, Job};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::time::Duration;
 
 /// Where RabbitMQ is, and what is declared there. Holds a secret: no `Debug`.
 #[derive(Clone)]
 pub(crate) struct AmqpSettings {
-    pub(crate) url: String,
+    pub(crate) server: Server,
     pub(crate) exchange: String,
-    /// `quorum` or `classic`.
+    /// The type of the queues that only the bridge uses: `quorum` or `classic`.
     pub(crate) queue_type: &'static str,
+    /// The type of the queues of requests: `plain`, `quorum` or `classic`.
+    pub(crate) request_queue_type: &'static str,
     /// How long a message is delayed before its second, third … attempt.
     pub(crate) delays: Vec<Duration>,
     /// The table of jobs. The first one is the authentication of documents.
     pub(crate) jobs: Vec<Job>,
 }
-
-/// All but the unreserved characters of a URL (RFC 3986 section 2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl AmqpSettings {
     /// Reads the settings of the commands that only use RabbitMQ.
@@ -38,33 +37,45 @@ impl AmqpSettings {
     }
 
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let url = if reader.is_set(&table::RABBITMQ_URL) {
-            reader.required(&table::RABBITMQ_URL)
+        let server = if reader.is_set(&table::RABBITMQ_URL) {
+            let url = reader.required(&table::RABBITMQ_URL);
+            url.and_then(|url| valid(reader, table::RABBITMQ_URL.name, Server::from_url(&url)))
         } else {
-            url_from_parts(reader)
+            server_from_parts(reader)
         };
         let exchange = reader.required(&table::RABBITMQ_EXCHANGE);
         let queue_type = reader.required(&table::RABBITMQ_QUEUE_TYPE);
+        let request_queue_type = reader.required(&table::RABBITMQ_REQUEST_QUEUE_TYPE);
         let delays = reader.required(&table::BRIDGE_RETRY_DELAYS);
         let jobs = jobs(reader);
-        Some(Self { url: url?, exchange: exchange?, queue_type: queue_type?, delays: delays?, jobs: jobs? })
+        Some(Self {
+            server: server?,
+            exchange: exchange?,
+            queue_type: queue_type?,
+            request_queue_type: request_queue_type?,
+            delays: delays?,
+            jobs: jobs?,
+        })
     }
 }
 
 fn jobs(reader: &mut Reader) -> Option<Vec<Job>> {
     let queue = reader.required(&table::RABBITMQ_DOCUMENT_AUTH_QUEUE);
     let routing_key = reader.required(&table::RABBITMQ_DOCUMENT_AUTH_ROUTING_KEY);
+    let result_queue = reader.optional(&table::BRIDGE_RESULT_QUEUE);
     let further = reader.required(&table::BRIDGE_JOBS)?;
-    let jobs: Vec<_> = job::table(queue?, routing_key?).into_iter().chain(further).collect();
+    let jobs: Vec<_> = job::table(queue?, routing_key?, result_queue).into_iter().chain(further).collect();
     if !job::are_distinct(&jobs) {
-        reader.report(format!("{} must not repeat a name or a queue of the built-in jobs", table::BRIDGE_JOBS.name));
+        let [jobs, results] = [table::BRIDGE_JOBS.name, table::BRIDGE_RESULT_QUEUE.name];
+        reader.report(format!("{jobs} and {results} must not repeat a name or a queue of requests of another job"));
     }
     Some(jobs)
 }
 
-fn url_from_parts(reader: &mut Reader) -> Option<String> {
+fn server_from_parts(reader: &mut Reader) -> Option<Server> {
     let (user, password) = (reader.optional(&table::RABBITMQ_USER), reader.optional(&table::RABBITMQ_PASSWORD));
-    if user.is_none() || password.is_none() {
+    let is_missing = !reader.is_set(&table::RABBITMQ_USER) || !reader.is_set(&table::RABBITMQ_PASSWORD);
+    if is_missing {
         let [url, user, password] =
             [table::RABBITMQ_URL.name, table::RABBITMQ_USER.name, table::RABBITMQ_PASSWORD.name];
         reader.report(format!("{url} must be set, or {user} and {password}"));
@@ -72,7 +83,11 @@ fn url_from_parts(reader: &mut Reader) -> Option<String> {
     let host = reader.required(&table::RABBITMQ_HOST);
     let port = reader.required(&table::RABBITMQ_PORT);
     let vhost = reader.required(&table::RABBITMQ_VHOST);
-    let [user, password, vhost] =
-        [user?, password?, vhost?].map(|part| utf8_percent_encode(&part, RESERVED).to_string());
-    Some(format!("amqp://{user}:{password}@{}:{}/{vhost}", host?, port?))
+    let server = Server::from_parts([user?, password?], &host?, port?, vhost?);
+    valid(reader, table::RABBITMQ_HOST.name, server)
+}
+
+/// Reports what is wrong with the address in a setting.
+fn valid(reader: &mut Reader, name: &str, server: Result<Server, ServerProblem>) -> Option<Server> {
+    server.map_err(|problem| reader.report(format!("{name} {problem}"))).ok()
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
+use tracing_subscriber::EnvFilter;
 
 /// What the values of a setting look like, and how they are parsed.
 pub(crate) trait Kind: Display {
@@ -16,10 +17,10 @@ pub(crate) trait Kind: Display {
     fn parse(&self, text: &str) -> Option<Self::Value>;
 }
 
-/// Any text.
-pub(crate) struct Text;
+/// Text whose reader says what is wrong with it.
+pub(crate) struct Anything;
 
-impl Kind for Text {
+impl Kind for Anything {
     type Value = String;
 
     fn parse(&self, text: &str) -> Option<String> {
@@ -27,9 +28,27 @@ impl Kind for Text {
     }
 }
 
-impl Display for Text {
+impl Display for Anything {
     fn fmt(&self, _: &mut Formatter<'_>) -> fmt::Result {
         Ok(())
+    }
+}
+
+/// Text of one line. The line end of a file would make a password wrong, and nobody would see why.
+pub(crate) struct Text;
+
+impl Kind for Text {
+    type Value = String;
+
+    fn parse(&self, text: &str) -> Option<String> {
+        (!text.contains(|letter: char| letter.is_control() || letter == char::REPLACEMENT_CHARACTER))
+            .then(|| text.to_owned())
+    }
+}
+
+impl Display for Text {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("UTF-8 text without a line end (write the file of a secret with printf %s)")
     }
 }
 
@@ -58,7 +77,9 @@ impl Kind for Url {
 
     fn parse(&self, text: &str) -> Option<String> {
         let known = self.0.iter().any(|prefix| text.starts_with(prefix));
-        (known && reqwest::Url::parse(text).is_ok()).then(|| text.to_owned())
+        // The parser would ignore a line end, and encode a blank.
+        let is_whole = !text.contains(char::is_whitespace);
+        (known && is_whole && reqwest::Url::parse(text).is_ok()).then(|| text.to_owned())
     }
 }
 
@@ -170,8 +191,25 @@ impl Display for Jobs {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(
             "a JSON array of objects with name (of a-z, 0-9 and -), queue, routing_key and result_keys (of \
-             successes, of all others), each with a name and a queue of its own",
+             successes, of all others), and optionally result_queue, each with a name and a queue of its own",
         )
+    }
+}
+
+/// A filter of log records.
+pub(crate) struct Filter;
+
+impl Kind for Filter {
+    type Value = EnvFilter;
+
+    fn parse(&self, text: &str) -> Option<EnvFilter> {
+        EnvFilter::try_new(text).ok()
+    }
+}
+
+impl Display for Filter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("levels (error, warn, info, debug, trace), each alone or after a module, such as warn,lapin=debug")
     }
 }
 

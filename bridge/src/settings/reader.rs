@@ -13,8 +13,9 @@ pub(crate) trait Source {
 pub(crate) struct Environment;
 
 impl Source for Environment {
+    /// A value that is not UTF-8 is no valid value of any kind.
     fn get(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
+        std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
     }
 }
 

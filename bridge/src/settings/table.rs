@@ -1,8 +1,9 @@
 //! The settings: for each its name, default, kind and help text. `--help` and the readers use these
 //! rows.
 
-use super::kind::{Address, Age, Durations, Jobs, Milliseconds, Number, OneOf, Seconds, Text, Url};
+use super::kind::{Address, Age, Anything, Durations, Filter, Jobs, Milliseconds, Number, OneOf, Seconds, Text, Url};
 use super::setting::{Row, Setting};
+use crate::topology::PLAIN;
 
 pub(crate) use super::setting::help;
 
@@ -22,9 +23,10 @@ macro_rules! group {
 group! {
     /// Where RabbitMQ is, and the names of the exchange and the queues.
     RABBITMQ;
-    RABBITMQ_URL: Url = Url(&["amqp://", "amqps://"]), None,
-        "The URL of RabbitMQ, amqp://user:password@host:port/vhost. If it is not set, the next five settings are used.";
-    RABBITMQ_HOST: Text = Text, Some("127.0.0.1"), "The host of RabbitMQ.";
+    RABBITMQ_URL: Anything = Anything, None,
+        "The URL of RabbitMQ, amqp://user:password@host:port/vhost. The user name, the password and the virtual host \
+         are percent-encoded; without a virtual host it is /. If it is not set, the next five settings are used.";
+    RABBITMQ_HOST: Text = Text, Some("127.0.0.1"), "The host of RabbitMQ: a name, an IPv4 or an IPv6 address.";
     RABBITMQ_PORT: Number<u16> = Number(1..=65_535), Some("5672"), "The port of RabbitMQ.";
     RABBITMQ_USER: Text = Text, None, "The user name. Required without RABBITMQ_URL.";
     RABBITMQ_PASSWORD: Text = Text, None, "The password. Required without RABBITMQ_URL.";
@@ -32,11 +34,20 @@ group! {
     RABBITMQ_EXCHANGE: Text = Text, Some("citizen_affiliation"),
         "The topic exchange for requests and results. It is declared if it does not exist.";
     RABBITMQ_DOCUMENT_AUTH_QUEUE: Text = Text, Some("document.authentication.requested"),
-        "The queue of requests to authenticate a document. It is declared if it does not exist.";
+        "The queue of requests to authenticate a document. It is declared if it does not exist; other services may \
+         declare it as well.";
     RABBITMQ_DOCUMENT_AUTH_ROUTING_KEY: Text = Text, Some("document.authentication.requested"),
         "The routing key that binds this queue to the exchange.";
+    RABBITMQ_REQUEST_QUEUE_TYPE: OneOf = OneOf(&[PLAIN, "quorum", "classic"]), Some(PLAIN),
+        "How queues of requests are declared. With plain they have no arguments, so that other services can declare them \
+         too; RabbitMQ then drops a message that expires there, unless a policy says otherwise. With quorum or classic \
+         they dead-letter such a message, and other services have to declare them passively.";
     RABBITMQ_QUEUE_TYPE: OneOf = OneOf(&["quorum", "classic"]), Some("quorum"),
-        "The type of the queues that the bridge declares.";
+        "The type of the queues that only the bridge uses: delays, removed messages and dead letters.";
+    BRIDGE_RESULT_QUEUE: Text = Text, None,
+        "A queue that gets every result of the authentication of documents besides the exchange, such as \
+         document.authentication.completed. It is declared if it does not exist. Rows of BRIDGE_JOBS have the field \
+         result_queue.";
     BRIDGE_JOBS: Jobs = Jobs, Some("[]"), "Further jobs besides the authentication of documents.";
     BRIDGE_RETRY_DELAYS: Durations = Durations, Some("1s,5s,15s,30s,1m,2m,5m,10m"),
         "How long a message is delayed before its second, third … attempt; the last duration is used for all further \
@@ -116,11 +127,8 @@ group! {
          OTEL_EXPORTER_OTLP_HEADERS are read as OpenTelemetry defines them.";
 }
 
-/// The log filter of `run` and all commands where `RUST_LOG` is not set.
-pub(crate) const DEFAULT_LOG_FILTER: &str = "connectivity_bridge=info,warn";
-
 group! {
     /// The log.
     LOG;
-    RUST_LOG: Text = Text, Some(DEFAULT_LOG_FILTER), "Which log messages are written to standard error.";
+    RUST_LOG: Filter = Filter, Some("connectivity_bridge=info,warn"), "Which log messages are written to standard error.";
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 impl Source for HashMap<&str, &str> {
     fn get(&self, name: &str) -> Option<String> {
-        HashMap::get(self, name).map(|value| (*value).to_owned())
+        HashMap::get(self, name).map(|value| (*value).to_owned()).filter(|value| !value.is_empty())
     }
 }
 
@@ -20,6 +20,8 @@ fn read(variables: &[(&'static str, &'static str)]) -> Result<RunSettings, Inval
     RunSettings::from_source(&REQUIRED.iter().chain(variables).copied().collect::<HashMap<_, _>>())
 }
 
+const ONE_LINE: &str = "UTF-8 text without a line end (write the file of a secret with printf %s)";
+
 fn problems(variables: &[(&'static str, &'static str)]) -> String {
     read(variables).err().map(|invalid| invalid.to_string()).unwrap_or_default()
 }
@@ -27,9 +29,10 @@ fn problems(variables: &[(&'static str, &'static str)]) -> String {
 #[test]
 fn defaults_are_those_of_the_contract() {
     let settings = read(&[]).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(settings.amqp.url, "amqp://me:p%40ss%2F@127.0.0.1:5672/%2F");
+    assert_eq!(settings.amqp.server.uri().to_string(), "amqp://me:p%40ss%2F@127.0.0.1:5672/%2F");
     let amqp = settings.amqp;
     assert_eq!((amqp.exchange.as_str(), amqp.queue_type), ("citizen_affiliation", "quorum"));
+    assert_eq!(amqp.request_queue_type, "plain");
     assert_eq!(amqp.delays, [1, 5, 15, 30, 60, 120, 300, 600].map(Duration::from_secs));
     let [job] = amqp.jobs.as_slice() else { panic!("{:?}", amqp.jobs) };
     assert_eq!((job.queue.as_str(), &job.routing_key), ("document.authentication.requested", &job.queue));
@@ -104,9 +107,40 @@ fn each_problem_names_the_setting_and_its_values() {
         (("BRIDGE_GIVE_UP_AFTER", "500ms"), "a duration of whole seconds, such as 90s, 30m, 24h or 7days"),
         (("BRIDGE_PREFETCH", "65536"), "a whole number from 1 to 65535"),
         (("RABBITMQ_QUEUE_TYPE", "stream"), "quorum or classic"),
+        (("RABBITMQ_REQUEST_QUEUE_TYPE", "none"), "plain or quorum or classic"),
+        (("RABBITMQ_PASSWORD", "hunter2\n"), ONE_LINE),
+        (("RABBITMQ_VHOST", "/\n"), ONE_LINE),
+        (("JWT_ISSUER", "invalid UTF-8: \u{fffd}"), ONE_LINE),
+        (("COMPONENTS_URL", "http://components/\n"), "a URL that begins with http:// or https://"),
+        (("RABBITMQ_HOST", "amqp://host"), "a host name or an IP address, without a scheme and a port"),
     ] {
         assert_eq!(problems(&[endpoint, variable]), format!("settings: {} must be {expected}", variable.0));
     }
+}
+
+#[test]
+fn address_of_rabbitmq_is_read_and_its_problem_named() {
+    let url = |url| {
+        let source = HashMap::from([("RABBITMQ_URL", url)]);
+        AmqpSettings::from_source(&source).map(|settings| settings.server.uri().vhost)
+    };
+    assert_eq!(url("amqp://u:p@host:5672/").ok().as_deref(), Some("/"));
+    let problem = url("amqp://u:hunter#2@host:5672/").expect_err("a problem").to_string();
+    assert!(problem.starts_with("settings: RABBITMQ_URL cannot be read: percent-encode"), "{problem}");
+    assert!(!problem.contains("hunter"), "{problem}");
+    let settings = read(&[("RABBITMQ_HOST", "::1")]).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(settings.amqp.server.uri().authority.host, "::1");
+}
+
+#[test]
+fn results_have_a_queue_if_one_is_set_and_it_is_no_queue_of_requests() {
+    let queue = |name: &'static str| {
+        let settings = read(&[("BRIDGE_RESULT_QUEUE", name)]).ok()?;
+        Some(settings.amqp.jobs[0].result_queue.clone())
+    };
+    assert_eq!(queue(""), Some(None));
+    assert_eq!(queue("completed"), Some(Some("completed".to_owned())));
+    assert_eq!(queue("document.authentication.requested"), None);
 }
 
 #[test]

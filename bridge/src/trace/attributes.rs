@@ -21,12 +21,18 @@ pub(super) fn destination(names: &[&str]) -> String {
     names.join(":")
 }
 
+/// Host and port of a server.
+pub(super) fn server(host: &str, port: Option<u16>) -> Vec<KeyValue> {
+    let address = KeyValue::new("server.address", host.to_owned());
+    let port = port.map(|port| KeyValue::new("server.port", i64::from(port)));
+    [address].into_iter().chain(port).collect()
+}
+
 /// Host and port of a URL. The rest of it may hold a password.
-pub(super) fn server(url: &str) -> Vec<KeyValue> {
-    let Ok(url) = reqwest::Url::parse(url) else { return Vec::new() };
-    let host = url.host_str().map(|host| KeyValue::new("server.address", host.to_owned()));
-    let port = url.port_or_known_default().map(|port| KeyValue::new("server.port", i64::from(port)));
-    host.into_iter().chain(port).collect()
+pub(super) fn server_of(url: &str) -> Vec<KeyValue> {
+    let url = reqwest::Url::parse(url).ok();
+    let server = url.as_ref().and_then(|url| Some(server(url.host_str()?, url.port_or_known_default())));
+    server.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -42,7 +48,7 @@ mod tests {
 
     #[test]
     fn only_host_and_port_of_a_url_are_recorded() {
-        let values = |url| server(url).iter().map(|attribute| attribute.value.to_string()).collect::<Vec<_>>();
+        let values = |url| server_of(url).iter().map(|attribute| attribute.value.to_string()).collect::<Vec<_>>();
         assert_eq!(values("amqp://me:secret@host:5672/v"), ["host", "5672"]);
         assert_eq!(values("https://me:secret@host/path?query"), ["host", "443"]);
         assert_eq!(values("invalid"), [""; 0]);

@@ -47,7 +47,7 @@ impl FakeQueues {
 
 #[async_trait]
 impl Outgoing for FakeQueues {
-    async fn publish(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
+    async fn publish_result(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
         self.record(routing_key, message);
         Ok(())
     }
@@ -69,7 +69,7 @@ struct Given {
 }
 
 fn given() -> Given {
-    let job = job::table("q".to_owned(), "k".to_owned()).remove(0);
+    let job = job::table("q".to_owned(), "k".to_owned(), None).remove(0);
     let (queues, (_, stopping)) = (Arc::new(FakeQueues::default()), watch::channel(false));
     let worker = Worker {
         session: Arc::<FakeQueues>::clone(&queues),

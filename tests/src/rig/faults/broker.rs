@@ -6,6 +6,7 @@ use crate::proxy::Mode;
 use crate::rabbitmqctl::rabbitmqctl;
 use crate::raw_publisher::{RawPublisher, text_property};
 use crate::rig::Rig;
+use serde_json::json;
 use std::time::Duration;
 
 /// How many bytes the large message has.
@@ -41,7 +42,7 @@ pub(super) enum Action {
 impl Action {
     pub(super) async fn begin(self, rig: &mut Rig) {
         let servers = rig.pipeline.servers.clone();
-        let broker = &rig.pipeline.broker;
+        let (broker, queue) = (&rig.pipeline.broker, rig.pipeline.names.queue.clone());
         match self {
             Self::Block => drop(rabbitmqctl(&servers, &["set_vm_memory_high_watermark", "0.00001"])),
             Self::CloseConnections => drop(rabbitmqctl(&servers, &["close_all_connections", "test"])),
@@ -73,6 +74,9 @@ impl Action {
                 assert!(broker.publish(&vec![b'x'; LARGE], &[]).await.expect("published"));
             }
             Self::Expired => {
+                // RabbitMQ drops what expires in a queue without arguments and without this policy.
+                let policy = json!({"dead-letter-exchange": "", "dead-letter-routing-key": format!("{queue}.removed")});
+                rabbitmqctl(&servers, &["set_policy", &queue, &format!("^{queue}$"), &policy.to_string()]);
                 rig.pipeline.bridge.kill();
                 for number in 0..20 {
                     let title = format!("expired-{number}");
