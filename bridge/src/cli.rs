@@ -132,7 +132,7 @@ pub(crate) enum Citizen {
     /// Prints all records of a citizen and who read them, as JSON. The audit log notes it.
     #[command(after_long_help = admin_help())]
     Show {
-        /// The citizen: 6 to 12 digits.
+        /// The citizen: 6 to 12 digits. Leading zeros are ignored.
         #[arg(value_parser = citizen_id)]
         id: CitizenId,
     },
@@ -140,7 +140,7 @@ pub(crate) enum Citizen {
     /// receipt proves whose data the entry in the audit log is about; it is stored nowhere.
     #[command(after_long_help = admin_help())]
     Erase {
-        /// The citizen: 6 to 12 digits.
+        /// The citizen: 6 to 12 digits. Leading zeros are ignored.
         #[arg(value_parser = citizen_id)]
         id: CitizenId,
         /// Confirms the erasure.

@@ -25,7 +25,7 @@ macro_rules! step {
 }
 
 /// All steps, in order. A new one is a file in `mysql/`, a file in `sqlite/` and a line here.
-pub const STEPS: [Step; 11] = [
+pub const STEPS: [Step; 12] = [
     step!(1, "0001", "affiliation_checks"),
     step!(2, "0002", "document_authentications"),
     step!(3, "0003", "access"),
@@ -37,6 +37,7 @@ pub const STEPS: [Step; 11] = [
     step!(9, "0009", "write_probe"),
     step!(10, "0010", "audit_of_access"),
     step!(11, "0011", "service_accounts_rate_limit"),
+    step!(12, "0012", "canonical_citizen_ids"),
 ];
 
 /// The version of the schema that this program needs.

@@ -177,6 +177,41 @@ async fn pending_documents_of_earlier_releases_are_put_into_the_outbox() {
 }
 
 #[tokio::test]
+async fn leading_zeros_of_citizen_ids_are_removed() {
+    let database = Database::new("canonical");
+    let mut session = database.open();
+    let step = STEPS.iter().position(|step| step.name == "canonical_citizen_ids").expect("the step");
+    migrate(&mut session, &STEPS[..step]).await.expect("the version before");
+    for (id, citizen) in [("1", "0012345678"), ("2", "12345678"), ("3", "000000"), ("4", "000124"), ("5", "102030")] {
+        let rows = format!(
+            "INSERT INTO affiliation_checks (id, citizen_id, status, message, checked_at)
+             VALUES ('{id}', '{citizen}', 'ERROR', 'm', 't');
+             INSERT INTO document_authentications (id, message_id, id_citizen, url_document, document_title, status,
+                                                   received_at, claim, claimed_until)
+             VALUES ('{id}', 'm-{id}', '{citizen}', 'u', 't', 'FAILED', 't', 'c', 't');
+             INSERT INTO access_audit (id, at, event, subject, request_id, citizen)
+             VALUES ('{id}', 't', 'HISTORY_READ', '', '', '{citizen}');"
+        );
+        session.connection.execute_batch(&rows).expect("rows");
+    }
+    let digest = "0273022a-9981-5e8a-ad1c-a76adf32621c";
+    let erased =
+        "INSERT INTO access_audit (id, at, event, subject, request_id, citizen) VALUES ('6', '', '', '', '', ?)";
+    session.connection.execute(erased, [digest]).expect("a row");
+    migrate_all(&mut session).await;
+    let column = |table: &str, column: &str| {
+        let mut statement =
+            session.connection.prepare(&format!("SELECT {column} FROM {table} ORDER BY id")).expect("a column");
+        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+        rows.map(|row| row.expect("a row")).collect::<Vec<String>>()
+    };
+    let expected = ["12345678", "12345678", "000000", "124", "102030"];
+    assert_eq!(column("affiliation_checks", "citizen_id"), expected);
+    assert_eq!(column("document_authentications", "id_citizen"), expected);
+    assert_eq!(column("access_audit", "citizen"), [&expected[..], &[digest]].concat());
+}
+
+#[tokio::test]
 async fn a_migration_killed_at_any_statement_can_be_repeated() {
     let mut killed = 0;
     loop {

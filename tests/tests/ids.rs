@@ -6,7 +6,7 @@ use connectivity_tests::pipeline::{Pipeline, request};
 use govcarpeta_simulator::Simulator;
 use http::Request;
 use jsonwebtoken::Algorithm;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const QUICK: (&str, &str) = ("BRIDGE_RETRY_DELAYS", "100ms,300ms,1s");
@@ -37,6 +37,30 @@ async fn a_caller_over_http_cannot_take_the_id_of_a_message_to_come() {
     assert!(arrived.iter().all(|event| event.body["messageId"] == "m-1" && event.body["status"] == "SUCCESS"));
     assert_ne!(arrived[0].message_id, arrived[1].message_id, "consumers can tell them apart");
     assert_eq!(pipeline.dead_letters().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spellings_of_a_citizens_id_are_one_citizen_on_every_way() {
+    let pipeline = Pipeline::start(&[QUICK]).await;
+    let spelled = |name: &str, id: Value| {
+        let mut message = request(name);
+        message["idCitizen"] = id;
+        message
+    };
+    let url = pipeline.host.url("/api/v1/documents/authenticate/");
+    let mut asynchronous = post(&url, "documents", &spelled("async", "0012345679".into()));
+    asynchronous.headers_mut().insert("prefer", http::HeaderValue::from_static("respond-async"));
+    let accepted = Client::default().send(asynchronous).await;
+    assert_eq!((accepted.status.as_u16(), &accepted.json()["id_citizen"]), (202, &"12345679".into()), "{accepted:?}");
+    for (name, id) in [("zeros", json!("0012345679")), ("float", json!(12_345_679.0)), ("plain", json!(12_345_679))] {
+        pipeline.publish(spelled(name, id).to_string().as_bytes()).await;
+    }
+    let results = pipeline.results(4).await;
+    let is_result = |body: &Value| body["idCitizen"] == 12_345_679 && body["status"] == "SUCCESS";
+    assert!(results.iter().all(|event| is_result(&event.body)), "{results:?}");
+    assert_eq!(pipeline.dead_letters().await, 0);
+    let history = pipeline.host.url("/api/v1/documents/history/?id_citizen=000012345679");
+    assert_eq!(Client::default().get(&history).await.json()["count"], 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

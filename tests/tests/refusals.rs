@@ -129,6 +129,8 @@ fn bad_bodies() -> Vec<String> {
         "../123456",
         "null",
         "true",
+        "000000",
+        "0000012345",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -141,7 +143,8 @@ fn bad_bodies() -> Vec<String> {
         [
             json!(null),
             json!(true),
-            json!(1_128_456_232),
+            json!(1_128_456_232.5),
+            json!(12_345.0),
             json!(-1),
             json!(1.5),
             json!([]),

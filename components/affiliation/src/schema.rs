@@ -12,8 +12,8 @@ use utoipa::openapi::{RefOr, Schema};
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the query is read by `HistoryQuery::parse`")]
 pub(crate) struct HistoryParameters {
-    /// 6 to 12 digits. White space around them is ignored
-    #[param(pattern = r"^\s*[0-9]{6,12}\s*$", example = "1128456232")]
+    /// 6 to 12 digits. White space around them and leading zeros are ignored
+    #[param(pattern = r"^\s*0*[1-9][0-9]{5,11}\s*$", example = "1128456232")]
     citizen_id: String,
     #[param(schema_with = page)]
     page: Option<String>,

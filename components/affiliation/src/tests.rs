@@ -147,6 +147,17 @@ async fn an_eligible_citizen_is_reported_and_recorded() {
 }
 
 #[tokio::test]
+async fn spellings_of_an_id_are_one_citizen() {
+    let given = eligible();
+    for id in ["\"001128456232\"", "\" 1128456232 \"", "1128456232", "1128456232.0", "1.128456232e9"] {
+        let response = given.post(&format!("{{\"citizen_id\": {id}}}")).await;
+        assert_eq!((response.status(), &body(&response)["citizen_id"]), (StatusCode::OK, &json!("1128456232")), "{id}");
+    }
+    let page = body(&given.get("/api/v1/affiliation/history/?citizen_id=001128456232").await);
+    assert_eq!((&page["count"], &page["results"][0]["citizen_id"]), (&json!(5), &json!("1128456232")));
+}
+
+#[tokio::test]
 async fn an_affiliated_citizen_is_reported_with_or_without_a_body() {
     let mut given = affiliated();
     let response = given.post(r#"{"citizen_id": "1128456232"}"#).await;
@@ -194,7 +205,8 @@ async fn invalid_bodies_are_rejected_before_the_registry_is_asked() {
         ("[]", "invalid-request"),
         (r#"["1128456232"]"#, "invalid-request"),
         ("{}", "invalid-request"),
-        (r#"{"citizen_id": 1128456232}"#, "invalid-citizen-id"),
+        (r#"{"citizen_id": 1128456232.5}"#, "invalid-citizen-id"),
+        (r#"{"citizen_id": "000124"}"#, "invalid-citizen-id"),
         (r#"{"citizen_id": null}"#, "invalid-citizen-id"),
         (r#"{"citizen_id": ["1128456232"]}"#, "invalid-citizen-id"),
         (r#"{"citizen_id": {"citizen_id": "1128456232"}}"#, "invalid-citizen-id"),

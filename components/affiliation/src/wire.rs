@@ -16,11 +16,7 @@ use serde_json::Value;
 #[derive(Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct CheckRequest {
-    /// 6 to 12 digits. White space around them is ignored
-    #[cfg_attr(
-        feature = "openapi",
-        schema(value_type = String, pattern = r"^\s*[0-9]{6,12}\s*$", example = "1128456232")
-    )]
+    #[cfg_attr(feature = "openapi", schema(schema_with = connectivity_edge::schema::citizen_id))]
     citizen_id: Value,
 }
 
@@ -28,7 +24,7 @@ pub(crate) struct CheckRequest {
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct CheckAnswer<'a> {
-    #[cfg_attr(feature = "openapi", schema(pattern = r"^[0-9]{6,12}$", example = "1128456232"))]
+    #[cfg_attr(feature = "openapi", schema(pattern = r"^[1-9][0-9]{5,11}$", example = "1128456232"))]
     citizen_id: &'a str,
     /// Whether the citizen can be affiliated: true only if the registry answered with the status
     /// 204, which says that no operator has affiliated the citizen
@@ -74,7 +70,7 @@ pub(crate) type CheckHistory<'a> = HistoryPage<HistoryEntry<'a>>;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Check))]
 pub(crate) struct HistoryEntry<'a> {
     id: &'a str,
-    #[cfg_attr(feature = "openapi", schema(pattern = r"^[0-9]{6,12}$"))]
+    #[cfg_attr(feature = "openapi", schema(pattern = r"^[1-9][0-9]{5,11}$"))]
     citizen_id: &'a str,
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::status))]
     status: &'static str,
@@ -94,12 +90,7 @@ pub(crate) struct HistoryEntry<'a> {
 pub(crate) fn read_check(headers: &HeaderMap, body: &[u8]) -> Result<CitizenId, Problem> {
     let CheckRequest { citizen_id } = read_json(headers, body)?;
     let invalid = |detail: String| Problem::new(ProblemKind::InvalidCitizenId, detail).field("citizen_id");
-    match citizen_id {
-        Value::String(text) => CitizenId::parse(&text).map_err(|error| invalid(format!("citizen_id {error}"))),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Err(invalid("citizen_id must be a string".into()))
-        }
-    }
+    CitizenId::from_json(&citizen_id).map_err(|error| invalid(format!("citizen_id {error}")))
 }
 
 /// Returns the response to a check with a verdict.

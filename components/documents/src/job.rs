@@ -63,7 +63,7 @@ pub(crate) struct Record<'a> {
     #[cfg_attr(feature = "openapi", schema(required, minimum = 100, maximum = 599))]
     external_api_status_code: Option<u16>,
     id: &'a str,
-    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9]{6,12}$"))]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[1-9][0-9]{5,11}$"))]
     id_citizen: &'a str,
     /// The id that identifies the request
     message_id: &'a str,

@@ -1,9 +1,9 @@
 //! Schemas of the bodies, for the OpenAPI document.
 
 use connectivity_domain::job::Status;
-use connectivity_edge::schema::one_of;
+use connectivity_edge::schema::{citizen_id, one_of};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ObjectBuilder, OneOf, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 /// A request to authenticate a document. Other fields are ignored.
@@ -15,7 +15,7 @@ use utoipa::openapi::{RefOr, Schema};
 }))]
 #[expect(dead_code, reason = "the domain reads the fields, from messages too")]
 pub(crate) struct RequestBody {
-    #[schema(rename = "idCitizen", schema_with = id_citizen)]
+    #[schema(rename = "idCitizen", schema_with = citizen_id)]
     id_citizen: String,
     /// An absolute http(s) URL without user and password. Its query is passed to the registry and
     /// to nobody else
@@ -39,13 +39,6 @@ fn document_id() -> RefOr<Schema> {
     let id = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Number, Type::Null]));
     let id = id.min_length(Some(1)).max_length(Some(200)).pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*$"));
     id.description(Some("The document's id in the system of the caller")).into()
-}
-
-fn id_citizen() -> RefOr<Schema> {
-    let number =
-        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(100_000)).maximum(Some(999_999_999_999_u64));
-    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^\s*[0-9]{6,12}\s*$"));
-    OneOf::builder().item(number).item(text).description(Some("6 to 12 digits, as a number or a string")).into()
 }
 
 pub(crate) fn status() -> RefOr<Schema> {

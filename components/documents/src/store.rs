@@ -44,7 +44,7 @@ impl JobTable for Documents {
     fn question(values: Vec<Value>) -> Option<DocumentRequest> {
         let [document_id, citizen, url, title] = <[Value; 4]>::try_from(values).ok()?;
         Some(DocumentRequest {
-            citizen: CitizenId::parse(&citizen.into_text()?).ok()?,
+            citizen: CitizenId::of_record(&citizen.into_text()?)?,
             url: DocumentUrl::parse(&url.into_text()?).ok()?,
             title: title.into_text()?,
             document_id: document_id.into_text(),

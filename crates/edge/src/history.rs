@@ -150,7 +150,8 @@ mod tests {
         check("citizen=1128456232", Ok(("1128456232", 1, 20)));
         check("page=3&citizen=%201128456232&page_size=5&other=1&other=2", Ok(("1128456232", 3, 5)));
         check("", Err("the query parameter citizen is missing"));
-        check("citizen=12345", Err("citizen must have at least 6 digits"));
+        check("citizen=0012345678", Ok(("12345678", 1, 20)));
+        check("citizen=12345", Err("citizen must have at least 6 digits, not counting leading zeros"));
         check("citizen=1128456232&citizen=1128456233", Err("the query parameter citizen is given more than once"));
         check("citizen=1128456232&page=1&page=2", Err("the query parameter page is given more than once"));
         check("citizen=1128456232&page=0", Err("page must be a whole number from 1 to 1000000"));

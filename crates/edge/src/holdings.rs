@@ -136,8 +136,8 @@ pub mod schema {
     #[into_params(parameter_in = Path)]
     #[expect(dead_code, reason = "the path is read by `in_path`")]
     pub struct CitizenParameters {
-        /// The citizen: 6 to 12 digits
-        #[param(pattern = r"^[0-9]{6,12}$", example = "1128456232")]
+        /// The citizen: 6 to 12 digits. Leading zeros are ignored
+        #[param(pattern = r"^0*[1-9][0-9]{5,11}$", example = "1128456232")]
         id: String,
     }
 
@@ -163,7 +163,7 @@ pub mod schema {
                     .required("count")
                     .required("results")
             };
-            let citizen = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^[0-9]{6,12}$"));
+            let citizen = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^[1-9][0-9]{5,11}$"));
             let accesses = "Who read the citizen's data, newest first. The same for all kinds of records";
             ObjectBuilder::new()
                 .description(Some("What is held about a citizen: one page of each list."))

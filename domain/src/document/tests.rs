@@ -26,18 +26,21 @@ fn both_spellings_of_the_url_and_unknown_fields_are_accepted() {
     let url = other["UrlDocument"].take();
     other.as_object_mut().expect("an object").remove("UrlDocument");
     other["urlDocument"] = url;
-    other["idCitizen"] = " 1128456232 ".into();
     other["extra"] = json!([1, 2]);
-    assert_eq!(parse(&other), Ok(plain));
+    for id in [json!(" 1128456232 "), json!("0001128456232"), json!(1_128_456_232.0), json!(1.128_456_232e9)] {
+        other["idCitizen"] = id;
+        assert_eq!(parse(&other).as_ref(), Ok(&plain), "{other}");
+    }
 }
 
 #[test]
 fn errors_name_the_field() {
     for (field, value, expected) in [
         ("idCitizen", Value::Null, "idCitizen is missing"),
-        ("idCitizen", json!(12345), "idCitizen must have at least 6 digits"),
+        ("idCitizen", json!(12345), "idCitizen must have at least 6 digits, not counting leading zeros"),
+        ("idCitizen", json!("000124"), "idCitizen must have at least 6 digits, not counting leading zeros"),
         ("idCitizen", json!(1_234_567_890_123_u64), "idCitizen must have at most 12 digits"),
-        ("idCitizen", json!(1.5e9), "idCitizen must be a whole number or a string of 6 to 12 digits"),
+        ("idCitizen", json!(1_128_456_232.5), "idCitizen must be a whole number or a string of 6 to 12 digits"),
         ("idCitizen", json!(1e30), "idCitizen must be a whole number or a string of 6 to 12 digits"),
         ("idCitizen", json!(-1_128_456_232), "idCitizen must be a whole number or a string of 6 to 12 digits"),
         ("UrlDocument", json!(7), "UrlDocument must be a string"),

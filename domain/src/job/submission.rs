@@ -77,15 +77,10 @@ pub fn parse_fields<T: DeserializeOwned>(bytes: &[u8], repeated: &'static str) -
         .map_err(|error| if error.is_data() { RequestError::Repeated(repeated) } else { RequestError::NotAnObject })
 }
 
-/// Parses the id of a citizen: digits, as a number or as a string.
+/// Parses the id of a citizen: digits, as a whole number or as a string.
 pub fn citizen(field: &'static str, value: Option<Value>) -> Result<CitizenId, RequestError> {
-    let digits = match value {
-        Some(Value::Number(number)) if number.is_u64() => number.to_string(),
-        Some(Value::String(text)) => text,
-        None => return Err(RequestError::field(field, "is missing")),
-        Some(_) => return Err(RequestError::field(field, "must be a whole number or a string of 6 to 12 digits")),
-    };
-    CitizenId::parse(&digits).map_err(|error| RequestError::field(field, error.to_string()))
+    let value = value.ok_or_else(|| RequestError::field(field, "is missing"))?;
+    CitizenId::from_json(&value).map_err(|error| RequestError::field(field, error.to_string()))
 }
 
 /// Parses the id that the caller gave the request.

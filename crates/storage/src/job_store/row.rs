@@ -150,7 +150,7 @@ mod tests {
         fn question(values: Vec<Value>) -> Option<DocumentRequest> {
             let [citizen, url] = <[Value; 2]>::try_from(values).ok()?;
             Some(DocumentRequest {
-                citizen: CitizenId::parse(&citizen.into_text()?).ok()?,
+                citizen: CitizenId::of_record(&citizen.into_text()?)?,
                 url: DocumentUrl::parse(&url.into_text()?).ok()?,
                 title: "title".into(),
                 document_id: None,
