@@ -75,8 +75,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Opens if half of at least ten calls within 5 to 10 s failed, first for 2 s and at most for
-    /// 30 s. Four ids are as many calls as it takes to reach ten attempts with the default of three
+    /// Opens if half of at least ten calls within 5 to 10 s failed, first for 2 s and then for 4 s, so
+    /// that calls succeed within 10 s after an outage even of the only subject. Four ids are as many calls as it takes to reach ten attempts with the default of three
     /// attempts per call. The probe lease is the longest timeout of a call that can be configured.
     pub const DEFAULT: Self = Self {
         min_tries: 10,
@@ -85,7 +85,7 @@ impl Policy {
         min_ids_of_others: 2,
         window: Duration::from_secs(5),
         open_for: Duration::from_secs(2),
-        open_for_at_most: Duration::from_secs(30),
+        open_for_at_most: Duration::from_secs(4),
         probe_lease: Duration::from_mins(1),
     };
 
