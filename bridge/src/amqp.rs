@@ -41,6 +41,8 @@ pub(crate) enum AmqpError {
     Timeout(Duration),
     #[error("the connection to RabbitMQ was closed")]
     Closed,
+    #[error("RabbitMQ accepts no messages, because its memory or disk runs short: see rabbitmq-diagnostics alarms")]
+    Blocked,
     #[error("RabbitMQ did not accept the message")]
     Nacked,
     #[error("{0} does not exist, and the account may not declare it: create it, or give the account this permission")]
@@ -59,7 +61,8 @@ pub(crate) trait Outgoing: Send + Sync {
     async fn publish_result(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError>;
 
     /// Puts a message into a delay queue: the broker returns it to the queue of requests, after the
-    /// delay that follows this many earlier attempts or a longer one.
+    /// delay that follows this many earlier attempts or a longer one. One with the header
+    /// [`REMOVED`](crate::message::REMOVED) returns to the queue of removed messages at once.
     async fn delay(&self, message: &Message, attempts: u32, at_least: Duration) -> Result<(), AmqpError>;
 
     /// Puts a message into the dead-letter queue.

@@ -14,7 +14,9 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long the components may take to answer: longer than all attempts at the registry and the
 /// database.
@@ -22,6 +24,14 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long the components may take to answer a question about the outbox, which costs them a
+/// statement. It is asked once a second. If the answer is missing, packets are dropped on the way:
+/// new connections take the place of all others, and what was asked on those is given up.
+const OUTBOX_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// How long `/oauth/token` may take to answer.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the components lease from the outbox of a job.
 #[derive(Deserialize)]
@@ -55,22 +65,49 @@ pub(crate) trait Deliver: Send + Sync {
 
 /// The client. Its connections are kept open.
 pub(crate) struct Components {
-    http: reqwest::Client,
+    http: Mutex<reqwest::Client>,
+    /// Changes when the connections are replaced.
+    replaced: watch::Sender<()>,
+    outbox_timeout: Duration,
     url: String,
     tokens: Tokens,
 }
 
+fn client(timeout: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder().timeout(timeout).connect_timeout(CONNECT_TIMEOUT).no_proxy()
+}
+
 impl Components {
     pub(crate) fn new(url: &str, tokens: impl FnOnce(reqwest::Client) -> Tokens) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).no_proxy().build()?;
-        Ok(Self { url: url.to_owned(), tokens: tokens(http.clone()), http })
+        let http = Mutex::new(client(TIMEOUT).build()?);
+        // Tokens are asked for seldom, each on a connection of its own, which cannot have died before.
+        let tokens = tokens(client(TOKEN_TIMEOUT).pool_max_idle_per_host(0).build()?);
+        Ok(Self { http, replaced: watch::Sender::new(()), outbox_timeout: OUTBOX_TIMEOUT, url: url.to_owned(), tokens })
     }
 
     /// Leases events of a job's outbox. With `waiting` the components tell how long records have
     /// been waiting.
     pub(crate) async fn lease(&self, job: &Job, limit: usize, waiting: bool) -> Result<Leased, Reply> {
         let request = self.post(&job.outbox_path()).json(&json!({"limit": limit, "waiting": waiting}));
-        read(self.send(request).await?).await
+        let leasing = async { read(self.send(request).await?).await };
+        let leased = tokio::time::timeout(self.outbox_timeout, leasing).await;
+        leased.unwrap_or_else(|_| {
+            self.replace_connections();
+            Err(silent())
+        })
+    }
+
+    /// Gives up all connections and what was asked on them.
+    fn replace_connections(&self) {
+        tracing::warn!(
+            "the components did not answer within {:?}: their connections are replaced",
+            self.outbox_timeout
+        );
+        match client(TIMEOUT).build() {
+            Ok(http) => *self.http.lock().unwrap_or_else(PoisonError::into_inner) = http,
+            Err(error) => tracing::warn!(cause = %error, "no new HTTP client"),
+        }
+        self.replaced.send_replace(());
     }
 
     /// Marks the events of these records as published.
@@ -81,12 +118,16 @@ impl Components {
     }
 
     fn post(&self, path: &str) -> RequestBuilder {
-        self.http.post(format!("{}{path}", self.url))
+        self.http.lock().unwrap_or_else(PoisonError::into_inner).post(format!("{}{path}", self.url))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Reply> {
         let token = self.tokens.get().await.map_err(|error| Reply::None(error.to_string()))?;
-        let response = request.bearer_auth(token).send().await.map_err(no_reply)?;
+        let mut replaced = self.replaced.subscribe();
+        let response = tokio::select! {
+            response = request.bearer_auth(token).send() => response.map_err(no_reply)?,
+            _ = replaced.changed() => return Err(silent()),
+        };
         if response.status() == StatusCode::UNAUTHORIZED {
             self.tokens.forget();
         }
@@ -143,6 +184,39 @@ async fn successful(response: Response) -> Result<Response, Reply> {
     })
 }
 
+/// The reply of components whose connections were given up.
+fn silent() -> Reply {
+    Reply::None("the components did not answer, and new connections to them are opened".to_owned())
+}
+
 fn no_reply(error: reqwest::Error) -> Reply {
     Reply::None(http_cause(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job;
+    use crate::settings::Credentials;
+    use crate::trace::Tracer;
+
+    #[tokio::test]
+    async fn missing_answer_about_the_outbox_gives_up_what_was_asked_on_other_connections() {
+        // Another test may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // It accepts connections and never answers.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let [secret, issuer, audience] = ["a secret of 32 bytes, or of more", "i", "a"].map(str::to_owned);
+        let tokens = |http| Tokens::new(Credentials::Secret { secret, issuer, audience }, "bridge", &url, http);
+        let mut components = Components::new(&url, tokens).expect("a client");
+        components.outbox_timeout = Duration::from_millis(100);
+        let job = job::table("q".to_owned(), "k".to_owned(), None).remove(0);
+        let message = Message::default();
+        let attempt = Attempt { number: 1, give_up_after: TIMEOUT, is_removed: false };
+        let span = Tracer::disabled().process(&mut message.clone());
+        let (delivered, leased) =
+            tokio::join!(components.deliver(&job, &message, attempt, &span), components.lease(&job, 1, false));
+        assert_eq!((delivered.reply, leased.err()), (silent(), Some(silent())));
+    }
 }

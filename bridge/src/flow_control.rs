@@ -3,6 +3,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// How many failures in a row pause the flow.
 const MAX_FAILURES: u32 = 5;
@@ -21,11 +23,15 @@ enum State {
 
 /// Stops delivering messages to the components after consecutive failures, and probes until one
 /// succeeds.
-pub(crate) struct FlowControl(Mutex<State>);
+pub(crate) struct FlowControl {
+    state: Mutex<State>,
+    /// Wakes the messages that wait when they may be delivered again.
+    resumed: Notify,
+}
 
 impl FlowControl {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State::Open { failures: 0 }))
+        Self { state: Mutex::new(State::Open { failures: 0 }), resumed: Notify::new() }
     }
 
     /// Returns `Ok` if a message may be delivered now, else how long to wait before the next call.
@@ -42,17 +48,27 @@ impl FlowControl {
         }
     }
 
+    /// Returns as soon as a message that was delivered after this call did not fail.
+    pub(crate) fn resumed(&self) -> Notified<'_> {
+        self.resumed.notified()
+    }
+
     /// Records whether the components failed on a message that was delivered.
     pub(crate) fn record(&self, failed: bool, now: Instant) {
-        let mut state = self.state();
-        *state = match *state {
-            _ if !failed => State::Open { failures: 0 },
-            State::Open { failures } if failures + 1 >= MAX_FAILURES => {
-                State::Paused { next: now + FIRST_PAUSE, pause: FIRST_PAUSE }
-            }
-            State::Open { failures } => State::Open { failures: failures + 1 },
-            paused @ State::Paused { .. } => paused,
-        };
+        {
+            let mut state = self.state();
+            *state = match *state {
+                _ if !failed => State::Open { failures: 0 },
+                State::Open { failures } if failures + 1 >= MAX_FAILURES => {
+                    State::Paused { next: now + FIRST_PAUSE, pause: FIRST_PAUSE }
+                }
+                State::Open { failures } => State::Open { failures: failures + 1 },
+                paused @ State::Paused { .. } => paused,
+            };
+        }
+        if !failed {
+            self.resumed.notify_waiters();
+        }
     }
 
     /// Returns whether messages are delivered without a pause.
@@ -61,7 +77,7 @@ impl FlowControl {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -20,7 +20,8 @@ const EVIDENCE: Duration = Duration::from_mins(1);
 pub(crate) enum Rabbitmq {
     /// There is no session.
     Down,
-    /// Messages are consumed, and RabbitMQ accepts no publishes: an alarm of its memory or disk.
+    /// RabbitMQ accepts no publishes: an alarm of its memory or disk. A session that began before goes
+    /// on, and a new one waits for the end of the alarm.
     Blocked,
     /// Messages are consumed, and what was published lately was not accepted.
     Failing,
@@ -43,16 +44,12 @@ impl Rabbitmq {
 pub(crate) struct Health(Mutex<Facts>);
 
 struct Facts {
-    session: Option<Session>,
+    /// The warnings of the session that consumes.
+    session: Option<Vec<String>>,
+    is_blocked: bool,
     components_answered: Instant,
     succeeded: Option<Instant>,
     failing: Option<Failing>,
-}
-
-/// A session that consumes.
-struct Session {
-    is_blocked: bool,
-    warnings: Vec<String>,
 }
 
 /// Publishes that failed since the last success.
@@ -64,22 +61,23 @@ struct Failing {
 
 impl Health {
     pub(crate) fn new(now: Instant) -> Self {
-        Self(Mutex::new(Facts { session: None, components_answered: now, succeeded: None, failing: None }))
+        let facts =
+            Facts { session: None, is_blocked: false, components_answered: now, succeeded: None, failing: None };
+        Self(Mutex::new(facts))
     }
 
     /// Records that a session consumes, with warnings for the operator. While there was no session,
     /// the components were not asked.
     pub(crate) fn session_began(&self, warnings: Vec<String>, now: Instant) {
         let mut facts = self.facts();
-        facts.session = Some(Session { is_blocked: false, warnings });
+        (facts.session, facts.is_blocked) = (Some(warnings), false);
         (facts.components_answered, facts.failing) = (now, None);
     }
 
-    /// Records whether RabbitMQ blocks the session's publishes.
+    /// Records whether RabbitMQ blocks publishes.
     pub(crate) fn set_blocked(&self, is_blocked: bool, now: Instant) {
         let mut facts = self.facts();
-        let Some(session) = &mut facts.session else { return };
-        let was_blocked = std::mem::replace(&mut session.is_blocked, is_blocked);
+        let was_blocked = std::mem::replace(&mut facts.is_blocked, is_blocked);
         if was_blocked || is_blocked {
             // The relay does not ask the components while it cannot publish.
             facts.components_answered = now;
@@ -88,7 +86,13 @@ impl Health {
 
     /// Records that no session consumes.
     pub(crate) fn session_ended(&self) {
-        self.facts().session = None;
+        let mut facts = self.facts();
+        (facts.session, facts.is_blocked) = (None, false);
+    }
+
+    /// Returns whether a session consumes.
+    pub(crate) fn is_consuming(&self) -> bool {
+        self.facts().session.is_some()
     }
 
     /// Records that the components have answered a request of the bridge.
@@ -121,8 +125,8 @@ impl Health {
             now.duration_since(failing.since) >= PUBLISH_TIMEOUT && now.duration_since(failing.last) < EVIDENCE
         };
         match &facts.session {
+            _ if facts.is_blocked => Rabbitmq::Blocked,
             None => Rabbitmq::Down,
-            Some(Session { is_blocked: true, .. }) => Rabbitmq::Blocked,
             Some(_) if facts.failing.is_some_and(is_failing) => Rabbitmq::Failing,
             Some(_) => Rabbitmq::Up,
         }
@@ -137,7 +141,7 @@ impl Health {
 
     /// Returns what an operator should know about the queues of the session.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.facts().session.as_ref().map(|session| session.warnings.clone()).unwrap_or_default()
+        self.facts().session.clone().unwrap_or_default()
     }
 
     /// Returns how long ago RabbitMQ accepted a result, if it accepted one since the bridge has
@@ -162,7 +166,7 @@ mod tests {
         let (health, now) = (Health::new(Instant::now()), Instant::now());
         assert_eq!(health.rabbitmq(now), Rabbitmq::Down);
         health.set_blocked(true, now);
-        assert_eq!(health.rabbitmq(now), Rabbitmq::Down, "there is no session");
+        assert_eq!((health.rabbitmq(now), health.is_consuming()), (Rabbitmq::Blocked, false), "an alarm at the start");
         health.session_began(Vec::new(), now);
         assert_eq!(health.rabbitmq(now), Rabbitmq::Up);
         health.set_blocked(true, now);

@@ -19,6 +19,9 @@ pub(crate) const REASON: &str = "x-reason";
 pub(crate) const REQUEST_ID: &str = "x-message-id";
 /// The number of the replay, where the message is one.
 pub(crate) const REPLAY: &str = "x-replay";
+/// Why RabbitMQ has removed the message from the queue of requests, if it was put back into the queue
+/// of removed messages since.
+pub(crate) const REMOVED: &str = "x-removed";
 /// The property `user_id` that the message had when it was received first.
 pub(crate) const USER: &str = "x-user-id";
 /// Set in the dead-letter queue if the request ended as an error: a replay of it is a new request.
@@ -26,8 +29,8 @@ const ENDED: &str = "x-ended";
 
 /// The headers that only the bridge may set. They are believed in messages of the bridge's own
 /// account, and removed from all others.
-pub(crate) const OWN_HEADERS: [&str; 9] =
-    [ATTEMPTS, NOT_ASKED, COMPONENT_FAILURES, FIRST_ERROR, REASON, REQUEST_ID, REPLAY, USER, ENDED];
+pub(crate) const OWN_HEADERS: [&str; 10] =
+    [ATTEMPTS, NOT_ASKED, COMPONENT_FAILURES, FIRST_ERROR, REASON, REQUEST_ID, REPLAY, REMOVED, USER, ENDED];
 
 /// The headers of W3C Trace Context.
 const TRACEPARENT: &str = "traceparent";

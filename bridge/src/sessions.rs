@@ -8,7 +8,7 @@ use crate::relay::Relay;
 use crate::settings::RunSettings;
 use crate::status::JobStatus;
 use crate::trace::Tracer;
-use crate::worker::Worker;
+use crate::worker::{MAX_HELD, Worker};
 use connectivity_domain::backoff::Backoff;
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -16,17 +16,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// The pauses between attempts to open a session.
-const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Duration::from_secs(10) };
+/// The pauses between attempts to open a session. The longest one leaves time to connect within the
+/// 10 s in which the service has to be back.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Duration::from_secs(5) };
 
 /// How often a session is asked whether it is alive, which costs nothing.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often the broker is asked whether it still answers, and has the exchange and the binding.
-const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long the broker may take to answer that.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long the broker may take to answer that. Together they let a dead connection be replaced
+/// within 8 s.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a session ended.
 enum End {
@@ -52,8 +54,11 @@ impl Sessions {
     pub(crate) async fn run(mut self) {
         let (mut attempt, mut blocked) = (0, None);
         while !*self.stopping.borrow() {
-            match self.session(&mut blocked).await {
-                Ok(()) => attempt = 0,
+            let ended = self.session(&mut blocked).await;
+            self.status.health.set_blocked(matches!(ended, Err(AmqpError::Blocked)), Instant::now());
+            match ended {
+                // The connection is kept, so that trying again costs nothing.
+                Ok(()) | Err(AmqpError::Blocked) => attempt = 0,
                 Err(error) => tracing::warn!(job = self.job.name, cause = %error, "no session with RabbitMQ"),
             }
             attempt += 1;
@@ -96,7 +101,8 @@ impl Sessions {
         let mut work = tokio::spawn(deliveries.take_until(Box::pin(is_set(halted))).for_each_concurrent(
             self.settings.concurrency,
             move |delivery| {
-                let (worker, broken) = (worker.clone(), broken.clone());
+                let worker = Worker { held_until: Instant::now() + MAX_HELD, ..worker.clone() };
+                let broken = broken.clone();
                 async move {
                     if !Box::pin(worker.process(delivery)).await {
                         // The receiver is gone once the session has ended.
@@ -153,6 +159,7 @@ impl Sessions {
             components: Arc::<Components>::clone(&self.components),
             status: Arc::clone(&self.status),
             give_up_after: self.settings.give_up_after,
+            held_until: Instant::now(),
             marks: self.marks.clone(),
             stopping,
             tracer: self.tracer.clone(),

@@ -63,7 +63,7 @@ impl Status {
             job.metrics.blocked.set((rabbitmq == Rabbitmq::Blocked).into());
             job.metrics.components_up.set(components.into());
         }
-        let is_consuming = self.jobs.iter().all(|job| job.health.rabbitmq(now) != Rabbitmq::Down);
+        let is_consuming = self.jobs.iter().all(|job| job.health.is_consuming());
         self.metrics.render(is_consuming, self.jobs.iter().all(|job| job.are_components_up(now)))
     }
 }

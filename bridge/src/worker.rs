@@ -1,14 +1,15 @@
 //! Processes one message, from its delivery to its acknowledgement. The domain decides what happens
 //! to the message.
 
+mod sending;
+
 use crate::amqp::{AmqpError, Delivery, MessageFault, Outgoing};
 use crate::components::Deliver;
 use crate::content_encoding;
 use crate::delivery::{Attempt, Delivered, MAX_BODY};
-use crate::event::Event;
 use crate::job::Job;
 use crate::marks::Marks;
-use crate::message::{ATTEMPTS, COMPONENT_FAILURES, Message, NOT_ASKED, REASON};
+use crate::message::{ATTEMPTS, COMPONENT_FAILURES, Message, NOT_ASKED};
 use crate::metrics::timed;
 use crate::panics::contained;
 use crate::status::JobStatus;
@@ -19,8 +20,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How long to wait before a result is published again that no queue is bound for.
-const UNROUTABLE_PAUSE: Duration = Duration::from_secs(5);
+/// How long a message may wait unacknowledged before it is put back into a queue. RabbitMQ closes the
+/// channel of a consumer that holds one for 30 minutes (`consumer_timeout`). With the default
+/// settings two messages share a place, so that one is held for twice this time at most.
+pub(crate) const MAX_HELD: Duration = Duration::from_mins(5);
 
 /// Why RabbitMQ has removed a message that the bridge has rejected.
 const REJECTED: &str = "rejected";
@@ -36,17 +39,22 @@ pub(crate) struct Worker {
     pub(crate) components: Arc<dyn Deliver>,
     pub(crate) status: Arc<JobStatus>,
     pub(crate) give_up_after: Duration,
+    /// When a message that still waits is put back.
+    pub(crate) held_until: Instant,
     pub(crate) marks: Marks,
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) tracer: Tracer,
 }
 
-/// Why a message was abandoned: it stays unacknowledged, so that the broker delivers it again.
+/// Why a message was not settled. Unless it was [`Abandoned::Held`], it stays unacknowledged, so that
+/// the broker delivers it again.
 enum Abandoned {
     /// The bridge is stopping.
     Stopping,
     /// The session has ended.
     Session(AmqpError),
+    /// It has waited for so long that it has to be put back into a queue.
+    Held,
 }
 
 impl From<AmqpError> for Abandoned {
@@ -77,7 +85,7 @@ impl Worker {
                 }
                 (if acknowledged { fault } else { Some(Fault::Abandoned) }, acknowledged)
             }
-            Err(Abandoned::Stopping) => (Some(Fault::Abandoned), true),
+            Err(Abandoned::Stopping | Abandoned::Held) => (Some(Fault::Abandoned), true),
             Err(Abandoned::Session(error)) => {
                 tracing::warn!(job = self.job.name, cause = %error, "a message was abandoned; RabbitMQ will deliver it again");
                 (Some(Fault::Abandoned), false)
@@ -114,10 +122,14 @@ impl Worker {
 
     /// Settles a message that can be read. Returns what was wrong with it.
     async fn settle_readable(&mut self, delivery: &Delivery, span: &Span) -> Result<Option<Fault>, Abandoned> {
-        match &delivery.removed {
-            None => self.settle(&delivery.message, span).await,
-            Some(reason) => self.give_up(&delivery.message, reason, span).await,
-        }
+        let Delivery { message, removed, .. } = delivery;
+        let settled = match removed {
+            None => self.settle(message, span).await,
+            Some(reason) => self.give_up(message, reason, span).await,
+        };
+        let Err(Abandoned::Held) = settled else { return settled };
+        self.put_back(message, removed.as_deref()).await?;
+        Ok(Some(Fault::Abandoned))
     }
 
     /// Processes a request of the queue.
@@ -177,7 +189,7 @@ impl Worker {
                 Settlement::DeadLetter(fault) => (format!("{reason}; {fault}"), false),
                 // It must not return to the queue that it was removed from.
                 Settlement::Retry { after, .. } => {
-                    self.pause(after.max(GIVE_UP_PAUSE)).await;
+                    self.pause(after.max(GIVE_UP_PAUSE)).await?;
                     continue;
                 }
             };
@@ -194,13 +206,18 @@ impl Worker {
             Ok(message) => message,
             Err(error) => return Ok(Delivered::refused(error.to_string())),
         };
+        let status = Arc::clone(&self.status);
         loop {
             if *self.stopping.borrow() {
                 return Err(Abandoned::Stopping);
             }
-            match self.status.flow_control.acquire(Instant::now()) {
+            let resumed = status.flow_control.resumed();
+            match status.flow_control.acquire(Instant::now()) {
                 Ok(()) => break,
-                Err(pause) => self.pause(pause).await,
+                Err(pause) => tokio::select! {
+                    paused = self.pause(pause) => paused?,
+                    () = resumed => {}
+                },
             }
         }
         let metrics = &self.status.metrics;
@@ -219,63 +236,15 @@ impl Worker {
         Ok(delivered)
     }
 
-    /// Publishes the event of a finished request.
-    async fn publish(&mut self, event: Option<Event>, request: &Message, span: &Span) -> Result<(), Abandoned> {
-        let Some(event) = event else { return Ok(()) };
-        let routing_key = event.routing_key.clone().unwrap_or_default();
-        let mut message = event.message(request.properties.correlation_id());
-        let sending = span.send(&routing_key);
-        message.trace = sending.trace().or(message.trace);
-        if let Err(abandoned) = self.publish_until_routed(&routing_key, &message).await {
-            sending.set_fault(Some(Fault::NotPublished));
-            return Err(abandoned);
+    /// Waits, if the message may be held for so long and the bridge does not stop.
+    async fn pause(&mut self, pause: Duration) -> Result<(), Abandoned> {
+        if Instant::now() + pause > self.held_until {
+            return Err(Abandoned::Held);
         }
-        self.status.metrics.published.inc();
-        self.marks.add(event.kind, event.id);
-        Ok(())
-    }
-
-    /// Publishes a result. As long as no queue is bound for it, the request stays unacknowledged.
-    async fn publish_until_routed(&mut self, routing_key: &str, message: &Message) -> Result<(), Abandoned> {
-        let status = Arc::clone(&self.status);
-        loop {
-            let published = timed(&status.metrics.publish, self.session.publish_result(routing_key, message)).await;
-            status.health.record(&published, Instant::now());
-            let error = match published {
-                Err(error) if error.is_refusal() => error,
-                published => return Ok(published?),
-            };
-            tracing::error!(job = self.job.name, cause = %error, "a result cannot be published");
-            if *self.stopping.borrow() {
-                return Err(Abandoned::Stopping);
-            }
-            self.pause(UNROUTABLE_PAUSE).await;
-        }
-    }
-
-    async fn delay(&self, message: &Message, after: Duration, attempts: u32) -> Result<(), Abandoned> {
-        self.session.delay(message, attempts, after).await?;
-        self.status.metrics.delayed.inc();
-        Ok(())
-    }
-
-    async fn dead_letter(&self, message: &Message) -> Result<(), Abandoned> {
-        self.session.dead_letter(message).await?;
-        self.count_dead_letter(message.headers.get(REASON).map_or("", String::as_str));
-        Ok(())
-    }
-
-    fn count_dead_letter(&self, reason: &str) {
-        self.status.metrics.dead_lettered.inc();
-        tracing::warn!(job = self.job.name, reason, "a message was put into the dead-letter queue");
-    }
-
-    /// Waits, or returns early when the bridge stops.
-    async fn pause(&mut self, pause: Duration) {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(pause) => Ok(()),
             // An error means that the sender is gone, because the bridge stops.
-            _ = self.stopping.changed() => {}
+            _ = self.stopping.changed() => Err(Abandoned::Stopping),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Longer than the bridge waits for an answer of a server that is not blocked.
-const ALARM: Duration = Duration::from_secs(50);
+const ALARM: Duration = Duration::from_secs(20);
 
 const MESSAGES: usize = 20;
 
@@ -19,7 +19,7 @@ fn body(title: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn alarms_are_waited_for_and_a_closed_channel_is_replaced() {
-    let pipeline = Pipeline::start(&[]).await;
+    let mut pipeline = Pipeline::start(&[]).await;
     pipeline.publish(&body("before")).await;
     pipeline.results(1).await;
 
@@ -41,6 +41,18 @@ async fn alarms_are_waited_for_and_a_closed_channel_is_replaced() {
     let ids: BTreeSet<_> = arrived.iter().map(|event| &event.message_id).collect();
     assert_eq!((arrived.len(), ids.len(), pipeline.simulator.count()), (21, 21, 21), "nothing is lost or repeated");
     until("the bridge is ready", async || readiness(&pipeline.bridge).await.0 == 200).await;
+
+    // A bridge that is started during an alarm keeps its one connection, and works when it is over.
+    rabbitmqctl(&pipeline.servers, &["set_vm_memory_high_watermark", "0"]);
+    pipeline.kill_bridge();
+    until("the bridge is blocked", async || readiness(&pipeline.bridge).await.1["rabbitmq"] == "blocked").await;
+    assert!(has_metric(&pipeline.bridge, "connectivity_bridge_consuming 0").await);
+    assert_eq!((connections(&pipeline.bridge), readiness(&pipeline.bridge).await.0), (1, 503));
+    rabbitmqctl(&pipeline.servers, &["set_vm_memory_high_watermark", "0.4"]);
+    until("the bridge is ready", async || readiness(&pipeline.bridge).await.0 == 200).await;
+    pipeline.publish(&body("after")).await;
+    let is_published = || pipeline.broker.arrived().iter().any(|event| event.body["messageId"] == "after");
+    until("the result is published", async || is_published()).await;
 
     // The server closes the channel of a consumer that does not acknowledge a message in time. The
     // result of this one cannot be published.

@@ -160,6 +160,8 @@ async fn request_that_rabbitmq_removed_gets_a_failure_event_and_its_reason() {
     assert!(pipeline.broker.publish_with(REQUESTED, &body("expired"), expiring).await.expect("RabbitMQ"));
     let removed = format!("{}.removed", pipeline.names.queue);
     until("the request expires", async || pipeline.broker.count(&removed).await.unwrap_or(0) == 1).await;
+    let listed = pipeline.command(&["dlq", "list"]);
+    assert!(listed.contains(&format!("waiting in {removed}: 1,")), "{listed}");
     pipeline.restart_bridge();
     let event = pipeline.results(2).await.remove(1);
     assert_eq!((event.routing_key.as_str(), event.correlation_id.as_str()), ("document.authentication.failure", "c"));

@@ -6,8 +6,8 @@ use connectivity_tests::rabbitmqctl::rabbitmqctl;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// How long a dead connection may stay unnoticed.
-const DETECTION: Duration = Duration::from_secs(20);
+/// How soon a dead connection has to be replaced.
+const DETECTION: Duration = Duration::from_secs(10);
 
 fn body(title: &str) -> Vec<u8> {
     request(title).to_string().into_bytes()

@@ -4,7 +4,7 @@ use super::consumer::Settled;
 use super::in_time;
 use super::properties::Properties;
 use super::transport::{BODY_LENGTH, Held, Line, UNREADABLE};
-use crate::message::Message;
+use crate::message::{Message, REMOVED};
 use lapin::Acker;
 use lapin::options::{BasicAckOptions, BasicRejectOptions};
 use std::sync::Arc;
@@ -72,8 +72,9 @@ impl Delivery {
 
     /// Adds why RabbitMQ has removed the message from the queue of requests.
     pub(super) fn removed(self) -> Self {
-        let reason = self.message.properties.death().map_or_else(|| "unknown".to_owned(), |death| death.reason);
-        Self { removed: Some(reason), ..self }
+        let Message { headers, properties, .. } = &self.message;
+        let reason = headers.get(REMOVED).cloned().or_else(|| Some(properties.death()?.reason));
+        Self { removed: Some(reason.unwrap_or_else(|| "unknown".to_owned())), ..self }
     }
 
     /// Acknowledges the message. Returns false if the broker was not reached and delivers the

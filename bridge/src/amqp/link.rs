@@ -5,18 +5,24 @@ use super::{AmqpError, TIMEOUT, in_time};
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-/// The heartbeat in seconds, if the URL has none. A peer that is silent for twice this time is
-/// dead.
-const HEARTBEAT: u16 = 10;
+/// The heartbeat in seconds, if the URL has none. A peer that is silent for twice this time is dead:
+/// RabbitMQ then delivers what it has sent there to others. It advises against less than 5 s.
+const HEARTBEAT: u16 = 5;
+
+/// How often the AMQP library is asked whether the connection is blocked, which costs nothing.
+const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A connection with one channel.
 pub(super) struct Link {
     pub(super) connection: Connection,
     pub(super) channel: Channel,
     pub(super) line: Arc<Line>,
+    /// The account, once RabbitMQ was asked for it: `None` if it does not confirm the account.
+    pub(super) account: OnceLock<Option<String>>,
     was_blocked: AtomicBool,
 }
 
@@ -33,7 +39,8 @@ impl Link {
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         let (connection, line) = in_time(transport::connect(uri, is_limited)).await?;
         let channel = in_time(connection.create_channel()).await.inspect_err(|_| line.abort())?;
-        Ok(Arc::new(Self { connection, channel, line, was_blocked: AtomicBool::new(false) }))
+        let (account, was_blocked) = (OnceLock::new(), AtomicBool::new(false));
+        Ok(Arc::new(Self { connection, channel, line, account, was_blocked }))
     }
 
     /// Returns whether the connection and the channel are still open.
@@ -59,6 +66,25 @@ impl Link {
                 Err(_) => return Err(AmqpError::Timeout(TIMEOUT)),
             }
         }
+    }
+
+    /// Like [`in_time`], but does not wait while the connection is blocked.
+    pub(super) async fn answer_unless_blocked<T>(
+        &self,
+        work: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T, AmqpError> {
+        tokio::select! {
+            answer = in_time(work) => answer,
+            () = self.blocked() => Err(AmqpError::Blocked),
+        }
+    }
+
+    /// Returns as soon as the connection is blocked.
+    async fn blocked(&self) {
+        while !self.is_blocked() {
+            tokio::time::sleep(BLOCKED_INTERVAL).await;
+        }
+        self.warn();
     }
 
     /// Says once that the connection is blocked.

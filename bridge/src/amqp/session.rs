@@ -5,13 +5,13 @@ use super::delivery::Delivery;
 use super::link::Link;
 use super::{AmqpError, Outgoing, account, consumer, in_time};
 use crate::job::Job;
-use crate::message::Message;
+use crate::message::{Message, REMOVED};
 use crate::settings::AmqpSettings;
 use crate::topology::{Origin, Queue, Topology};
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
 use lapin::message::BasicGetMessage;
-use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueuePurgeOptions};
+use lapin::options::{BasicGetOptions, BasicPublishOptions, QueuePurgeOptions};
 use lapin::{BasicProperties, Confirmation};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 /// The tag of the consumer of messages that RabbitMQ has removed from the queue of requests, and how
 /// many unacknowledged ones it delivers at most.
-const REMOVED: &str = "removed";
+const REMOVED_TAG: &str = "removed";
 const REMOVED_PREFETCH: u16 = 10;
 
 /// How many unacknowledged results the broker delivers at most.
@@ -31,8 +31,6 @@ const RESULTS_PREFETCH: u16 = 100;
 pub(crate) struct Session {
     consuming: Arc<Link>,
     publishing: Arc<Link>,
-    /// The account of the connections, if RabbitMQ has confirmed it.
-    account: Option<String>,
     topology: Topology,
     found: OnceLock<Found>,
     ended: watch::Sender<bool>,
@@ -47,12 +45,9 @@ struct Found {
     is_bound: bool,
 }
 
-/// The publishing connection of a session that ended while RabbitMQ blocked the connection. A new
-/// one would be blocked as well, so the next session takes it over.
-pub(crate) struct Blocked {
-    publishing: Arc<Link>,
-    account: Option<String>,
-}
+/// A publishing connection that RabbitMQ blocks. A new one would be blocked as well, so the next
+/// session takes it over.
+pub(crate) struct Blocked(Arc<Link>);
 
 impl Session {
     /// Connects to RabbitMQ, to work with the queues of a job.
@@ -61,26 +56,26 @@ impl Session {
     }
 
     /// Like [`Self::open`], with the publishing connection of an earlier session, if there is one.
+    /// During an alarm of RabbitMQ a new connection cannot show its account: it is left in `blocked`,
+    /// and the error is [`AmqpError::Blocked`].
     pub(crate) async fn open_with(
         settings: &AmqpSettings,
         job: &Job,
         blocked: &mut Option<Blocked>,
     ) -> Result<Self, AmqpError> {
         let uri = settings.server.uri();
-        let consuming = Link::open(uri.clone(), true).await?;
-        let kept = blocked.take().filter(|blocked| blocked.publishing.is_alive());
-        let Blocked { publishing, account } = if let Some(kept) = kept {
-            kept
-        } else {
-            let user = uri.authority.userinfo.username.clone();
-            let publishing = Link::open(uri, false).await?;
-            let account = account::confirmed(&publishing, &user).await?;
-            in_time(publishing.channel.confirm_select(ConfirmSelectOptions::default())).await?;
-            Blocked { publishing, account }
+        let publishing = match blocked.take() {
+            Some(Blocked(kept)) if kept.is_alive() => kept,
+            Some(_) | None => Link::open(uri.clone(), false).await?,
         };
+        if let Err(error) = account::confirm(&publishing, &uri.authority.userinfo.username).await {
+            *blocked = matches!(error, AmqpError::Blocked).then_some(Blocked(publishing));
+            return Err(error);
+        }
+        let consuming = Link::open(uri, true).await?;
         let topology = Topology::new(settings, job);
         let (found, ended) = (OnceLock::new(), watch::Sender::new(false));
-        Ok(Self { consuming, publishing, account, topology, found, ended })
+        Ok(Self { consuming, publishing, topology, found, ended })
     }
 
     /// Declares the exchange and the queues, and returns their state.
@@ -125,6 +120,11 @@ impl Session {
         self.found.get().copied().unwrap_or_default()
     }
 
+    /// The account of the connections, if RabbitMQ has confirmed it.
+    fn account(&self) -> Option<&str> {
+        self.publishing.account.get()?.as_deref()
+    }
+
     /// The names and delays of the queues.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology
@@ -138,7 +138,7 @@ impl Session {
         prefetch: u16,
     ) -> Result<impl Stream<Item = Delivery> + Send + use<>, AmqpError> {
         let channel = &self.consuming.channel;
-        let removed = consumer::start(channel.clone(), self.topology.removed(), REMOVED_PREFETCH, REMOVED).await?;
+        let removed = consumer::start(channel.clone(), self.topology.removed(), REMOVED_PREFETCH, REMOVED_TAG).await?;
         let requests = consumer::consume(channel, &self.topology.queue, prefetch).await?;
         let (receive, is_movable) = (self.receive(), self.found().moves_rejected);
         let requests = requests.map(move |(delivery, settled)| receive(delivery).in_queue(is_movable, settled));
@@ -166,13 +166,13 @@ impl Session {
     /// Returns the function that turns deliveries into messages. It removes headers of the bridge that
     /// other publishers have set.
     fn receive(&self) -> impl Fn(lapin::message::Delivery) -> Delivery + Send + use<> {
-        let (line, account) = (Arc::clone(&self.consuming.line), self.account.clone());
+        let (line, account) = (Arc::clone(&self.consuming.line), self.account().map(str::to_owned));
         move |delivery| Delivery::from_lapin(delivery, &line, account.as_deref()).without_forged_headers()
     }
 
     /// Asks the broker for no further requests.
     pub(crate) async fn stop_consuming(&self) -> Result<(), AmqpError> {
-        consumer::cancel(&self.consuming.channel, REMOVED).await?;
+        consumer::cancel(&self.consuming.channel, REMOVED_TAG).await?;
         consumer::cancel(&self.consuming.channel, consumer::TAG).await
     }
 
@@ -221,7 +221,7 @@ impl Session {
         message: &Message,
         keeps_history: bool,
     ) -> Result<(), AmqpError> {
-        let account = self.account.as_deref();
+        let account = self.account();
         let properties = message.properties.published(message.all_headers(), account, keeps_history);
         let confirmed = async {
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
@@ -249,7 +249,7 @@ impl Session {
     pub(crate) async fn next_dead_letter(&self) -> Result<Option<Delivery>, AmqpError> {
         let Link { channel, line, .. } = &*self.consuming;
         let got = channel.basic_get(self.topology.dead_letters().as_str().into(), BasicGetOptions::default());
-        let delivery = |got: BasicGetMessage| Delivery::from_lapin(got.delivery, line, self.account.as_deref());
+        let delivery = |got: BasicGetMessage| Delivery::from_lapin(got.delivery, line, self.account());
         Ok(in_time(got).await?.map(delivery))
     }
 
@@ -270,7 +270,7 @@ impl Session {
         self.ended.send_replace(true);
         self.consuming.abort();
         if self.is_blocked() {
-            return Some(Blocked { publishing: Arc::clone(&self.publishing), account: self.account.clone() });
+            return Some(Blocked(Arc::clone(&self.publishing)));
         }
         self.publishing.abort();
         None
@@ -297,8 +297,13 @@ impl Outgoing for Session {
     }
 
     async fn delay(&self, message: &Message, attempts: u32, at_least: Duration) -> Result<(), AmqpError> {
-        let delay = self.topology.delay(attempts).max(at_least);
-        self.send("", &self.topology.delay_queue(delay), message, false).await
+        let topology = &self.topology;
+        let queue = if message.headers.contains_key(REMOVED) {
+            topology.removed()
+        } else {
+            topology.delay_queue(topology.delay(attempts).max(at_least))
+        };
+        self.send("", &queue, message, false).await
     }
 
     async fn dead_letter(&self, message: &Message) -> Result<(), AmqpError> {

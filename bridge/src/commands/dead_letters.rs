@@ -1,7 +1,7 @@
 //! `dlq`: lists, replays and removes the messages of the dead-letter queue.
 
 use super::error::CommandError;
-use crate::amqp::{AmqpError, Death, Delivery, MessageFault, Session};
+use crate::amqp::{AmqpError, Death, Delivery, MessageFault, QueueState, Session};
 use crate::job::Job;
 use crate::message::{ATTEMPTS, FIRST_ERROR, Message, REASON, REQUEST_ID};
 use crate::output::print_line;
@@ -11,7 +11,7 @@ use crate::text::printable;
 /// Prints request ids and reasons. Bodies are not printed: they hold personal data and credentials.
 pub(crate) async fn list(settings: &AmqpSettings, job: &Job, limit: u32) -> Result<(), CommandError> {
     let session = Session::open(settings, job).await?;
-    session.declare().await?;
+    let queues = session.declare().await?.queues;
     // The messages are not acknowledged, and return to the queue when the session is closed.
     let mut shown = 0;
     while shown < limit {
@@ -20,8 +20,20 @@ pub(crate) async fn list(settings: &AmqpSettings, job: &Job, limit: u32) -> Resu
         print_line!("{}", describe(&letter));
     }
     print_line!("shown: {shown}");
+    let removed = session.topology().removed();
+    let waiting = messages(&queues, &removed);
+    if waiting > 0 {
+        print_line!(
+            "waiting in {removed}: {waiting}, which become dead letters when the bridge has published their failure"
+        );
+    }
     session.close().await;
     Ok(())
+}
+
+/// Returns the number of messages that wait in a queue.
+fn messages(queues: &[QueueState], queue: &str) -> u32 {
+    queues.iter().find(|state| state.name == queue).map_or(0, |state| state.messages)
 }
 
 /// Describes a dead letter in one line that a terminal shows as it is.
@@ -84,10 +96,8 @@ pub(crate) async fn replay(settings: &AmqpSettings, job: &Job, limit: u32) -> Re
 pub(crate) async fn purge(settings: &AmqpSettings, job: &Job, confirmed: bool) -> Result<(), CommandError> {
     let session = Session::open(settings, job).await?;
     let queues = session.declare().await?.queues;
-    let dead_letters = session.topology().dead_letters();
-    let count = queues.iter().find(|state| state.name == dead_letters).map_or(0, |state| state.messages);
     if !confirmed {
-        return Err(CommandError::NotConfirmed(count));
+        return Err(CommandError::NotConfirmed(messages(&queues, &session.topology().dead_letters())));
     }
     print_line!("purged: {}", session.purge_dead_letters().await?);
     session.close().await;

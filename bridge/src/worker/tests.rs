@@ -1,5 +1,6 @@
 use super::*;
 use crate::job;
+use crate::message::REASON;
 use crate::status::Status;
 use async_trait::async_trait;
 use connectivity_domain::job::settlement::Reply;
@@ -30,18 +31,22 @@ impl Deliver for FakeComponents {
     }
 }
 
-/// What was sent, as `where: reason`.
 #[derive(Default)]
-struct FakeQueues(Mutex<Vec<String>>);
+struct FakeQueues {
+    /// What was sent, as `where: reason`.
+    sent: Mutex<Vec<String>>,
+    /// No queue is bound for results.
+    is_unroutable: bool,
+}
 
 impl FakeQueues {
     fn record(&self, place: &str, message: &Message) {
         let reason = message.headers.get(REASON).map_or("", String::as_str);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{place}: {reason}"));
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{place}: {reason}"));
     }
 
     fn sent(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -49,11 +54,14 @@ impl FakeQueues {
 impl Outgoing for FakeQueues {
     async fn publish_result(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
         self.record(routing_key, message);
+        if self.is_unroutable {
+            return Err(AmqpError::Nacked);
+        }
         Ok(())
     }
 
-    async fn delay(&self, message: &Message, _: u32, _: Duration) -> Result<(), AmqpError> {
-        self.record("delayed", message);
+    async fn delay(&self, message: &Message, attempts: u32, at_least: Duration) -> Result<(), AmqpError> {
+        self.record(&format!("delayed {attempts} {at_least:?} {:?}", message.headers), message);
         Ok(())
     }
 
@@ -69,14 +77,19 @@ struct Given {
 }
 
 fn given() -> Given {
+    given_with(FakeQueues::default())
+}
+
+fn given_with(queues: FakeQueues) -> Given {
     let job = job::table("q".to_owned(), "k".to_owned(), None).remove(0);
-    let (queues, (_, stopping)) = (Arc::new(FakeQueues::default()), watch::channel(false));
+    let (queues, (_, stopping)) = (Arc::new(queues), watch::channel(false));
     let worker = Worker {
         session: Arc::<FakeQueues>::clone(&queues),
         components: Arc::new(FakeComponents),
         status: Arc::clone(&Status::new(std::slice::from_ref(&job)).jobs()[0]),
         job: Arc::new(job),
         give_up_after: Duration::from_hours(24),
+        held_until: Instant::now() + MAX_HELD,
         marks: Marks::new().0,
         stopping,
         tracer: Tracer::disabled(),
@@ -121,4 +134,20 @@ async fn request_that_rabbitmq_removed_gets_its_failure_event_and_is_dead_letter
     assert!(given.worker.clone().process(Delivery::fake_removed(INVALID, "maxlen")).await);
     assert_eq!(given.queues.sent(), ["dead: RabbitMQ removed the message from its queue: maxlen; why"]);
     assert_eq!(given.worker.status.metrics.dead_lettered.get(), 2);
+}
+
+#[tokio::test]
+async fn message_that_waits_for_too_long_is_put_back_without_an_attempt() {
+    let held = |given: &Given| Worker { held_until: Instant::now(), ..given.worker.clone() };
+    let paused = given();
+    (0..5).for_each(|_| paused.worker.status.flow_control.record(true, Instant::now()));
+    assert!(held(&paused).process(Delivery::fake("first", None)).await);
+    assert_eq!(paused.queues.sent(), ["delayed 0 0ns {}: "]);
+    assert!(held(&paused).process(Delivery::fake_removed("first", "expired")).await);
+    assert_eq!(paused.queues.sent(), [r#"delayed 0 0ns {"x-removed": "expired"}: "#]);
+    let unroutable = given_with(FakeQueues { is_unroutable: true, ..FakeQueues::default() });
+    assert!(held(&unroutable).process(Delivery::fake("first", None)).await);
+    assert_eq!(unroutable.queues.sent(), ["ready: ", "delayed 0 0ns {}: "]);
+    let metrics = [&paused, &unroutable].map(|given| &given.worker.status.metrics);
+    assert_eq!(metrics.map(|metrics| (metrics.delayed.get(), metrics.acknowledged.get())), [(2, 2), (1, 1)]);
 }
