@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A message that arrived in the queue of results or in the dead-letter queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,9 @@ impl Names {
         Self { exchange: format!("x-{id}"), queue: format!("q-{id}"), results: format!("r-{id}") }
     }
 }
+
+/// How long RabbitMQ may take to close a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The routing key of requests.
 pub const REQUESTED: &str = "document.authentication.requested";
@@ -113,6 +116,12 @@ impl Broker {
     /// Returns whether the connection is open.
     pub fn is_alive(&self) -> bool {
         self.connection.status().connected() && self.channel.status().connected()
+    }
+
+    /// Ends the connection, if it has not ended already.
+    pub async fn close(&self) {
+        // An error means that it has ended.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.connection.close(200, "done".into())).await;
     }
 
     /// Adds results that another connection has collected.

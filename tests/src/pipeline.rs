@@ -106,8 +106,17 @@ impl Pipeline {
     /// Like [`Self::without_results`], with a proxy on each link, with further variables of the
     /// components, and with the same address of the bridge after each restart.
     pub async fn behind_proxies(variables: &[(&'static str, &str)], settings: &[(&'static str, &str)]) -> Self {
+        Self::behind_proxies_to(Servers::running(), variables, settings).await
+    }
+
+    /// Like [`Self::behind_proxies`], with these servers.
+    pub async fn behind_proxies_to(
+        servers: Servers,
+        variables: &[(&'static str, &str)],
+        settings: &[(&'static str, &str)],
+    ) -> Self {
         let proxy = async |target| Proxy::start(target).await.expect("a proxy");
-        let (servers, names) = (Servers::running(), Names::fresh());
+        let names = Names::fresh();
         let broker = Broker::connect(&servers, &names).await.expect("RabbitMQ");
         let simulator = Simulator::start().await.expect("a simulator");
         let database = servers.fresh_database().await;

@@ -3,51 +3,17 @@
 
 use connectivity_tests::backend::On;
 use connectivity_tests::check::{Scene, expect_problem};
-use connectivity_tests::folder;
 use connectivity_tests::pipeline::until;
+use connectivity_tests::small_disk::SmallDisk;
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
-
-/// A file system of 8 MB in memory. It is removed on drop.
-struct SmallDisk(PathBuf);
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily, because the host may have ended a moment ago only.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
-impl SmallDisk {
-    /// Returns `None` where mounting needs more rights (root).
-    fn mount() -> Option<Self> {
-        let disk = Self(folder::temporary());
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&disk.0);
-        mount.status().is_ok_and(|status| status.success()).then_some(disk)
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.0.join("ballast")
-    }
-
-    /// Fills the disk to the last page.
-    fn fill(&self) {
-        use std::io::Write;
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(self.ballast()).expect("a file");
-        while file.write_all(&[0; 4096]).is_ok() {}
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_recovers_when_a_full_disk_has_room_again() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount(8) else {
         eprintln!("SKIPPED: mounting a small file system needs root");
         return;
     };
-    let (config, database) = (disk.0.join("runtime.toml"), disk.0.join("records.db"));
+    let (config, database) = (disk.path().join("runtime.toml"), disk.path().join("records.db"));
     let text = format!("[sqlite_database.default]\ntype = \"spin\"\npath = {:?}\n", database.display().to_string());
     fs::write(&config, text).expect("a file");
     let arguments = ["--runtime-config-file", &config.display().to_string()];
@@ -70,7 +36,7 @@ async fn the_service_recovers_when_a_full_disk_has_room_again() {
         ready().await.status == 503
     })
     .await;
-    fs::remove_file(disk.ballast()).expect("removed");
+    disk.free();
     until("checks are recorded again", async || scene.check("1000004").await.status == 200).await;
     until("the service is ready", async || ready().await.status == 200).await;
     let rows = scene.history("1000004").await;

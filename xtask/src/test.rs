@@ -28,6 +28,7 @@ pub(crate) fn test() -> Result<(), Failure> {
         let (own, own_failures) = count_tests(cargo(&["test", "--release", "-p", "xtask"]))?;
         // Last, because it kills the servers that the tests use.
         bench::run_chaos(&["--requests", "300", "--rounds", "1"])?;
+        bench::run_chaos(&["--faults", "short"])?;
         Ok((passed + own, failures + own_failures))
     })?)
 }

@@ -8,7 +8,8 @@
 use clap::Parser;
 use connectivity_tests::broker::Arrived;
 use connectivity_tests::pipeline::{Pipeline, request};
-use connectivity_tests::rig::{self, faults::Fault};
+use connectivity_tests::rig::faults::{self, Fault, TABLE};
+use connectivity_tests::rig::{self, Row};
 use connectivity_tests::servers::Servers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, ExitCode};
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 const SETTLE_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// How long a fault lasts in the short form.
-const SHORT: Duration = Duration::from_secs(4);
+const SHORT: Duration = Duration::from_secs(3);
 
 /// Kills the bridge, the components and the servers while documents pass them, and counts lost and
 /// contradictory results.
@@ -46,15 +47,22 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.faults.as_deref() {
         Some("list") => {
-            for fault in rig::faults::TABLE {
+            for fault in TABLE {
                 println!("{}", fault.name);
             }
             ExitCode::SUCCESS
         }
-        Some(which) => {
-            let at_most = if which == "short" { SHORT } else { Duration::MAX };
-            try_faults(&chosen(which), at_most, &arguments.restart).await
+        Some("short") => {
+            let named = |name| TABLE.iter().find(|fault| fault.name == name);
+            let faults: Vec<_> = faults::SHORT.into_iter().filter_map(named).collect();
+            println!("{}", rig::header());
+            let rows = rig::run_together(&faults, SHORT, &arguments.restart).await;
+            for row in &rows {
+                println!("{row}");
+            }
+            report_failures(&rows)
         }
+        Some(which) => try_faults(&chosen(which), &arguments.restart).await,
         None => kills(&arguments).await,
     }
 }
@@ -62,28 +70,30 @@ async fn main() -> ExitCode {
 /// Returns the faults of this choice.
 fn chosen(which: &str) -> Vec<&'static Fault> {
     let parts: Vec<_> = which.split(';').map(str::trim).collect();
-    let is_chosen = |fault: &&Fault| match which {
-        "all" => true,
-        "short" => fault.is_short,
-        _ => parts.iter().any(|part| fault.name.contains(part)),
-    };
-    rig::faults::TABLE.iter().filter(is_chosen).collect()
+    let is_chosen = |fault: &&Fault| which == "all" || parts.iter().any(|part| fault.name.contains(part));
+    TABLE.iter().filter(is_chosen).collect()
 }
 
-/// Tries these faults, one after another, and prints a row for each.
-async fn try_faults(faults: &[&Fault], at_most: Duration, restart: &str) -> ExitCode {
+/// Tries these faults, each on an application of its own, and prints a row for each.
+async fn try_faults(faults: &[&Fault], restart: &str) -> ExitCode {
     println!("{}", rig::header());
-    let mut failures = Vec::new();
+    let mut rows = Vec::new();
     for fault in faults {
-        let row = rig::run(fault, at_most, restart).await;
+        let row = rig::run(fault, restart).await;
         println!("{row}");
-        failures.extend(row.faults.iter().map(|what| format!("{}: {what}", fault.name)));
+        rows.push(row);
     }
+    report_failures(&rows)
+}
+
+/// Prints what is not as it has to be.
+fn report_failures(rows: &[Row]) -> ExitCode {
+    let failures: Vec<_> = rows.iter().flat_map(Row::failures).collect();
     for failure in &failures {
         println!("FAILED {failure}");
     }
-    println!("{} faults, {} failures", faults.len(), failures.len());
-    if failures.is_empty() && !faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("{} rows, {} failures", rows.len(), failures.len());
+    if failures.is_empty() && !rows.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Publishes requests while everything that they pass is killed, one after another.

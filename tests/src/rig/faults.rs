@@ -6,9 +6,10 @@ mod registry;
 mod servers;
 mod table;
 
-pub use table::TABLE;
+pub use table::{SHORT, TABLE};
 
 use super::Rig;
+pub use super::databases::Database;
 pub use super::readiness::Oracle;
 use crate::pipeline::Links;
 use crate::proxy::{Mode, Proxy};
@@ -27,9 +28,9 @@ pub struct Fault {
     pub settles_within: Duration,
     /// Every check has to get its verdict all the same.
     pub is_seamless: bool,
-    /// It is part of the short form.
-    pub is_short: bool,
     pub oracle: Oracle,
+    /// Which MariaDB the application uses.
+    pub database: Database,
     action: Action,
 }
 
@@ -85,7 +86,14 @@ impl Fault {
     /// Takes the cause away.
     pub(super) async fn end(&self, rig: &mut Rig) {
         match self.action {
-            Action::Link(to, _) => to.proxy(rig.pipeline.links()).restore(),
+            Action::Link(to, mode) => {
+                let proxy = to.proxy(rig.pipeline.links());
+                if matches!((to, mode), (To::Host, Mode::LoseAnswers)) {
+                    // The callers of the rig would wait for what never comes.
+                    proxy.close();
+                }
+                proxy.restore();
+            }
             // The connections stay dead, and new ones pass. What was killed runs again, and slow callers
             // give up by themselves.
             Action::Freeze(_) | Action::Processes(_) => {}

@@ -5,6 +5,7 @@ use super::traffic::Observed;
 use crate::client::Client;
 use http::Request;
 use http_body_util::Full;
+use serde_json::Value;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,23 +23,35 @@ pub enum Oracle {
     Both,
     /// The bridge cannot publish results, for a reason that is none of its own.
     Host,
-    /// Neither: the callers cannot reach the application.
+    /// Neither: the callers cannot reach the application, or wait longer than the oracle allows for.
     Neither,
 }
 
+/// What a process answered to one probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    Ready,
+    /// It is not ready, and says why.
+    Unready(String),
+    /// Nothing came within [`PROBE_TIMEOUT`].
+    Missing,
+}
+
 /// What the probes of one process have shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Side {
     began: Instant,
     /// When the process last was not ready, or its work last succeeded.
     excused: Instant,
     untrue: Duration,
-    /// After how long the process first was not ready.
-    unready: Option<Duration>,
+    /// After how long the process first was not ready, and why.
+    unready: Option<(Duration, String)>,
+    /// After how long it first did not answer.
+    missing: Option<Duration>,
 }
 
 /// The two processes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Outcome {
     host: Side,
     bridge: Side,
@@ -49,8 +62,8 @@ impl Outcome {
     /// Returns which processes said for too long that they are ready.
     pub(super) fn liars(&self) -> Vec<&'static str> {
         let judged: &[_] = match self.oracle {
-            Oracle::Both => &[("host", self.host), ("bridge", self.bridge)],
-            Oracle::Host => &[("host", self.host)],
+            Oracle::Both => &[("host", &self.host), ("bridge", &self.bridge)],
+            Oracle::Host => &[("host", &self.host)],
             Oracle::Neither => &[],
         };
         judged.iter().filter(|(_, side)| side.untrue > MAX_UNTRUE).map(|(name, _)| *name).collect()
@@ -59,9 +72,17 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let show =
-            |side: &Side| side.unready.map_or("200".to_owned(), |after| format!("503 after {} s", after.as_secs()));
-        write!(formatter, "host {}, bridge {}", show(&self.host), show(&self.bridge))
+        write!(formatter, "host {}; bridge {}", self.host, self.bridge)
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.unready {
+            Some((after, why)) => write!(formatter, "503 after {} s ({why})", after.as_secs())?,
+            None => write!(formatter, "200")?,
+        }
+        self.missing.map_or(Ok(()), |after| write!(formatter, ", no answer after {} s", after.as_secs()))
     }
 }
 
@@ -80,22 +101,22 @@ impl Drop for Readiness {
 impl Readiness {
     pub(super) fn watch(rig: &Rig, oracle: Oracle) -> Self {
         let began = Instant::now();
-        let side = Side { began, excused: began, untrue: Duration::ZERO, unready: None };
-        let outcome = Arc::new(Mutex::new(Outcome { host: side, bridge: side, oracle }));
+        let side = Side::new(began);
+        let outcome = Arc::new(Mutex::new(Outcome { host: side.clone(), bridge: side, oracle }));
         let urls = [&rig.pipeline.host, &rig.pipeline.bridge].map(|process| process.url("/health/ready"));
         let task = tokio::spawn(probe(urls, rig.traffic.shared(), Arc::clone(&outcome)));
         Self { outcome, task }
     }
 
     pub(super) fn finish(self) -> Outcome {
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 async fn probe([host, bridge]: [String; 2], seen: Arc<Mutex<Observed>>, outcome: Arc<Mutex<Outcome>>) {
     let client = Client::default();
     loop {
-        let (host, bridge) = tokio::join!(is_ready(&client, &host), is_ready(&client, &bridge));
+        let (host, bridge) = tokio::join!(ask(&client, &host), ask(&client, &bridge));
         let (served, arrived) = {
             let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             (seen.last_served(), seen.arrived.last().map(|event| event.at))
@@ -111,38 +132,75 @@ async fn probe([host, bridge]: [String; 2], seen: Arc<Mutex<Observed>>, outcome:
 }
 
 impl Side {
-    fn update(&mut self, ready: bool, succeeded: Option<Instant>, now: Instant) {
-        if !ready {
+    fn new(began: Instant) -> Self {
+        Self { began, excused: began, untrue: Duration::ZERO, unready: None, missing: None }
+    }
+
+    fn update(&mut self, answer: Answer, succeeded: Option<Instant>, now: Instant) {
+        let after = now - self.began;
+        if answer != Answer::Ready {
             self.excused = now;
-            self.unready.get_or_insert(now - self.began);
+        }
+        match answer {
+            Answer::Ready => {}
+            Answer::Unready(why) => _ = self.unready.get_or_insert((after, why)),
+            Answer::Missing => _ = self.missing.get_or_insert(after),
         }
         self.excused = succeeded.map_or(self.excused, |at| at.max(self.excused));
         self.untrue = self.untrue.max(now.saturating_duration_since(self.excused));
     }
 }
 
-async fn is_ready(client: &Client, url: &str) -> bool {
+async fn ask(client: &Client, url: &str) -> Answer {
     let request = Request::get(url).body(Full::default()).expect("a request");
-    client.try_send(request, PROBE_TIMEOUT).await.is_ok_and(|answer| answer.status == 200)
+    match client.try_send(request, PROBE_TIMEOUT).await {
+        Ok(answer) if answer.status == 200 => Answer::Ready,
+        Ok(answer) => Answer::Unready(why(&answer.json())),
+        Err(_) => Answer::Missing,
+    }
+}
+
+/// Returns what is not up, by the body of a process that is not ready.
+fn why(body: &Value) -> String {
+    let states = [
+        ("database", &body["dependencies"]["database"]["status"]),
+        ("RabbitMQ", &body["rabbitmq"]),
+        ("components", &body["components"]),
+    ];
+    let not_up = states.iter().filter_map(|(name, state)| Some(format!("{name} {}", state.as_str()?)));
+    let not_up: Vec<_> = not_up.filter(|state| !state.ends_with(" up")).collect();
+    if not_up.is_empty() { body["reason"].to_string() } else { not_up.join(", ") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn readiness_is_untrue_only_while_nothing_succeeds() {
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
-        let mut side = Side { began, excused: began, untrue: Duration::ZERO, unready: None };
-        side.update(true, Some(at(1)), at(10));
-        assert_eq!((side.untrue, side.unready), (Duration::from_secs(9), None));
-        side.update(false, Some(at(1)), at(12));
-        side.update(true, Some(at(1)), at(20));
-        assert_eq!((side.untrue, side.unready), (Duration::from_secs(9), Some(Duration::from_secs(12))));
-        side.update(true, Some(at(30)), at(31));
+        let mut side = Side::new(began);
+        side.update(Answer::Ready, Some(at(1)), at(10));
+        assert_eq!((side.untrue, side.to_string().as_str()), (Duration::from_secs(9), "200"));
+        side.update(Answer::Unready("database down".to_owned()), Some(at(1)), at(12));
+        side.update(Answer::Missing, Some(at(1)), at(14));
+        side.update(Answer::Ready, Some(at(1)), at(20));
         assert_eq!(side.untrue, Duration::from_secs(9));
-        side.update(true, Some(at(30)), at(50));
+        assert_eq!(side.to_string(), "503 after 12 s (database down), no answer after 14 s");
+        side.update(Answer::Ready, Some(at(30)), at(31));
+        assert_eq!(side.untrue, Duration::from_secs(9));
+        side.update(Answer::Ready, Some(at(30)), at(50));
         assert_eq!(side.untrue, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn bodies_say_what_is_not_up() {
+        let host = json!({"components": {"auth": {"status": "configured"}}, "reason": "why",
+            "dependencies": {"cache": {"status": "down"}, "database": {"status": "unwritable"}}});
+        assert_eq!(why(&host), "database unwritable");
+        assert_eq!(why(&json!({"rabbitmq": "blocked", "components": "down"})), "RabbitMQ blocked, components down");
+        assert_eq!(why(&json!({"dependencies": {"database": {"status": "up"}}, "reason": "why"})), "\"why\"");
     }
 }

@@ -1,26 +1,28 @@
 //! One row of the table in docs/reliability.md.
 
-use super::Rig;
+use super::Attempt;
 use super::faults::Fault;
-use super::readiness::Outcome;
-use super::traffic::Served;
+use super::traffic::{Observed, Served};
 use crate::audit::Findings;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How soon the service has to be back once the cause of a fault is gone.
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// What one fault did.
+#[derive(Default)]
 pub struct Row {
     name: &'static str,
     attempted: usize,
     without_verdict: usize,
-    findings: Findings,
-    back: Option<Duration>,
+    /// `None` if the records were not compared after this fault.
+    findings: Option<Findings>,
+    /// `None` if there was no single fault to come back from.
+    back: Option<String>,
     readiness: String,
     /// What is not as it has to be.
-    pub faults: Vec<String>,
+    faults: Vec<String>,
 }
 
 /// Returns the head of the table.
@@ -30,65 +32,76 @@ pub fn header() -> &'static str {
 }
 
 impl Row {
-    pub(super) fn new(
-        fault: &Fault,
-        rig: &Rig,
-        findings: Findings,
-        back: Option<Duration>,
-        readiness: Outcome,
-    ) -> Self {
-        let seen = rig.traffic.seen();
-        let without_verdict = seen.served.iter().filter(|(_, served)| *served != Served::Verdict).count();
-        let mut faults = Vec::new();
+    /// A row that counts what was sent since the attempt began.
+    pub(super) fn new(fault: &Fault, seen: &Observed, attempt: Attempt) -> Self {
+        let Attempt { began, back, readiness } = attempt;
+        let mut row = Self { name: fault.name, ..Self::counted(seen, began) };
+        row.back = Some(back.map_or("never".to_owned(), |back| format!("{:.1} s", back.as_secs_f64())));
+        row.readiness = readiness.to_string();
+        let liars = readiness.liars();
+        row.faults.extend(liars.iter().map(|name| format!("the {name} was ready while nothing succeeded")));
+        if back.is_none_or(|back| back > BACK_WITHIN) {
+            row.faults.push(format!("not back within {BACK_WITHIN:?}"));
+        }
+        if fault.is_seamless && row.without_verdict > 0 {
+            row.faults.push(format!("{} checks without a verdict", row.without_verdict));
+        }
+        row
+    }
+
+    /// The row of all faults together.
+    pub(super) fn all(seen: &Observed, findings: Findings) -> Self {
+        let began = seen.served.first().map_or_else(Instant::now, |(at, _)| *at);
+        let mut row = Self { name: "all of them", ..Self::counted(seen, began) };
+        row.add(findings);
+        row
+    }
+
+    /// A row of a fault that could not be tried.
+    pub(super) fn broken(name: &'static str, why: String) -> Self {
+        Self { name, faults: vec![why], ..Self::default() }
+    }
+
+    /// Returns what is not as it has to be.
+    pub fn failures(&self) -> impl Iterator<Item = String> {
+        self.faults.iter().map(|what| format!("{}: {what}", self.name))
+    }
+
+    fn counted(seen: &Observed, began: Instant) -> Self {
+        let served: Vec<_> = seen.served.iter().filter(|(at, _)| *at >= began).collect();
+        let requests = seen.acknowledged.values().filter(|at| **at >= began).count();
+        let without_verdict = served.iter().filter(|(_, served)| *served != Served::Verdict).count();
+        Self { attempted: served.len() + requests, without_verdict, ..Self::default() }
+    }
+
+    /// Adds what comparing the records has shown.
+    pub(super) fn add(&mut self, findings: Findings) {
         for (what, ids) in
             [("lost", &findings.lost), ("contradictory", &findings.contradictory), ("wrong", &findings.wrong)]
         {
             let shown: Vec<_> = ids.iter().take(5).collect();
-            faults.extend((!ids.is_empty()).then(|| format!("{} {what}: {shown:?}", ids.len())));
+            self.faults.extend((!ids.is_empty()).then(|| format!("{} {what}: {shown:?}", ids.len())));
         }
-        faults.extend((findings.pending > 0).then(|| format!("{} still pending", findings.pending)));
-        faults.extend(readiness.liars().iter().map(|name| format!("the {name} was ready while nothing succeeded")));
-        if back.is_none_or(|back| back > BACK_WITHIN) {
-            faults.push(format!("not back within {BACK_WITHIN:?}"));
-        }
-        if fault.is_seamless && without_verdict > 0 {
-            faults.push(format!("{without_verdict} checks without a verdict"));
-        }
-        Self {
-            name: fault.name,
-            attempted: seen.checks.len() + seen.acknowledged.len(),
-            without_verdict,
-            findings,
-            back,
-            readiness: readiness.to_string(),
-            faults,
-        }
-    }
-
-    /// A row of a fault that could not be tried.
-    pub(super) fn broken(fault: &Fault, why: &str, rig: &Rig) -> Self {
-        let log = [rig.pipeline.host.log(), rig.pipeline.bridge.log()].concat();
-        Self {
-            name: fault.name,
-            attempted: 0,
-            without_verdict: 0,
-            findings: Findings::default(),
-            back: None,
-            readiness: String::new(),
-            faults: vec![format!("{why}: {log:#?}")],
-        }
+        self.faults.extend((findings.pending > 0).then(|| format!("{} still pending", findings.pending)));
+        self.findings = Some(findings);
     }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, attempted, without_verdict, findings, back, readiness, .. } = self;
-        let (lost, contradictory) = (findings.lost.len(), findings.contradictory.len());
-        let (wrong, repeated, late) = (findings.wrong.len(), findings.repeated, findings.late);
-        let back = back.map_or("never".to_owned(), |back| format!("{:.1} s", back.as_secs_f64()));
-        write!(
-            formatter,
-            "| {name} | {attempted} | {without_verdict} | {lost} | {contradictory} | {wrong} | {repeated} | {late} | {back} | {readiness} |"
-        )
+        write!(formatter, "| {name} | {attempted} | {without_verdict} |")?;
+        let count =
+            |count: fn(&Findings) -> usize| findings.as_ref().map_or_else(String::new, |it| count(it).to_string());
+        for count in [
+            count(|it| it.lost.len()),
+            count(|it| it.contradictory.len()),
+            count(|it| it.wrong.len()),
+            count(|it| it.repeated),
+            count(|it| it.late),
+        ] {
+            write!(formatter, " {count} |")?;
+        }
+        write!(formatter, " {} | {readiness} |", back.as_deref().unwrap_or_default())
     }
 }

@@ -217,6 +217,10 @@ async fn publish(servers: Servers, names: Names, seen: Arc<Mutex<Observed>>, sen
 
 /// Connects again, if RabbitMQ and the exchange are there. The results so far are kept.
 async fn connect(servers: &Servers, names: &Names, before: Option<Broker>) -> Option<Broker> {
+    if let Some(before) = &before {
+        // If only a channel is closed, the consumer would go on to take its share of the results.
+        before.close().await;
+    }
     let connected = tokio::time::timeout(CONFIRM_TIMEOUT, async {
         let broker = Broker::connect_passively(servers, names).await?;
         broker.collect().await.map(|()| broker)

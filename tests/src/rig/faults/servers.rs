@@ -11,6 +11,10 @@ pub(super) enum Action {
     /// MariaDB refuses writes on the connections that are open, as a server that was demoted, and
     /// takes them on new ones, as the one that was promoted.
     Failover,
+    /// The server becomes read-only, and another one that has followed it takes its address over.
+    Promote,
+    /// The disk of MariaDB is full.
+    FillDisk,
     /// Redis refuses scripts.
     RefuseScripts,
     /// Redis refuses writes.
@@ -27,6 +31,12 @@ impl Action {
                 // The sessions that the host has now stay read-only.
                 servers.execute("SET GLOBAL tx_read_only = 0").await;
             }
+            Self::Promote => {
+                rig.pipeline.servers.mariadb = rig.databases.promote().await;
+                let address = rig.pipeline.servers.mariadb.address();
+                rig.pipeline.links().mariadb.retarget(address);
+            }
+            Self::FillDisk => rig.databases.fill(),
             Self::RefuseScripts => servers.redis_command("ACL SETUSER default -@scripting"),
             Self::OutOfMemory => servers.redis_command("CONFIG SET maxmemory 1"),
         }
@@ -36,7 +46,8 @@ impl Action {
         let servers = rig.pipeline.servers.clone();
         match self {
             Self::ReadOnly => read_only(rig, &servers, false).await,
-            Self::Failover => {}
+            Self::Failover | Self::Promote => {}
+            Self::FillDisk => rig.databases.free().await,
             Self::RefuseScripts => servers.redis_command("ACL SETUSER default +@scripting"),
             Self::OutOfMemory => servers.redis_command("CONFIG SET maxmemory 0"),
         }

@@ -1,6 +1,6 @@
 //! The table of all faults.
 
-use super::{Action, Fault, Oracle, To, broker, processes, registry, servers};
+use super::{Action, Database, Fault, Oracle, To, broker, processes, registry, servers};
 use crate::proxy::Mode;
 use std::time::Duration;
 
@@ -20,18 +20,13 @@ const fn fault(name: &'static str, lasts: u64, action: Action) -> Fault {
         lasts: seconds(lasts),
         settles_within: seconds(90),
         is_seamless: false,
-        is_short: false,
         oracle: Oracle::Both,
+        database: Database::Shared,
         action,
     }
 }
 
 impl Fault {
-    const fn short(mut self) -> Self {
-        self.is_short = true;
-        self
-    }
-
     const fn seamless(mut self) -> Self {
         self.is_seamless = true;
         self
@@ -39,6 +34,11 @@ impl Fault {
 
     const fn judged(mut self, oracle: Oracle) -> Self {
         self.oracle = oracle;
+        self
+    }
+
+    const fn on(mut self, database: Database) -> Self {
+        self.database = database;
         self
     }
 
@@ -66,36 +66,38 @@ pub static TABLE: &[Fault] = &[
     // The links.
     fault("host: stalled", LONG, Link(To::Host, Mode::Stall)).judged(Oracle::Neither),
     fault("host: answers are lost", LONG, Link(To::Host, Mode::LoseAnswers)).judged(Oracle::Neither),
-    fault("MariaDB: connections die silently", 0, Freeze(To::MariaDb)).short(),
+    fault("MariaDB: connections die silently", 0, Freeze(To::MariaDb)),
     fault("MariaDB: stalled", LONG, Link(To::MariaDb, Mode::Stall)),
     fault("MariaDB: unreachable", LONG, Link(To::MariaDb, Mode::Cut)),
-    fault("MariaDB: answers are lost", LONG, Link(To::MariaDb, Mode::LoseAnswers)).short(),
+    fault("MariaDB: answers are lost", LONG, Link(To::MariaDb, Mode::LoseAnswers)),
     fault("MariaDB: 100 ms late", 5, Link(To::MariaDb, LATE)).seamless(),
     fault("Redis: connections die silently", 0, Freeze(To::Redis)),
     fault("Redis: stalled", LONG, Link(To::Redis, Mode::Stall)),
     fault("Redis: unreachable", LONG, Link(To::Redis, Mode::Cut)).seamless(),
     fault("Redis: answers are lost", LONG, Link(To::Redis, Mode::LoseAnswers)),
     fault("registry: connections die silently", 0, Freeze(To::Registry)),
-    fault("registry: stalled", LONG, Link(To::Registry, Mode::Stall)).judged(Oracle::Host),
-    fault("registry: answers are lost", LONG, Link(To::Registry, Mode::LoseAnswers)).judged(Oracle::Host),
-    fault("RabbitMQ: connections die silently", 0, Freeze(To::RabbitMq)).short(),
+    // A check then takes 20 s, and readiness does not depend on the registry.
+    fault("registry: stalled", LONG, Link(To::Registry, Mode::Stall)).judged(Oracle::Neither),
+    fault("registry: answers are lost", LONG, Link(To::Registry, Mode::LoseAnswers)).judged(Oracle::Neither),
+    fault("RabbitMQ: connections die silently", 0, Freeze(To::RabbitMq)),
     fault("RabbitMQ: stalled", 60, Link(To::RabbitMq, Mode::Stall)),
     fault("RabbitMQ: unreachable", LONG, Link(To::RabbitMq, Mode::Cut)),
     fault("RabbitMQ: answers are lost", LONG, Link(To::RabbitMq, Mode::LoseAnswers)),
     fault("components: connections die silently", 0, Freeze(To::Components)),
     fault("components: stalled", LONG, Link(To::Components, Mode::Stall)),
-    fault("components: answers are lost", LONG, Link(To::Components, Mode::LoseAnswers)).short(),
+    fault("components: answers are lost", LONG, Link(To::Components, Mode::LoseAnswers)),
     // The registry.
     fault("registry: away for 200 s, default settings", 200, Registry(registry::Action::Away))
         .with_settings(&[])
         .settles_within(1_200)
         .judged(Oracle::Host),
     fault("registry: maintenance page with status 200", LONG, Registry(registry::Action::MaintenancePage))
-        .judged(Oracle::Host)
-        .short(),
+        .judged(Oracle::Host),
     // The database and the cache.
     fault("MariaDB: read-only", LONG, Servers(servers::Action::ReadOnly)),
-    fault("MariaDB: failover, the old server read-only", 0, Servers(servers::Action::Failover)).short(),
+    fault("MariaDB: failover, the old server read-only", 0, Servers(servers::Action::Failover)),
+    fault("MariaDB: failover to another server", 0, Servers(servers::Action::Promote)).on(Database::Replicated),
+    fault("MariaDB: disk full", LONG, Servers(servers::Action::FillDisk)).on(Database::SmallDisk),
     fault("Redis: scripts are refused", LONG, Servers(servers::Action::RefuseScripts)).seamless(),
     fault("Redis: out of memory", LONG, Servers(servers::Action::OutOfMemory)).seamless(),
     // The broker.
@@ -106,7 +108,7 @@ pub static TABLE: &[Fault] = &[
     fault("RabbitMQ: binding deleted", 60, Broker(broker::Action::DeleteBinding)),
     // Messages.
     fault("foreign queue that drops messages", LONG, Broker(broker::Action::ForeignQueue)).settles_within(600),
-    fault("message that cannot be read", 0, Broker(broker::Action::Unreadable)).short(),
+    fault("message that cannot be read", 0, Broker(broker::Action::Unreadable)),
     fault("message of 100 MB", 0, Broker(broker::Action::Large)),
     fault("requests that expire", 10, Broker(broker::Action::Expired)),
     // The processes.
@@ -116,6 +118,19 @@ pub static TABLE: &[Fault] = &[
     fault("kill -9 host, again while it recovers", 0, Processes(processes::Action::Kill(&["host", "host"]))),
     fault("kill -9 MariaDB and RabbitMQ at once", 0, Processes(processes::Action::Kill(&["MariaDB", "RabbitMQ"]))),
     fault("kill -9 Redis and bridge at once", 0, Processes(processes::Action::Kill(&["Redis", "bridge"]))),
+];
+
+/// The faults of the short form, in the order in which they are put on one application: one on each
+/// link, with a stall, silent deaths, a cache that refuses, an alarm, and a registry that is none. First
+/// the one that no check may notice, last the one that the callers notice later.
+pub static SHORT: [&str; 7] = [
+    "Redis: scripts are refused",
+    "MariaDB: stalled",
+    "registry: maintenance page with status 200",
+    "components: answers are lost",
+    "RabbitMQ: publishers blocked",
+    "RabbitMQ: connections die silently",
+    "host: answers are lost",
 ];
 
 #[cfg(test)]
@@ -128,5 +143,14 @@ mod tests {
         let names: BTreeSet<_> = TABLE.iter().map(|fault| fault.name).collect();
         assert_eq!(names.len(), TABLE.len());
         assert!(names.iter().all(|name| !name.contains(['|', ';'])), "{names:?}");
+    }
+
+    #[test]
+    fn faults_of_the_short_form_exist_and_share_an_application() {
+        for name in SHORT {
+            let fault = TABLE.iter().find(|fault| fault.name == name).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!((fault.variables, fault.settings), (&[][..], QUICK), "{name}");
+            assert_eq!(fault.database, Database::Shared, "{name}");
+        }
     }
 }
