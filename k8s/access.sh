@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Gives a pipeline access to a cluster, and writes ~/.kube/config for it.
 #
-# With KUBE_SERVER (the address of the API server) and KUBE_CA (its certificate authority, PEM), each
-# call of kubectl gets a token of the pipeline itself, which is valid for minutes and names repository
-# and environment: nothing is stored (docs/deployment.md). Otherwise KUBE_CONFIG is used, a
-# kubeconfig file with the credentials of an account.
+# With KUBE_SERVER (the address of the API server) and KUBE_CA (its certificate authority, PEM),
+# each call of kubectl gets a token of the pipeline itself, which is valid for minutes and names
+# repository and environment: nothing is stored (docs/deployment.md). Otherwise KUBE_CONFIG is used,
+# a kubeconfig file with the credentials of an account.
 #
 #   k8s/access.sh           writes ~/.kube/config
 #   k8s/access.sh --token   prints a token, as kubectl asks for it

@@ -10,7 +10,8 @@
 # images of one tag, by their digests. The cluster keeps the manifests of every healthy release, one
 # config map `connectivity-release-TAG` for each, and those of the last one in
 # `connectivity-release`. Going back applies them again, without a migration: `kubectl rollout undo`
-# does not work here, because SpinKube's operator owns the components' Deployment and would revert it.
+# does not work here, because SpinKube's operator owns the components' Deployment and would revert
+# it.
 #
 # Settings:
 #   IMAGES             a file with the images and their digests, as k8s/publish.sh prints them

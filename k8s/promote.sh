@@ -4,9 +4,9 @@
 #   k8s/promote.sh development|staging|production < IMAGES   after the rollout was healthy
 #   k8s/promote.sh --version VERSION < IMAGES                for a release
 #
-# IMAGES are listed as k8s/images.sh prints them. The first form moves the tag that the environment's
-# overlay names, and for production also `latest`. The second one sets the tag of a version, which is
-# never moved.
+# IMAGES are listed as k8s/images.sh prints them. The first form moves the tag that the
+# environment's overlay names, and for production also `latest`. The second one sets the tag of a
+# version, which is never moved.
 set -euo pipefail
 
 # shellcheck source=k8s/deploy/registry.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Verifies that a pipeline of this repository built and signed the images that are listed on standard
-# input (see k8s/images.sh).
+# Verifies that a pipeline of this repository built and signed the images that are listed on
+# standard input (see k8s/images.sh).
 #
 #   SIGNED_BY=https://github.com/OWNER/REPOSITORY/.github/workflows/cd.yml@refs/heads/main \
 #     k8s/verify.sh < IMAGES

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # the variables are those of deploy.sh
-# The lock against two rollouts at once: a Lease, which its holder renews. The Lease of a process that
-# was killed expires.
+# The lock against two rollouts at once: a Lease, which its holder renews. The Lease of a process
+# that was killed expires.
 
 lease=connectivity-rollout
 lease_seconds=120

@@ -48,7 +48,7 @@ const CHECKS: [Check; 6] = [
         what: "scripts",
         tool: "shellcheck",
         arguments: &["--color=never", "--external-sources"],
-        files: &[("k8s", ".sh"), ("k8s/deploy", ".sh"), ("docker", ".sh"), ("docs", ".sh")],
+        files: &[("k8s", ".sh"), ("k8s/deploy", ".sh"), ("docker", ".sh"), ("docs", ".sh"), ("tests/cluster", ".sh")],
     },
 ];
 

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 type Workflows = BTreeMap<String, Value>;
 
 /// The jobs that may write something, and what. Every other job may read the contents at most.
-const MAY_WRITE: [(&str, &str, &[&str]); 6] = [
+const MAY_WRITE: [(&str, &str, &[&str]); 7] = [
+    ("cluster.yml", "cluster", &["packages"]),
     ("cd.yml", "publish", &["packages", "id-token"]),
     ("cd.yml", "development", &["packages", "id-token"]),
     ("cd.yml", "staging", &["packages", "id-token"]),

@@ -60,8 +60,7 @@ impl Archive {
         let time = format!("--mtime=@{time}");
         let mut tar = program("tar", &["--create", "--gzip", "--file", &file, "--sort=name", "--format=ustar", &time]);
         tar.args(["--owner=0", "--group=0", "--numeric-owner", "--mode=go=rX,u+rwX,g-w,o-w", &self.name]);
-        // Without name and time in the head of the compressed file.
-        run(tar.current_dir(&self.parent).env("GZIP", "--no-name"))?;
+        run(tar.current_dir(&self.parent))?;
         fs::remove_dir_all(self.folder()).map_err(failed(self.name))?;
         Ok(file)
     }

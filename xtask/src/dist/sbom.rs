@@ -1,7 +1,7 @@
 //! The software bill of materials, from what cargo says: CycloneDX 1.5 (JSON).
 //!
-//! It lists every crate that is linked into the bridge or into a component, and those that run while
-//! they are built. The same commit always gives the same bytes.
+//! It lists every crate that is linked into the bridge or into a component, and those that run
+//! while they are built. The same commit always gives the same bytes.
 
 use super::output;
 use crate::build::{BRIDGE, TARGET};

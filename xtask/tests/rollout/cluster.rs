@@ -111,9 +111,9 @@ fn tag_of(manifests: &str) -> Option<String> {
     manifests.lines().find_map(|line| line.trim().strip_prefix("connectivity/tag: ")).map(str::to_owned)
 }
 
-/// Sends a signal to the script alone, as a pipeline does, and returns its exit code.
-pub(crate) fn interrupt(mut script: Child, signal: &str) -> Option<i32> {
+/// Sends a signal to the script alone, as a pipeline does, and waits until it has ended.
+pub(crate) fn interrupt(script: Child, signal: &str) -> Output {
     let asked = Command::new("kill").args([signal, &script.id().to_string()]).status();
     assert!(asked.is_ok_and(|status| status.success()));
-    script.wait().expect("an end").code()
+    script.wait_with_output().expect("an end")
 }

@@ -38,8 +38,8 @@ fn smoke_test_uses_the_account_and_shows_no_secret() {
     assert!(!cluster.file("calls").contains("signed.token"));
 }
 
-/// A fault of the release `two`, with the content of its file, and the number of migrations that are
-/// run until the release `one` is back: one for each rollout, and none for going back.
+/// A fault of the release `two`, with the content of its file, and the number of migrations that
+/// are run until the release `one` is back: one for each rollout, and none for going back.
 #[test]
 fn unhealthy_release_is_replaced_by_the_last_healthy_one() {
     for (fault, content) in [
@@ -228,7 +228,7 @@ fn second_rollout_at_once_is_refused() {
     assert_eq!(cluster.calls("apply -f"), applied);
     assert!(cluster.is_locked(), "the lock of the other rollout stays");
     // The first one does not hold the lock any more.
-    assert_eq!(interrupt(first, "-INT"), Some(130));
+    assert_eq!(interrupt(first, "-INT").status.code(), Some(130));
     assert_eq!((cluster.calls("apply -f"), cluster.is_locked()), (applied, true));
 }
 
@@ -269,11 +269,38 @@ fn cancelled_rollout_applies_the_last_healthy_release() {
         let script = cluster.script(&["development", "two"]).env("TIMEOUT_SECONDS", "60").spawn().expect("a script");
         cluster.await_calls("rollout status", 3);
         assert_eq!(cluster.running().as_deref(), Some("two"));
-        assert_eq!(interrupt(script, signal), Some(code));
+        assert_eq!(interrupt(script, signal).status.code(), Some(code));
         assert_eq!((cluster.running(), cluster.recorded()), (Some("one".into()), Some("one".into())), "{signal}");
         assert_eq!(cluster.is_locked(), UNLOCKED, "{signal}");
         assert_eq!(cluster.deploy("three"), Some(0));
     }
+}
+
+#[test]
+fn cancelled_rollout_without_a_healthy_release_says_so() {
+    for (name, first, expected) in [
+        ("cancel-first", None, "cancelled: inspect the namespace"),
+        ("cancel-refused", Some("one"), "the last healthy release could not be applied"),
+    ] {
+        let cluster = Cluster::new(name);
+        if let Some(tag) = first {
+            assert_eq!(cluster.deploy(tag), Some(0));
+        }
+        let cluster = cluster.with("stuck-migration", "two").with("not-applicable", "one");
+        let script = cluster.script(&["development", "two"]).env("TIMEOUT_SECONDS", "60").spawn().expect("a script");
+        cluster.await_calls("get job", if first.is_some() { 2 } else { 1 });
+        let output = interrupt(script, "-TERM");
+        assert_eq!(output.status.code(), Some(143), "{name}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(expected), "{name}: {output:?}");
+        assert_eq!(cluster.is_locked(), UNLOCKED, "{name}");
+    }
+}
+
+#[test]
+fn release_that_cannot_be_rendered_changes_nothing() {
+    let cluster = Cluster::new("rendered").with("not-renderable", "1");
+    assert_eq!(cluster.deploy("one"), Some(1));
+    assert_eq!((cluster.calls("apply"), cluster.is_locked()), (0, UNLOCKED));
 }
 
 #[test]
@@ -284,7 +311,7 @@ fn cancelled_return_does_not_apply_the_release_that_was_left() {
     let mut script = cluster.script(&["development", "--back", "one"]);
     let script = script.env("TIMEOUT_SECONDS", "60").spawn().expect("a script");
     cluster.await_calls("rollout status", 5);
-    assert_eq!(interrupt(script, "-TERM"), Some(143));
+    assert_eq!(interrupt(script, "-TERM").status.code(), Some(143));
     assert_eq!((cluster.running().as_deref(), cluster.is_locked()), (Some("one"), UNLOCKED));
 }
 
