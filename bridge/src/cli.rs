@@ -75,6 +75,10 @@ pub(crate) enum Command {
     /// prints how many there were. `run` does this once an hour.
     #[command(after_long_help = bridge_help())]
     Retention,
+    /// Asks the bridge on this machine whether it is ready, at the port of `BRIDGE_LISTEN`. Ends with 0
+    /// if it is, and else with 1.
+    #[command(after_long_help = help(&[table::HEALTH, table::LOG]))]
+    Health,
     /// Generates a key pair that signs access tokens: prints the value of `jwt_signing_key` to
     /// standard output, and the key set to add to `jwt_public_keys` to standard error.
     SigningKey,
@@ -187,6 +191,7 @@ fn run_help() -> String {
         table::COMPONENTS,
         table::BRIDGE_ACCOUNT,
         table::SIGNING,
+        table::HEALTH,
         table::RUN,
         table::TRACES,
         table::LOG,

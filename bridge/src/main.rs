@@ -114,6 +114,7 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::ServiceAccount(command) => manage_accounts(command).await?,
         Command::Citizen(command) => handle_citizen(command).await?,
         Command::Retention => commands::delete_old_records(ApiSettings::of_bridge(&Environment)?).await?,
+        Command::Health => commands::health(RunSettings::listen(&Environment)?).await?,
         Command::SigningKey => commands::signing_key()?,
     }
     Ok(())

@@ -6,6 +6,7 @@ mod access;
 mod alerts;
 mod between;
 mod capacity;
+mod compose;
 mod files;
 mod findings;
 mod manifests;
@@ -68,6 +69,7 @@ pub(crate) fn lint(options: &Options) -> Result<(), Failure> {
     }
     findings.add("public paths in the documentation", network::documented()?);
     findings.add("alerts: environment, tests, runbook and metrics", alerts::problems()?);
+    findings.add("services of docker-compose.yml", compose::problems()?);
     findings.add("secrets without values", between::secrets()?);
     findings.add("workflows: permissions, pins and order", pipelines::check()?);
     files::check(&tools, &mut findings)?;

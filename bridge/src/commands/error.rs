@@ -1,6 +1,7 @@
 //! Why a command failed.
 
 use crate::amqp::AmqpError;
+use std::net::SocketAddr;
 
 const REPEAT: &str = "The same file can be published again: a request that was published before is recognised";
 
@@ -22,4 +23,8 @@ pub(crate) enum CommandError {
     Signals(std::io::Error),
     #[error("{0} messages would be removed permanently: add --yes to remove them")]
     NotConfirmed(u32),
+    #[error("the bridge at {0} does not answer")]
+    Unreachable(SocketAddr, #[source] reqwest::Error),
+    #[error("the bridge is not ready: {0}")]
+    NotReady(String),
 }

@@ -32,6 +32,13 @@ impl RunSettings {
         reader.finish(settings)
     }
 
+    /// Reads only the address on which the bridge serves its health.
+    pub(crate) fn listen(source: &dyn Source) -> Result<SocketAddr, Invalid> {
+        let mut reader = Reader::new(source);
+        let listen = reader.required(&table::BRIDGE_LISTEN);
+        reader.finish(listen)
+    }
+
     fn read(reader: &mut Reader) -> Option<Self> {
         let amqp = AmqpSettings::read(reader);
         let components_url = components::url(reader);

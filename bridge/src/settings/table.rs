@@ -88,6 +88,13 @@ group! {
 }
 
 group! {
+    /// Where `run` serves its health.
+    HEALTH;
+    BRIDGE_LISTEN: Address = Address, Some("127.0.0.1:9100"),
+        "The address on which /health/live, /health/ready and /metrics are served.";
+}
+
+group! {
     /// How `run` works.
     RUN;
     BRIDGE_CONCURRENCY: Number<usize> = Number(1..=10_000), Some("64"), "How many messages of each job are processed at the same time.";
@@ -96,8 +103,6 @@ group! {
     BRIDGE_GIVE_UP_AFTER: Age = Age, Some("24h"),
         "The age at which a request without a verdict is given up. It ends with an error and is put into the \
          dead-letter queue.";
-    BRIDGE_LISTEN: Address = Address, Some("127.0.0.1:9100"),
-        "The address on which /health/live, /health/ready and /metrics are served.";
     BRIDGE_GRACE_SECONDS: Seconds = Seconds(0..=3_600), Some("20"),
         "How long messages in progress may take to finish after SIGTERM.";
 }
