@@ -138,6 +138,10 @@ overlay=$here/overlays/$environment/kustomization.yaml
 [[ $action = list || ($tag =~ ^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$ && ${#tag} -le 128) ]] ||
   fail 64 "the tag $tag is not usable: use lower-case letters, digits, dots and hyphens"
 namespace=$(sed -n 's/^namespace: *//p' "$overlay")
+# With the placeholders, callers would get a wrong address, and all of them one rate limit.
+if [[ $action = deploy && $environment != development ]] && grep -Eq '\.example$|=192\.0\.2\.10$' "$overlay"; then
+  fail 64 "replace the placeholders of public_url and trusted_proxies in k8s/overlays/$environment"
+fi
 
 umask 077
 # Created beside the overlays, because kustomize accepts relative paths only.

@@ -48,6 +48,27 @@ impl Cluster {
         command
     }
 
+    /// Returns a call of a copy of the script whose overlay of production has this setting only.
+    pub(crate) fn copied_script(&self, setting: &str) -> Command {
+        let package = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+        let script = Path::new(&package).parent().expect("the workspace").join("k8s");
+        let copied = self.0.join("k8s");
+        let overlay = copied.join("overlays/production");
+        fs::create_dir_all(&overlay).expect("a folder");
+        let text = format!("namespace: connectivity\nliterals:\n  - {setting}\n");
+        fs::write(overlay.join("kustomization.yaml"), text).expect("an overlay");
+        let copy =
+            Command::new("cp").arg("-r").args([script.join("deploy"), script.join("deploy.sh")]).arg(&copied).status();
+        assert!(copy.is_ok_and(|status| status.success()));
+        let mut command = Command::new(copied.join("deploy.sh"));
+        command
+            .env_remove("SMOKE")
+            .env_remove("SMOKE_CLIENT_ID")
+            .env_remove("SMOKE_CLIENT_SECRET")
+            .env_remove("SMOKE_CITIZEN");
+        command
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.script(arguments).output().expect("a script that runs")
     }

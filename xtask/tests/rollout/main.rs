@@ -341,6 +341,22 @@ fn wrong_arguments_change_nothing() {
 }
 
 #[test]
+fn placeholders_are_not_deployed_to_staging_and_production() {
+    let cluster = Cluster::new("placeholders");
+    for (value, is_placeholder) in [
+        ("public_url=https://connectivity.example", true),
+        ("trusted_proxies=192.0.2.10", true),
+        ("public_url=https://connectivity.example.org", false),
+    ] {
+        // The settings of the smoke test are missing, which is noticed after the placeholders.
+        let output = cluster.copied_script(value).args(["production", "one"]).output().expect("a script that runs");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{value}: {message}");
+        assert_eq!(message.contains("placeholders"), is_placeholder, "{value}: {message}");
+    }
+}
+
+#[test]
 fn release_can_be_rendered_without_a_change() {
     let cluster = Cluster::new("render");
     let output = cluster.run(&["development", "--render", "one"]);
