@@ -35,22 +35,24 @@ checksums() {
 case $command in
   dump)
     umask 077
-    # One transaction, so that the tables fit each other and no request waits.
-    mariadb-dump --defaults-extra-file="$defaults" --single-transaction --quick --hex-blob "$database" |
-      gzip > "$argument.part"
-    # The last line is missing if the dump was cut off.
-    gunzip --stdout "$argument.part" | tail -n 1 | grep --quiet '^-- Dump completed' || {
-      echo "backup: $argument.part is incomplete: run the command again" >&2
+    trap 'rm -f "$argument.part"' EXIT
+    # One transaction, so that the tables fit each other and no request waits. The last line is missing
+    # if the dump was cut off.
+    if mariadb-dump --defaults-extra-file="$defaults" --default-character-set=utf8mb4 \
+      --single-transaction --quick --hex-blob "$database" | gzip > "$argument.part" &&
+      gunzip --stdout "$argument.part" | tail -n 1 | grep --quiet '^-- Dump completed'; then
+      mv "$argument.part" "$argument"
+    else
+      echo "backup: $database was not dumped completely, and $argument was not written: run the command again" >&2
       exit 1
-    }
-    mv "$argument.part" "$argument"
+    fi
     ;;
   restore)
     if [ -n "$(tables "$database")" ]; then
       echo "backup: $database has tables: create an empty database, and set DATABASE to its name" >&2
       exit 1
     fi
-    gunzip --stdout "$argument" | mariadb --defaults-extra-file="$defaults" "$database"
+    gunzip --stdout "$argument" | mariadb --defaults-extra-file="$defaults" --default-character-set=utf8mb4 "$database"
     ;;
   compare)
     mine=$(checksums "$database")
