@@ -25,8 +25,9 @@ pub(crate) enum Command {
     /// Applies the schema migrations that a MySQL or MariaDB database is missing. Running it again
     /// changes nothing.
     Migrate {
-        /// mysql://user:password@host:port/database. Prefer the variable: other users can read
-        /// arguments.
+        /// mysql://user:password@host:port/database, with ?ssl-mode=REQUIRED for TLS (the variable
+        /// `TLS_CA_FILE` names a file with further certification authorities). Prefer the variable:
+        /// other users can read arguments.
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         database_url: String,
     },
@@ -188,6 +189,7 @@ pub(crate) enum Dlq {
 fn run_help() -> String {
     help(&[
         table::RABBITMQ,
+        table::TLS,
         table::COMPONENTS,
         table::BRIDGE_ACCOUNT,
         table::SIGNING,
@@ -199,15 +201,15 @@ fn run_help() -> String {
 }
 
 fn rabbitmq_help() -> String {
-    help(&[table::RABBITMQ, table::LOG])
+    help(&[table::RABBITMQ, table::TLS, table::LOG])
 }
 
 fn admin_help() -> String {
-    help(&[table::COMPONENTS, table::ADMIN_ACCOUNT, table::SIGNING, table::LOG])
+    help(&[table::COMPONENTS, table::TLS, table::ADMIN_ACCOUNT, table::SIGNING, table::LOG])
 }
 
 fn bridge_help() -> String {
-    help(&[table::COMPONENTS, table::BRIDGE_ACCOUNT, table::SIGNING, table::LOG])
+    help(&[table::COMPONENTS, table::TLS, table::BRIDGE_ACCOUNT, table::SIGNING, table::LOG])
 }
 
 /// Parses an id here, because it becomes part of a URL.

@@ -2,6 +2,7 @@
 
 use crate::delivery::{self, Attempt, Delivered};
 use crate::event::Event;
+use crate::http;
 use crate::job::Job;
 use crate::message::Message;
 use crate::retention::{Batches, Processed};
@@ -11,10 +12,11 @@ use crate::trace::{Fault, Span};
 use async_trait::async_trait;
 use connectivity_domain::job::settlement::Reply;
 use reqwest::{RequestBuilder, Response, StatusCode};
+use rustls::ClientConfig;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -66,6 +68,7 @@ pub(crate) trait Deliver: Send + Sync {
 /// The client. Its connections are kept open.
 pub(crate) struct Components {
     http: Mutex<reqwest::Client>,
+    tls: Arc<ClientConfig>,
     /// Changes when the connections are replaced.
     replaced: watch::Sender<()>,
     outbox_timeout: Duration,
@@ -73,16 +76,21 @@ pub(crate) struct Components {
     tokens: Tokens,
 }
 
-fn client(timeout: Duration) -> reqwest::ClientBuilder {
-    reqwest::Client::builder().timeout(timeout).connect_timeout(CONNECT_TIMEOUT).no_proxy()
+fn client(tls: &ClientConfig, timeout: Duration) -> reqwest::ClientBuilder {
+    http::client(tls).timeout(timeout).connect_timeout(CONNECT_TIMEOUT)
 }
 
 impl Components {
-    pub(crate) fn new(url: &str, tokens: impl FnOnce(reqwest::Client) -> Tokens) -> Result<Self, reqwest::Error> {
-        let http = Mutex::new(client(TIMEOUT).build()?);
+    pub(crate) fn new(
+        url: &str,
+        tls: &Arc<ClientConfig>,
+        tokens: impl FnOnce(reqwest::Client) -> Tokens,
+    ) -> Result<Self, reqwest::Error> {
+        let http = Mutex::new(client(tls, TIMEOUT).build()?);
         // Tokens are asked for seldom, each on a connection of its own, which cannot have died before.
-        let tokens = tokens(client(TOKEN_TIMEOUT).pool_max_idle_per_host(0).build()?);
-        Ok(Self { http, replaced: watch::Sender::new(()), outbox_timeout: OUTBOX_TIMEOUT, url: url.to_owned(), tokens })
+        let tokens = tokens(client(tls, TOKEN_TIMEOUT).pool_max_idle_per_host(0).build()?);
+        let (tls, replaced) = (Arc::clone(tls), watch::Sender::new(()));
+        Ok(Self { http, tls, replaced, outbox_timeout: OUTBOX_TIMEOUT, url: url.to_owned(), tokens })
     }
 
     /// Leases events of a job's outbox. With `waiting` the components tell how long records have
@@ -103,7 +111,7 @@ impl Components {
             "the components did not answer within {:?}: their connections are replaced",
             self.outbox_timeout
         );
-        match client(TIMEOUT).build() {
+        match client(&self.tls, TIMEOUT).build() {
             Ok(http) => *self.http.lock().unwrap_or_else(PoisonError::into_inner) = http,
             Err(error) => tracing::warn!(cause = %error, "no new HTTP client"),
         }
@@ -209,7 +217,7 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let [secret, issuer, audience] = ["a secret of 32 bytes, or of more", "i", "a"].map(str::to_owned);
         let tokens = |http| Tokens::new(Credentials::Secret { secret, issuer, audience }, "bridge", &url, http);
-        let mut components = Components::new(&url, tokens).expect("a client");
+        let mut components = Components::new(&url, &http::any_tls(), tokens).expect("a client");
         components.outbox_timeout = Duration::from_millis(100);
         let job = job::table("q".to_owned(), "k".to_owned(), None).remove(0);
         let message = Message::default();

@@ -9,6 +9,7 @@ mod delivery;
 mod event;
 mod flow_control;
 mod health;
+mod http;
 mod job;
 mod log;
 mod marks;
@@ -63,7 +64,7 @@ impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_)
-            | Self::Migration(MigrationError::Address)
+            | Self::Migration(MigrationError::Address(_))
             | Self::Run(RunError::Traces(ExportError::Exporter)) => ExitCode::from(INVALID_SETTINGS),
             Self::Run(_) | Self::Command(_) | Self::Migration(_) | Self::Api(_) | Self::Key(_) => ExitCode::FAILURE,
         }

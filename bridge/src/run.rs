@@ -43,8 +43,8 @@ pub(crate) async fn run(settings: RunSettings) -> Result<(), RunError> {
     let status = Status::new(&settings.amqp.jobs);
     serve(settings.listen, Arc::clone(&status)).await?;
     let tokens = |http| Tokens::new(settings.credentials.clone(), "bridge", &settings.components_url, http);
-    let components = Arc::new(Components::new(&settings.components_url, tokens)?);
-    let exporter = Exporter::new(settings.traces.as_ref())?;
+    let components = Arc::new(Components::new(&settings.components_url, &settings.amqp.tls, tokens)?);
+    let exporter = Exporter::new(settings.traces.as_ref(), &settings.amqp.tls)?;
     let (stop, stopping) = watch::channel(false);
     let mut jobs = JoinSet::new();
     for (job, status) in settings.amqp.jobs.iter().zip(status.jobs()) {

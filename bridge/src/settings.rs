@@ -12,6 +12,7 @@ mod setting;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod traces;
 
 pub(crate) use amqp::AmqpSettings;

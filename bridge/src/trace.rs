@@ -23,6 +23,7 @@ use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt, Trace
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use rustls::ClientConfig;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,8 +46,8 @@ struct Recorder {
 }
 
 impl Exporter {
-    pub(crate) fn new(settings: Option<&TraceSettings>) -> Result<Self, ExportError> {
-        settings.map(export::provider).transpose().map(Self)
+    pub(crate) fn new(settings: Option<&TraceSettings>, tls: &ClientConfig) -> Result<Self, ExportError> {
+        settings.map(|settings| export::provider(settings, tls)).transpose().map(Self)
     }
 
     /// Returns what makes the spans of a job.

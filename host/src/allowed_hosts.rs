@@ -44,7 +44,7 @@ fn origin(address: &str) -> Option<Origin> {
         "http" => Some(80),
         "https" => Some(443),
         "mysql" => Some(3306),
-        "redis" => Some(6379),
+        "redis" | "rediss" => Some(6379),
         _ => None,
     };
     let (host, port) = match server.rsplit_once(':') {
@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn only_listed_origins_are_allowed() {
-        let entries = ["https://registry.example", "http://127.0.0.1:8080/", "", "mysql://db:3306"].map(str::to_owned);
+        let entries =
+            ["https://registry.example", "http://127.0.0.1:8080/", "", "mysql://db:3306", "rediss://cache:6379"]
+                .map(str::to_owned);
         let allowed = AllowedHosts::parse(&entries).expect("origins");
         for (address, expected) in [
             ("https://registry.example/path?query", true),
@@ -74,7 +76,10 @@ mod tests {
             ("http://127.0.0.1:8080/x", true),
             ("http://127.0.0.1", false),
             ("mysql://user:p%40ss@db:3306/name", true),
+            ("mysql://user:secret@db:3306/name?ssl-mode=REQUIRED", true),
             ("redis://db:3306", false),
+            ("redis://me:secret@cache/1", false),
+            ("rediss://me:secret@cache/1", true),
             ("", false),
         ] {
             assert_eq!(allowed.allows(address), expected, "{address}");

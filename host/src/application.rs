@@ -14,6 +14,7 @@ use crate::single_use::SingleUse;
 use crate::state::Grant;
 use crate::template::{TemplateError, resolve};
 use crate::variables::{VariableProblems, decide};
+use connectivity_tls::{Authorities, TlsError};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::os::unix::fs::OpenOptionsExt;
@@ -59,6 +60,8 @@ pub(crate) enum LoadError {
     AllowedHosts(#[from] InvalidEntry),
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    #[error("the certification authorities: {0}")]
+    Tls(#[from] TlsError),
     #[error("the database {path} cannot be used: {cause}")]
     Database { path: PathBuf, cause: rusqlite::Error },
     #[error("{what}: {cause:#}")]
@@ -111,7 +114,8 @@ impl Application {
         let cache =
             std::path::absolute(compiled).map_err(|cause| LoadError::Unusable { path: state.clone(), cause })?;
         let engine = engine(&cache).map_err(wasm("the wasm engine"))?;
-        let client = SingleUse::new();
+        let authorities = Arc::new(Authorities::from_environment()?);
+        let client = SingleUse::new(authorities.client_config(None)?);
         let internal = Internal::default();
         let mut application = Self {
             name: manifest.application.name,
@@ -130,7 +134,7 @@ impl Application {
             }
             if !application.handlers.contains_key(id) {
                 let http = |allowed| OutboundHttp::new(client.clone(), allowed, internal.clone());
-                let grant = Arc::new(grant(id, component, &values, &databases, http)?);
+                let grant = Arc::new(grant(id, component, &values, &databases, &authorities, http)?);
                 let bytes = compose(id, &manifest.component, &folder)?;
                 let pre = prepare(&engine, &bytes).map_err(wasm(&format!("component {id}")))?;
                 let instances = Instances::new(engine.clone(), pre, grant, limits(options));
@@ -167,6 +171,7 @@ fn grant(
     component: &Component,
     values: &BTreeMap<String, String>,
     databases: &BTreeMap<String, PathBuf>,
+    authorities: &Arc<Authorities>,
     http: impl FnOnce(AllowedHosts) -> OutboundHttp,
 ) -> Result<Grant, LoadError> {
     let hosts: Vec<String> =
@@ -182,6 +187,7 @@ fn grant(
         variables: variables.collect::<Result<_, TemplateError>>()?,
         http: http(AllowedHosts::parse(&hosts)?),
         databases: databases.collect::<Result<_, LoadError>>()?,
+        authorities: Arc::clone(authorities),
     })
 }
 

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// The value of an application variable is taken from --variable, else from the environment
 /// (`SPIN_VARIABLE_NAME`), else from the file `.env` in the current folder, else from the
 /// manifest's default. Pass secrets in the environment: other processes can read the command line.
+///
+/// Servers with TLS must have a certificate of one of the system's authorities (`SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` replace them), or of one in the PEM file that `TLS_CA_FILE` names.
 #[derive(Parser, Debug)]
 #[command(version, about)]
 pub(crate) struct Options {

@@ -14,6 +14,7 @@ use hyper::client::conn::http1::{Connection, handshake};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use std::error::Error as StdError;
 use std::io;
 use std::pin::{Pin, pin};
@@ -33,12 +34,12 @@ type Driver = Pin<Box<Connection<MaybeHttpsStream<TokioIo<TcpStream>>, WasiBody>
 pub(crate) struct SingleUse(HttpsConnector<HttpConnector>);
 
 impl SingleUse {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tls: ClientConfig) -> Self {
         let mut plain = HttpConnector::new();
         plain.set_nodelay(true);
         plain.enforce_http(false);
         plain.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots();
+        let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls);
         Self(connector.https_or_http().enable_http1().wrap_connector(plain))
     }
 

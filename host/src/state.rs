@@ -2,6 +2,7 @@
 //! interfaces work on it.
 
 use crate::outbound_http::OutboundHttp;
+use connectivity_tls::Authorities;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(crate) struct Grant {
     pub(crate) http: OutboundHttp,
     /// The file of each SQLite database, by the database's name.
     pub(crate) databases: BTreeMap<String, PathBuf>,
+    /// Whose certificates the servers must have.
+    pub(crate) authorities: Arc<Authorities>,
 }
 
 /// The state of one instance.

@@ -2,8 +2,10 @@
 
 use crate::statement::{Statement, parse};
 use crate::{Connection, Migrated, STEPS, Step, VERSION, version};
+use connectivity_tls::Authorities;
+use connectivity_tls::mysql::{AddressError, options};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, Row};
+use mysql_async::{Conn, Row};
 
 /// How long to wait for another migration, in seconds.
 const LOCK_SECONDS: u32 = 60;
@@ -31,9 +33,9 @@ const CREATE_TABLES: [&str; 2] = [
 /// Why the schema is not up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The address is not `mysql://user:password@host:port/database`.
-    #[error("the database address must look like mysql://user:password@host:port/database")]
-    Address,
+    /// The address cannot be used.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The server refused a statement, or did not answer. The migration can be repeated.
     #[error("the database failed: {0}. Run the migration again when the cause is removed")]
     Database(#[from] mysql_async::Error),
@@ -53,8 +55,9 @@ impl Connection for Conn {
 
 /// Brings the schema of the database in `url` up to date.
 pub async fn migrate(url: &str) -> Result<Migrated, MigrationError> {
-    let options = Opts::from_url(url).ok().filter(|options| options.db_name().is_some());
-    let mut connection = Conn::new(options.ok_or(MigrationError::Address)?).await?;
+    let options = options(url, Authorities::from_environment)?;
+    let options = Some(options).filter(|options| options.db_name().is_some()).ok_or(AddressError::Form)?;
+    let mut connection = Conn::new(options).await?;
     let migrated = apply(&mut connection, &STEPS).await?;
     connection.disconnect().await?;
     Ok(migrated)
@@ -123,8 +126,10 @@ async fn is_done<C: Connection>(connection: &mut C, statement: &Statement) -> Re
 /// Creates a database if it does not exist. `name` consists of letters, digits and `_`.
 pub async fn create_database(server: &str, name: &str) -> Result<(), MigrationError> {
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let options = Opts::from_url(server).ok().filter(|_| plain).ok_or(MigrationError::Address)?;
-    let mut connection = Conn::new(options).await?;
+    if !plain {
+        return Err(AddressError::Form.into());
+    }
+    let mut connection = Conn::new(options(server, Authorities::from_environment)?).await?;
     connection.query_drop(format!("CREATE DATABASE IF NOT EXISTS {name}")).await?;
     connection.disconnect().await?;
     Ok(())
@@ -132,7 +137,7 @@ pub async fn create_database(server: &str, name: &str) -> Result<(), MigrationEr
 
 /// Returns whether the database answers a query.
 pub async fn answers(url: &str) -> bool {
-    let Ok(options) = Opts::from_url(url) else { return false };
+    let Ok(options) = options(url, Authorities::from_environment) else { return false };
     let Ok(mut connection) = Conn::new(options).await else { return false };
     connection.run("SELECT 1").await.is_ok_and(|answer| answer == Some(1))
 }

@@ -40,16 +40,29 @@ impl Drop for Host {
 impl Host {
     /// Starts the application of spin.toml with these variables, with SQLite databases of its own.
     pub fn start<V: AsRef<str>>(variables: &[(&str, V)], arguments: &[&str]) -> Self {
+        Self::start_with(variables, arguments, &[])
+    }
+
+    /// Like [`Self::start`], with variables of the environment.
+    pub fn start_with<V: AsRef<str>>(
+        variables: &[(&str, V)],
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let variables = variables.iter().map(|(name, value)| (*name, value.as_ref()));
         let variables: Vec<_> = [("jwt_secret", SECRET)].into_iter().chain(variables).collect();
-        Self::start_application(&variables, arguments)
+        Self::launch(&variables, arguments, environment)
     }
 
     /// Starts the application that `--from` names, with SQLite databases of its own.
     pub fn start_application(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::launch(variables, arguments, &[])
+    }
+
+    fn launch(variables: &[(&str, &str)], arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let state = folder::temporary();
         let mut command = program();
-        command.current_dir(root()).args(arguments);
+        command.current_dir(root()).args(arguments).envs(environment.iter().copied());
         if !arguments.contains(&"--state-dir") {
             command.arg("--state-dir").arg(&state);
         }

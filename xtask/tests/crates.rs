@@ -13,6 +13,7 @@ const REGISTRY: &str = "connectivity-registry";
 const REGISTRY_HTTP: &str = "connectivity-registry-http";
 const EDGE: &str = "connectivity-edge";
 const JOBS: &str = "connectivity-jobs";
+const TLS: &str = "connectivity-tls";
 const SIMULATOR: &str = "govcarpeta-simulator";
 
 /// What the components may depend on.
@@ -22,9 +23,10 @@ const BELOW_COMPONENTS: &[&str] = &[DOMAIN, RUNTIME, STORAGE, REGISTRY, EDGE];
 const BELOW_JOBS: &[&str] = &[DOMAIN, RUNTIME, STORAGE, REGISTRY, EDGE, JOBS];
 
 /// The crates, each with the crates of this workspace that it may depend on.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 24] = [
     (DOMAIN, &[]),
-    (MIGRATIONS, &[]),
+    (TLS, &[]),
+    (MIGRATIONS, &[TLS]),
     (RUNTIME, &[DOMAIN]),
     // SQLite applies the migrations when an instance first opens the database.
     (STORAGE, &[DOMAIN, RUNTIME, MIGRATIONS]),
@@ -41,8 +43,8 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("hostile-registry", &[]),
     ("static-registry", &[]),
     ("connectivity-api", &[EDGE, "affiliation", "auth", "documents", "ops"]),
-    ("connectivity-bridge", &[DOMAIN, MIGRATIONS]),
-    ("connectivity-host", &[]),
+    ("connectivity-bridge", &[DOMAIN, MIGRATIONS, TLS]),
+    ("connectivity-host", &[TLS]),
     ("host-probe", &[DOMAIN, RUNTIME, STORAGE, EDGE]),
     (SIMULATOR, &[]),
     ("connectivity-tests", &[MIGRATIONS, SIMULATOR]),
@@ -56,7 +58,7 @@ const RESTRICTED: [(&str, &[&str]); 8] = [
     ("wasmtime-wasi-http", &["connectivity-host"]),
     ("lapin", &["connectivity-bridge", "connectivity-tests"]),
     ("rusqlite", &["connectivity-host", MIGRATIONS]),
-    ("mysql_async", &["connectivity-host", MIGRATIONS, "connectivity-tests"]),
+    ("mysql_async", &["connectivity-host", MIGRATIONS, TLS, "connectivity-tests"]),
     ("axum", &[EDGE, JOBS, "affiliation", "auth", "ops", "connectivity-bridge", SIMULATOR, "connectivity-tests"]),
     ("jsonwebtoken", &[EDGE, JOBS, "affiliation", "auth", "connectivity-bridge", "host-probe", "connectivity-tests"]),
 ];

@@ -4,6 +4,7 @@ use super::transport::{self, Line};
 use super::{AmqpError, TIMEOUT, in_time};
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection};
+use rustls::ClientConfig;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -35,9 +36,13 @@ impl Drop for Link {
 
 impl Link {
     /// Connects to RabbitMQ and opens the channel. `is_limited` bounds the bytes in progress.
-    pub(super) async fn open(mut uri: AMQPUri, is_limited: bool) -> Result<Arc<Self>, AmqpError> {
+    pub(super) async fn open(
+        mut uri: AMQPUri,
+        tls: &Arc<ClientConfig>,
+        is_limited: bool,
+    ) -> Result<Arc<Self>, AmqpError> {
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        let (connection, line) = in_time(transport::connect(uri, is_limited)).await?;
+        let (connection, line) = in_time(transport::connect(uri, tls, is_limited)).await?;
         let channel = in_time(connection.create_channel()).await.inspect_err(|_| line.abort())?;
         let (account, was_blocked) = (OnceLock::new(), AtomicBool::new(false));
         Ok(Arc::new(Self { connection, channel, line, account, was_blocked }))

@@ -66,13 +66,13 @@ impl Session {
         let uri = settings.server.uri();
         let publishing = match blocked.take() {
             Some(Blocked(kept)) if kept.is_alive() => kept,
-            Some(_) | None => Link::open(uri.clone(), false).await?,
+            Some(_) | None => Link::open(uri.clone(), &settings.tls, false).await?,
         };
         if let Err(error) = account::confirm(&publishing, &uri.authority.userinfo.username).await {
             *blocked = matches!(error, AmqpError::Blocked).then_some(Blocked(publishing));
             return Err(error);
         }
-        let consuming = Link::open(uri, true).await?;
+        let consuming = Link::open(uri, &settings.tls, true).await?;
         let topology = Topology::new(settings, job);
         let (found, ended) = (OnceLock::new(), watch::Sender::new(false));
         Ok(Self { consuming, publishing, topology, found, ended })

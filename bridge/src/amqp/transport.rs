@@ -13,9 +13,10 @@ use async_rs::traits::Reactor;
 use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio, TokioRuntime};
 use futures_io::{AsyncRead, AsyncWrite};
-use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream};
-use lapin::uri::AMQPUri;
+use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, RustlsConnector};
+use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties};
+use rustls::ClientConfig;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,13 +32,23 @@ const FRAME_MAX: u32 = 128 * 1024;
 /// Opens a connection, with TLS if the URL asks for it. On a connection that only consumes,
 /// `is_limited` bounds the bytes in progress. On one that publishes it must be false, because
 /// confirmations have to be read at all times.
-pub(super) async fn connect(mut uri: AMQPUri, is_limited: bool) -> lapin::Result<(Connection, Arc<Line>)> {
+pub(super) async fn connect(
+    mut uri: AMQPUri,
+    tls: &Arc<ClientConfig>,
+    is_limited: bool,
+) -> lapin::Result<(Connection, Arc<Line>)> {
     uri.query.frame_max.get_or_insert(FRAME_MAX);
     let line = Line::new(is_limited);
     let (tokio, shared) = (TokioRuntime::tokio_current(), Arc::clone(&line));
     let runtime = Runtime::new(RuntimeParts::new(Tokio::current(), Sockets(Tokio::current())));
-    let open = async move |uri: AMQPUri, _| {
-        let stream = uri.connect_async(&tokio).await?;
+    let tls = RustlsConnector::from(Arc::clone(tls));
+    let open = async move |mut uri: AMQPUri, _| {
+        let scheme = std::mem::replace(&mut uri.scheme, AMQPScheme::AMQP);
+        let plain = uri.connect_async(&tokio).await?;
+        let stream = match scheme {
+            AMQPScheme::AMQP => plain,
+            AMQPScheme::AMQPS => plain.into_rustls(&tls, &uri.authority.host).await?,
+        };
         Ok(AsyncTcpStream::Plain(Filtered::new(stream, Arc::clone(&shared))))
     };
     let properties = ConnectionProperties::default().with_connection_name(NAME.into());

@@ -1,5 +1,6 @@
 //! The client of the components' API for the commands.
 
+use crate::http;
 use crate::settings::ApiSettings;
 use crate::text::http_cause;
 use crate::token::{TokenError, Tokens};
@@ -36,7 +37,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(settings: ApiSettings) -> Result<Self, ApiError> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        let http = http::client(&settings.tls).timeout(TIMEOUT).build()?;
         let tokens = Tokens::new(settings.credentials, settings.scope, &settings.components_url, http.clone());
         Ok(Self { url: settings.components_url, http, tokens })
     }

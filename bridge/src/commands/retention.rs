@@ -10,8 +10,9 @@ use connectivity_domain::job::settlement::describe;
 
 /// Deletes the records that are too old, and prints how many there were.
 pub(crate) async fn delete_old_records(settings: ApiSettings) -> Result<(), ApiError> {
-    let ApiSettings { components_url, credentials, scope } = settings;
-    let components = Components::new(&components_url, |http| Tokens::new(credentials, scope, &components_url, http))?;
+    let ApiSettings { components_url, tls, credentials, scope } = settings;
+    let components =
+        Components::new(&components_url, &tls, |http| Tokens::new(credentials, scope, &components_url, http))?;
     let processed = Retention::default().run(&components).await;
     print_line!("old records: {}", processed.map_err(|reply| ApiError::Retention(describe(&reply)))?);
     Ok(())

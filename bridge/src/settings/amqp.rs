@@ -1,15 +1,19 @@
 //! The settings of RabbitMQ.
 
 use super::reader::{Invalid, Reader, Source};
-use super::table;
+use super::{table, tls};
 use crate::amqp::{Server, ServerProblem};
 use crate::job::{self, Job};
+use rustls::ClientConfig;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where RabbitMQ is, and what is declared there. Holds a secret: no `Debug`.
 #[derive(Clone)]
 pub(crate) struct AmqpSettings {
     pub(crate) server: Server,
+    /// For `amqps`.
+    pub(crate) tls: Arc<ClientConfig>,
     pub(crate) exchange: String,
     /// The type of the queues that only the bridge uses: `quorum` or `classic`.
     pub(crate) queue_type: &'static str,
@@ -43,6 +47,7 @@ impl AmqpSettings {
         } else {
             server_from_parts(reader)
         };
+        let tls = tls::read(reader);
         let exchange = reader.required(&table::RABBITMQ_EXCHANGE);
         let queue_type = reader.required(&table::RABBITMQ_QUEUE_TYPE);
         let request_queue_type = reader.required(&table::RABBITMQ_REQUEST_QUEUE_TYPE);
@@ -50,6 +55,7 @@ impl AmqpSettings {
         let jobs = jobs(reader);
         Some(Self {
             server: server?,
+            tls: tls?,
             exchange: exchange?,
             queue_type: queue_type?,
             request_queue_type: request_queue_type?,

@@ -4,11 +4,15 @@ use super::components::{Credentials, credentials, url};
 use super::kind::Text;
 use super::reader::{Invalid, Reader, Source};
 use super::setting::Setting;
-use super::table;
+use super::{table, tls};
+use rustls::ClientConfig;
+use std::sync::Arc;
 
 /// Where the components' API is, and in whose name it is called. Holds secrets: no `Debug`.
 pub(crate) struct ApiSettings {
     pub(crate) components_url: String,
+    /// For `https`.
+    pub(crate) tls: Arc<ClientConfig>,
     pub(crate) credentials: Credentials,
     /// The scope of the access tokens.
     pub(crate) scope: &'static str,
@@ -33,7 +37,10 @@ impl ApiSettings {
     ) -> Result<Self, Invalid> {
         let mut reader = Reader::new(source);
         let components_url = url(&mut reader);
-        let settings = components_url.zip(credentials(&mut reader, id, secret));
-        reader.finish(settings.map(|(components_url, credentials)| Self { components_url, credentials, scope }))
+        let (tls, credentials) = (tls::read(&mut reader), credentials(&mut reader, id, secret));
+        let settings = components_url.zip(tls).zip(credentials);
+        let settings =
+            settings.map(|((components_url, tls), credentials)| Self { components_url, tls, credentials, scope });
+        reader.finish(settings)
     }
 }

@@ -18,6 +18,10 @@ pub(crate) struct Setting<K> {
 pub(crate) trait Row: Sync {
     /// The entry in `--help`.
     fn describe(&self) -> String;
+
+    /// The environment variable.
+    #[cfg(test)]
+    fn name(&self) -> &'static str;
 }
 
 impl<K: Kind + Sync> Row for Setting<K> {
@@ -26,6 +30,11 @@ impl<K: Kind + Sync> Row for Setting<K> {
         let kind = self.kind.to_string();
         let value = if kind.is_empty() { kind } else { format!("      Value: {kind}.\n") };
         format!("  {}{default}\n      {}\n{value}", self.name, self.help)
+    }
+
+    #[cfg(test)]
+    fn name(&self) -> &'static str {
+        self.name
     }
 }
 

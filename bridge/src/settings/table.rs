@@ -24,8 +24,9 @@ group! {
     /// Where RabbitMQ is, and the names of the exchange and the queues.
     RABBITMQ;
     RABBITMQ_URL: Anything = Anything, None,
-        "The URL of RabbitMQ, amqp://user:password@host:port/vhost. The user name, the password and the virtual host \
-         are percent-encoded; without a virtual host it is /. If it is not set, the next five settings are used.";
+        "The URL of RabbitMQ, amqp://user:password@host:port/vhost, or amqps:// with TLS. The user name, the password \
+         and the virtual host are percent-encoded; without a virtual host it is /. If it is not set, the next five \
+         settings are used.";
     RABBITMQ_HOST: Text = Text, Some("127.0.0.1"), "The host of RabbitMQ: a name, an IPv4 or an IPv6 address.";
     RABBITMQ_PORT: Number<u16> = Number(1..=65_535), Some("5672"), "The port of RabbitMQ.";
     RABBITMQ_USER: Text = Text, None, "The user name. Required without RABBITMQ_URL.";
@@ -52,6 +53,17 @@ group! {
     BRIDGE_RETRY_DELAYS: Durations = Durations, Some("1s,5s,15s,30s,1m,2m,5m,10m"),
         "How long a message is delayed before its second, third … attempt; the last duration is used for all further \
          ones. There is a delay queue for each duration.";
+}
+
+group! {
+    /// The certificates of servers with TLS, and that of the bridge.
+    TLS;
+    TLS_CA_FILE: Text = Text, None,
+        "A PEM file with certification authorities that are trusted besides those of the system (SSL_CERT_FILE and \
+         SSL_CERT_DIR replace the latter). This is the same for amqps://, https:// and mysql:// with ssl-mode.";
+    TLS_CERTIFICATE_FILE: Text = Text, None,
+        "A PEM file with the certificate of the bridge, for servers that ask for one, and its chain.";
+    TLS_KEY_FILE: Text = Text, None, "A PEM file with the private key of that certificate.";
 }
 
 group! {

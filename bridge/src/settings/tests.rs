@@ -60,6 +60,64 @@ fn all_problems_are_reported_together_and_no_value_is_repeated() {
 }
 
 #[test]
+fn files_of_tls_are_read_with_the_settings() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for (variables, expected) in [
+        (
+            &[("TLS_CA_FILE", "/nowhere/ca.pem")][..],
+            "the file in TLS_CA_FILE cannot be read (No such file or directory",
+        ),
+        (&[("TLS_CA_FILE", file)], "the file in TLS_CA_FILE must contain certificates in PEM format"),
+        (&[("TLS_KEY_FILE", file)], "TLS_CERTIFICATE_FILE and TLS_KEY_FILE must be set together"),
+        (
+            &[("TLS_KEY_FILE", file), ("TLS_CERTIFICATE_FILE", file)],
+            "the file in TLS_CERTIFICATE_FILE must contain certificates",
+        ),
+    ] {
+        let problems = problems(variables);
+        assert!(problems.contains(expected), "{problems}");
+    }
+}
+
+/// Values that people and scripts put into settings by mistake.
+const ODD: [&str; 20] = [
+    "\u{0}",
+    " ",
+    "\n",
+    "-1",
+    "0",
+    "99999999999999999999999",
+    "1e9",
+    "NaN",
+    "é",
+    "\u{202e}",
+    "%",
+    "%zz%ff",
+    "amqp://",
+    "amqps://me:hunter2@[::1/",
+    "amqp://me:hun#ter/2@host:99999/%zz?heartbeat=x",
+    "https://",
+    "http://\u{0}",
+    "{}",
+    "[[[[",
+    "[{\"name\": null}]",
+];
+
+#[test]
+fn no_value_of_a_setting_causes_a_panic() {
+    let names = [table::RABBITMQ, table::TLS, table::COMPONENTS, table::BRIDGE_ACCOUNT, table::SIGNING, table::RUN];
+    let names = names.into_iter().chain([table::TRACES, table::LOG]).flatten().map(|row| row.name());
+    let names: Vec<_> = names.collect();
+    assert!(names.len() > 30, "{names:?}");
+    for (name, value) in names.iter().flat_map(|name| ODD.map(|value| (*name, value))) {
+        let variables: HashMap<_, _> = REQUIRED.into_iter().chain([(name, value)]).collect();
+        if let Err(problems) = RunSettings::from_source(&variables) {
+            assert!(!problems.to_string().contains("hunter2"), "{name}");
+        }
+    }
+}
+
+#[test]
 fn delays_are_ascending_durations_of_at_least_a_millisecond() {
     let delays = |text| {
         let source = HashMap::from([("RABBITMQ_URL", "amqp://host"), ("BRIDGE_RETRY_DELAYS", text)]);

@@ -1,6 +1,7 @@
 //! Exports spans to an OTLP collector over HTTP. A thread of the SDK collects and sends them;
 //! nothing else waits for it, and spans are dropped while its queue is full.
 
+use crate::http;
 use crate::settings::{DEFAULT_SERVICE_NAME, TraceSettings};
 use async_trait::async_trait;
 use opentelemetry::KeyValue;
@@ -9,6 +10,7 @@ use opentelemetry_otlp::{SpanExporter, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use rustls::ClientConfig;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Handle;
 
@@ -23,12 +25,8 @@ pub(crate) enum ExportError {
 
 /// Returns a provider whose spans are exported as the variables `OTEL_*` say. The SDK reads most of
 /// them itself.
-pub(super) fn provider(settings: &TraceSettings) -> Result<SdkTracerProvider, ExportError> {
-    let http = reqwest::Client::builder()
-        .timeout(settings.timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()?;
+pub(super) fn provider(settings: &TraceSettings, tls: &ClientConfig) -> Result<SdkTracerProvider, ExportError> {
+    let http = http::client(tls).timeout(settings.timeout).redirect(reqwest::redirect::Policy::none()).build()?;
     let collector = Collector { http, runtime: Handle::current(), unreachable: AtomicBool::new(false) };
     let exporter = SpanExporter::builder().with_http().with_http_client(collector).build();
     let exporter = exporter.map_err(|_| ExportError::Exporter)?;

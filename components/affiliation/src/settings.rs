@@ -48,3 +48,17 @@ impl Settings {
         reader.finish(settings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use connectivity_runtime::settings::ODD;
+
+    #[test]
+    fn no_value_of_a_setting_causes_a_panic() {
+        for (name, value) in ServiceSettings::names(&NAMES).iter().flat_map(|name| ODD.map(|value| (*name, value))) {
+            let problems = Settings::read(Reader::from_values(&[(name, value)])).err();
+            assert!(!problems.map(|problems| problems.to_string()).unwrap_or_default().contains("hunter2"), "{name}");
+        }
+    }
+}

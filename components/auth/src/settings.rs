@@ -32,6 +32,12 @@ const NAMES: [&str; 7] = [
 ];
 
 impl Settings {
+    /// Returns the names of all variables that are read.
+    #[cfg(test)]
+    pub(crate) fn names() -> Vec<&'static str> {
+        ServiceSettings::names(&NAMES)
+    }
+
     pub(crate) async fn from_host() -> Result<Self, Invalid> {
         Self::read(ServiceSettings::reader(&NAMES).await)
     }

@@ -51,6 +51,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use connectivity_runtime::settings::ODD;
 
     fn read(url: &str, key: &str, timeout: &str) -> Result<Settings, Invalid> {
         Settings::read(Reader::from_values(&[
@@ -60,6 +61,14 @@ mod tests {
             ("registry_attempts", "3"),
             ("log_level", "info"),
         ]))
+    }
+
+    #[test]
+    fn no_value_of_a_setting_causes_a_panic() {
+        for (name, value) in NAMES.iter().flat_map(|name| ODD.map(|value| (*name, value))) {
+            let problems = Settings::read(Reader::from_values(&[(name, value)])).err();
+            assert!(!problems.map(|problems| problems.to_string()).unwrap_or_default().contains("hunter2"), "{name}");
+        }
     }
 
     #[test]

@@ -21,11 +21,16 @@ pub struct ServiceSettings {
 }
 
 impl ServiceSettings {
-    /// Creates a reader of the variables that [`ServiceSettings::read`] reads, and of the
+    /// Returns the names of the variables that [`ServiceSettings::read`] reads, and of the
     /// component's own.
-    pub async fn reader(own: &[&'static str]) -> Reader {
+    pub fn names(own: &[&'static str]) -> Vec<&'static str> {
         let all = [&["log_level"], &DatabaseSettings::NAMES[..], &CacheSettings::NAMES, &TokenSettings::NAMES];
-        Reader::from_host(&[&all.concat()[..], &GuardSettings::NAMES, own].concat()).await
+        [&all.concat()[..], &GuardSettings::NAMES, own].concat()
+    }
+
+    /// Creates a reader of these variables.
+    pub async fn reader(own: &[&'static str]) -> Reader {
+        Reader::from_host(&Self::names(own)).await
     }
 
     /// Reads the settings, and sets the level of the log.

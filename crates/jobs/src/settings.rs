@@ -42,9 +42,10 @@ impl JobSettings {
     ///
     /// Some of them are invalid.
     pub async fn from_host(retention: [&'static str; 2]) -> Result<Self, Invalid> {
-        let [ready, failure] = KEYS;
-        let [records, sensitive] = retention;
-        let mut reader = ServiceSettings::reader(&[ready, failure, REQUEUE_AFTER, records, sensitive]).await;
+        Self::read(ServiceSettings::reader(&names(retention)).await, retention)
+    }
+
+    fn read(mut reader: Reader, retention: [&'static str; 2]) -> Result<Self, Invalid> {
         let [ready, failure] = KEYS.map(|name| routing_key(&mut reader, name));
         let requeue_after = Duration::from_secs(reader.number(REQUEUE_AFTER, 1..=86_400));
         let [records, sensitive] = retention.map(|name| read_retention(&mut reader, name));
@@ -54,6 +55,12 @@ impl JobSettings {
     }
 }
 
+/// Returns the names of the variables that only a job has.
+fn names([records, sensitive]: [&'static str; 2]) -> [&'static str; 5] {
+    let [ready, failure] = KEYS;
+    [ready, failure, REQUEUE_AFTER, records, sensitive]
+}
+
 /// Reads a routing key: a short string of AMQP 0-9-1, 1 to 255 bytes.
 fn routing_key(reader: &mut Reader, name: &str) -> String {
     let key = reader.text(name);
@@ -61,4 +68,20 @@ fn routing_key(reader: &mut Reader, name: &str) -> String {
         reader.problem(name, "must have 1 to 255 bytes");
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use connectivity_runtime::settings::ODD;
+
+    #[test]
+    fn no_value_of_a_setting_causes_a_panic() {
+        let retention = ["retention_records_days", "retention_urls_days"];
+        let names = ServiceSettings::names(&names(retention));
+        for (name, value) in names.iter().flat_map(|name| ODD.map(|value| (*name, value))) {
+            let problems = JobSettings::read(Reader::from_values(&[(name, value)]), retention).err();
+            assert!(!problems.map(|problems| problems.to_string()).unwrap_or_default().contains("hunter2"), "{name}");
+        }
+    }
 }

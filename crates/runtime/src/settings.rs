@@ -7,6 +7,35 @@ use spin_sdk::variables;
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Values that people and scripts put into settings by mistake. Tests try all of them.
+pub const ODD: [&str; 25] = [
+    "",
+    " ",
+    "\0",
+    "\n",
+    "-1",
+    "0",
+    "00",
+    "0/second",
+    "1/0",
+    "99999999999999999999",
+    "1e9",
+    "NaN",
+    "é",
+    "\u{202e}",
+    "%",
+    "%zz%ff",
+    "://",
+    "https://",
+    "mysql://me:hunter2@[::1/",
+    "redis://me:hun#ter/2@host:99999/%zz",
+    ",,",
+    "::/0",
+    "{}",
+    "[[[[",
+    "[{\"name\": null}]",
+];
+
 /// What is wrong with one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

@@ -7,15 +7,23 @@ use std::fmt::Display;
 /// Everything but the unreserved characters of RFC 3986 section 2.3.
 const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Returns the `host:port` of an address like `scheme://host:port`, the only form that the allowed
-/// hosts of a manifest can hold. Any other form is noted as a problem.
-pub(crate) fn host_and_port(reader: &mut Reader, name: &str, scheme: &str, address: &str) -> String {
-    let server = address.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")).unwrap_or_default();
+/// Returns the scheme, which is one of `schemes`, and the `host:port` of an address like
+/// `scheme://host:port`, the only form that the allowed hosts of a manifest can hold. Any other form is
+/// noted as a problem.
+pub(crate) fn parse<'a>(
+    reader: &mut Reader,
+    name: &str,
+    schemes: &[&'static str],
+    address: &'a str,
+) -> (&'static str, &'a str) {
+    let (scheme, server) = address.split_once("://").unwrap_or_default();
+    let scheme = schemes.iter().copied().find(|known| *known == scheme);
     let port = server.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    if port.is_none() || server.contains(['/', '@', '?', '#']) {
-        reader.problem(name, &format!("must look like {scheme}://host:port, without user, password or path"));
+    if scheme.is_none() || port.is_none() || server.contains(['/', '@', '?', '#']) {
+        let forms = schemes.iter().map(|scheme| format!("{scheme}://host:port")).collect::<Vec<_>>().join(" or ");
+        reader.problem(name, &format!("must look like {forms}, without user, password or path"));
     }
-    server.to_owned()
+    (scheme.unwrap_or_default(), server)
 }
 
 /// Percent-encodes a text for any part of a URL.

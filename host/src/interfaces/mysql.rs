@@ -6,9 +6,11 @@ use crate::bindings::spin::mysql::mysql::{
 };
 use crate::handles::MysqlConnection;
 use crate::state::{HostData, State};
+use connectivity_tls::Authorities;
+use connectivity_tls::mysql::options;
 use mysql_async::consts::{ColumnFlags, ColumnType};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, OptsBuilder, Params, Value};
+use mysql_async::{Conn, OptsBuilder, Params, Value};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
@@ -26,9 +28,9 @@ impl HostConnection for &mut State {
     }
 }
 
-async fn connect(address: &str) -> Result<MysqlConnection, Error> {
-    let options =
-        Opts::from_url(address).map_err(|_| Error::ConnectionFailed("the address is not a MySQL URL".into()))?;
+async fn connect(address: &str, authorities: &Authorities) -> Result<MysqlConnection, Error> {
+    let options = options(address, || Ok(authorities.clone()));
+    let options = options.map_err(|error| Error::ConnectionFailed(error.to_string()))?;
     let options = OptsBuilder::from_opts(options).tcp_nodelay(true).prefer_socket(false);
     let connection = Conn::new(options).await.map_err(|error| Error::ConnectionFailed(format!("{error:?}")))?;
     Ok(MysqlConnection(Arc::new(Mutex::new(connection))))
@@ -48,7 +50,7 @@ impl<T> HostConnectionWithStore<T> for HostData {
         if !grant.http.allows(&address) {
             return Ok(Err(Error::ConnectionFailed("the address is not in allowed_outbound_hosts".into())));
         }
-        Ok(match connect(&address).await {
+        Ok(match connect(&address, &grant.authorities).await {
             Ok(connection) => Ok(accessor.with(|mut access| access.get().table.push(connection))?),
             Err(error) => Err(error),
         })

@@ -5,7 +5,8 @@ use crate::bindings::spin::redis::redis::{
 };
 use crate::handles::RedisConnection;
 use crate::state::{HostData, State};
-use redis::{AsyncConnectionConfig, FromRedisValue, Value};
+use connectivity_tls::Authorities;
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, TlsCertificates, Value};
 use std::sync::Arc;
 use wasmtime::component::{Accessor, Resource};
 
@@ -25,11 +26,17 @@ fn other(error: &redis::RedisError) -> Error {
     Error::Other(error.to_string())
 }
 
-async fn connect(address: &str) -> Result<RedisConnection, Error> {
+async fn connect(address: &str, authorities: &Authorities) -> Result<RedisConnection, Error> {
     // The guest sets its own deadlines. The driver's default timeout would abort long scripts.
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
-    let client = redis::Client::open(address).map_err(|_| Error::InvalidAddress)?;
-    let connection = client.get_multiplexed_async_connection_with_config(&config).await;
+    let client = if address.starts_with("rediss://") {
+        let authorities = TlsCertificates { client_tls: None, root_cert: Some(authorities.pem().into_bytes()) };
+        Client::build_with_tls(address, authorities)
+    } else {
+        Client::open(address)
+    };
+    let connection =
+        client.map_err(|_| Error::InvalidAddress)?.get_multiplexed_async_connection_with_config(&config).await;
     connection.map(RedisConnection).map_err(|error| other(&error))
 }
 
@@ -50,7 +57,7 @@ impl<T> HostConnectionWithStore<T> for HostData {
         if !grant.http.allows(&address) {
             return Ok(Err(Error::InvalidAddress));
         }
-        Ok(match connect(&address).await {
+        Ok(match connect(&address, &grant.authorities).await {
             Ok(connection) => Ok(accessor.with(|mut access| access.get().table.push(connection))?),
             Err(error) => Err(error),
         })

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connectivity_edge::token::jwks::KeySet;
 use connectivity_edge::token::{OwnKeys, TokenSettings};
-use connectivity_runtime::settings::Reader;
+use connectivity_runtime::settings::{ODD, Reader};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
@@ -114,4 +114,24 @@ fn only_public_members_of_keys_are_published() {
     ];
     let set = Settings::read(Reader::from_values(&values)).map(|settings| settings.key_set).expect("settings");
     assert!(set.contains(&x) && !set.contains("private") && !set.contains("AAAA"), "{set}");
+}
+
+#[test]
+fn no_value_of_a_setting_causes_a_panic() {
+    let names = Settings::names();
+    assert!(names.len() > 30, "{names:?}");
+    let (private, x) = key_pair();
+    let public = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x}]}).to_string();
+    let valid = [
+        ("jwt_signing_key", private.as_str()),
+        ("jwt_public_keys", &public),
+        ("mysql_address", "mysql://db:3306"),
+        ("redis_address", "redis://cache:6379"),
+        ("throttle_logins", "20/second"),
+    ];
+    for (name, value) in names.iter().flat_map(|name| ODD.map(|value| (*name, value))) {
+        let values: Vec<_> = valid.into_iter().chain([(name, value)]).collect();
+        let problems = Settings::read(Reader::from_values(&values)).err().map(|problems| problems.to_string());
+        assert!(!problems.unwrap_or_default().contains("hunter2"), "{name}");
+    }
 }

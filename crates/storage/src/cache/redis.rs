@@ -54,7 +54,8 @@ impl Server {
         let session = session.as_deref().unwrap_or(keys::NONE);
         let (counter, window_left) =
             query.hit.as_ref().map_or((keys::NONE, Duration::ZERO), |hit| (hit.key.as_str(), hit.window_left));
-        match self.run(&script::GUARD, &[session, counter], vec![milliseconds(window_left)]).await?[..] {
+        let keys = [session, counter, keys::COMPLETE];
+        match self.run(&script::GUARD, &keys, vec![milliseconds(window_left)]).await?[..] {
             [RedisResult::Int64(0), RedisResult::Int64(taken)] => Ok(GuardAnswer::Taken(taken.unsigned_abs())),
             [RedisResult::Int64(1), _] => Ok(GuardAnswer::Revoked),
             [RedisResult::Int64(2), _] => Ok(GuardAnswer::Unknown { load: self.lock_revocations().await? }),
@@ -78,11 +79,11 @@ impl Server {
         now: Timestamp,
     ) -> Result<bool, CacheDown> {
         let mut arguments = vec![text(load.unwrap_or_default()), milliseconds(keys::COMPLETE_LIFETIME)];
-        for revocation in revocations {
-            let key = format!("{}{}", keys::REVOKED, revocation.session);
-            arguments.extend([text(&key), milliseconds(revocation.lifetime(now))]);
-        }
-        let answer = self.run(&script::REVOKE, &[keys::COMPLETE, keys::LOADING], arguments).await?;
+        arguments.extend(revocations.iter().map(|revocation| milliseconds(revocation.lifetime(now))));
+        let revoked: Vec<_> = revocations.iter().map(|it| format!("{}{}", keys::REVOKED, it.session)).collect();
+        let declared: Vec<_> =
+            [keys::COMPLETE, keys::LOADING].into_iter().chain(revoked.iter().map(String::as_str)).collect();
+        let answer = self.run(&script::REVOKE, &declared, arguments).await?;
         Ok(matches!(answer[..], [RedisResult::Int64(1)]))
     }
 

@@ -32,17 +32,16 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1",
 );
 
-/// Answers one [`GuardQuery`](super::guard::GuardQuery). It runs for every request, so it sends as
-/// little as possible; the completeness marker is written out in it, and so is the key that stands for
-/// none.
+/// Answers one [`GuardQuery`](super::guard::GuardQuery). The key that stands for none is written out in
+/// it.
 ///
 /// KEYS: 1 the key of the session's revocation (none: do not look it up), 2 the rate-limit counter
-/// (none: take no call). ARGV: 1 the milliseconds left in the counter's window. Returns whether
-/// the session is revoked (0: no, 1: yes, 2: not known here) and how many calls were taken. A call
-/// is taken only if the session is known not to be revoked.
+/// (none: take no call), 3 the completeness marker. ARGV: 1 the milliseconds left in the counter's
+/// window. Returns whether the session is revoked (0: no, 1: yes, 2: not known here) and how many
+/// calls were taken. A call is taken only if the session is known not to be revoked.
 pub(super) static GUARD: Script = Script::new(
     "if KEYS[1] ~= 'connectivity:{guard}:none' then
-  local held = redis.call('MGET', KEYS[1], 'connectivity:{guard}:revocations:complete')
+  local held = redis.call('MGET', KEYS[1], KEYS[3])
   if held[1] then return {1, 0} end
   if not held[2] then return {2, 0} end
 end
@@ -52,11 +51,11 @@ if taken == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
 return {0, taken}",
 );
 
-/// Writes revocations: pairs of a key and its lifetime in ms, from ARGV[3] on. If ARGV[1] is the
-/// value of the loader's lock KEYS[2], these are all revocations, and the completeness marker
-/// KEYS[1] is set for ARGV[2] ms. Returns 1 if the marker was set, else 0.
+/// Writes revocations: their keys from KEYS[3] on, and their lifetimes in ms from ARGV[3] on. If
+/// ARGV[1] is the value of the loader's lock KEYS[2], these are all revocations, and the completeness
+/// marker KEYS[1] is set for ARGV[2] ms. Returns 1 if the marker was set, else 0.
 pub(super) static REVOKE: Script = Script::new(
-    "for i = 3, #ARGV, 2 do redis.call('SET', ARGV[i], '1', 'PX', ARGV[i + 1]) end
+    "for i = 3, #KEYS do redis.call('SET', KEYS[i], '1', 'PX', ARGV[i]) end
 if ARGV[1] == '' or redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
@@ -76,12 +75,23 @@ return 1",
 
 #[cfg(test)]
 mod tests {
-    use super::{GUARD, Script};
+    use super::{ADD_COUNTS, COMPARE_AND_SET, GUARD, REVOKE, Script};
     use crate::cache::keys;
 
+    /// Redis Cluster, access rules for keys and Dragonfly need to know the keys of a script before it
+    /// runs.
     #[test]
-    fn keys_in_the_guard_script_are_those_that_others_use() {
-        assert!(GUARD.text.contains(&format!("'{}'", keys::COMPLETE)));
+    fn every_key_that_a_script_uses_is_declared() {
+        for script in [&COMPARE_AND_SET, &GUARD, &REVOKE, &ADD_COUNTS] {
+            for call in script.text.split("redis.call('").skip(1) {
+                let key = call.split_once("', ").map(|(_, arguments)| arguments);
+                assert!(key.is_some_and(|key| key.starts_with("KEYS[")), "{call}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_key_that_stands_for_none_is_that_of_the_guard_script() {
         assert_eq!(GUARD.text.matches(&format!("'{}'", keys::NONE)).count(), 2);
     }
 

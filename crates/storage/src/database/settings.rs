@@ -1,6 +1,6 @@
 //! The settings of the database.
 
-use crate::address::{encode, host_and_port};
+use crate::address::{encode, parse};
 use connectivity_runtime::settings::Reader;
 
 /// Which database holds the records. It holds a secret, and so has no `Debug`.
@@ -8,7 +8,8 @@ use connectivity_runtime::settings::Reader;
 pub enum DatabaseSettings {
     /// MySQL or MariaDB, because `mysql_address` is set.
     MySql {
-        /// `mysql://user:password@host:port/database`, made of the variables `mysql_*`.
+        /// `mysql://user:password@host:port/database`, made of the variables `mysql_*`. With TLS it
+        /// has the parameter `ssl-mode`, which the hosts read.
         address: String,
     },
     /// The host's own SQLite database `default`, because `mysql_address` is empty.
@@ -17,9 +18,9 @@ pub enum DatabaseSettings {
 
 impl DatabaseSettings {
     /// The variables that [`DatabaseSettings::read`] reads.
-    pub const NAMES: [&str; 4] = ["mysql_address", "mysql_user", "mysql_password", "mysql_database"];
+    pub const NAMES: [&str; 5] = ["mysql_address", "mysql_tls", "mysql_user", "mysql_password", "mysql_database"];
 
-    /// Reads `mysql_address`, `mysql_user`, `mysql_password` and `mysql_database`.
+    /// Reads `mysql_address`, `mysql_tls`, `mysql_user`, `mysql_password` and `mysql_database`.
     pub fn read(reader: &mut Reader) -> Self {
         let address = reader.text("mysql_address");
         if address.is_empty() {
@@ -31,10 +32,18 @@ impl DatabaseSettings {
                 reader.problem(name, "must be set when mysql_address is");
             }
         }
-        let server = host_and_port(reader, "mysql_address", "mysql", &address);
-        let password = reader.secret("mysql_password");
+        let (_, server) = parse(reader, "mysql_address", &["mysql"], &address);
+        let parameters = match reader.text("mysql_tls").as_str() {
+            "required" => "?ssl-mode=REQUIRED",
+            "off" | "" => "",
+            _ => {
+                reader.problem("mysql_tls", "must be off or required");
+                ""
+            }
+        };
+        let (user, password) = (encode(&user), reader.secret("mysql_password"));
         Self::MySql {
-            address: format!("mysql://{}:{}@{server}/{}", encode(&user), encode(&password), encode(&database)),
+            address: format!("mysql://{user}:{}@{server}/{}{parameters}", encode(&password), encode(&database)),
         }
     }
 }
@@ -58,6 +67,20 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_a_parameter_of_the_address() {
+        let address = |tls: &str| {
+            let server = [("mysql_address", "mysql://db:3306"), ("mysql_user", "me"), ("mysql_database", "records")];
+            let mut reader = Reader::from_values(&[&server[..], &[("mysql_tls", tls)]].concat());
+            let DatabaseSettings::MySql { address } = DatabaseSettings::read(&mut reader) else { panic!("MySQL") };
+            reader.finish(address)
+        };
+        assert_eq!(address("required"), Ok("mysql://me:@db:3306/records?ssl-mode=REQUIRED".into()));
+        assert_eq!(address("off"), Ok("mysql://me:@db:3306/records".into()));
+        let refused = address("REQUIRED ").expect_err("a problem").to_string();
+        assert_eq!(refused, "mysql_tls must be off or required");
+    }
+
+    #[test]
     fn default_is_the_embedded_database() {
         assert!(DatabaseSettings::read(&mut Reader::default()) == DatabaseSettings::Embedded);
     }
@@ -67,7 +90,8 @@ mod tests {
         let mut reader = Reader::from_values(&[("mysql_address", "mysql://user:hunter2@db/records")]);
         DatabaseSettings::read(&mut reader);
         let problems = reader.finish(()).expect_err("problems").to_string();
-        for name in DatabaseSettings::NAMES.into_iter().filter(|name| *name != "mysql_password") {
+        let optional = ["mysql_password", "mysql_tls"];
+        for name in DatabaseSettings::NAMES.into_iter().filter(|name| !optional.contains(name)) {
             assert!(problems.contains(name), "{name} in {problems}");
         }
         assert!(!problems.contains("hunter2"), "{problems}");

@@ -1,0 +1,78 @@
+//! RabbitMQ that accepts TLS only, from clients with a certificate.
+
+use super::{Own, free_port};
+use crate::certificates::{Authority, Certified};
+use crate::folder;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Where Debian keeps the programs themselves. Those on PATH are wrappers that switch to a system
+/// account.
+const DEBIAN: &str = "/usr/lib/rabbitmq/bin";
+
+/// A running server.
+pub struct RabbitMq {
+    pub server: Own,
+    epmd: u16,
+}
+
+impl Drop for RabbitMq {
+    fn drop(&mut self) {
+        // The server starts it and does not stop it.
+        let _ = Command::new("epmd").args(["-port", &self.epmd.to_string(), "-kill"]).stdout(Stdio::null()).status();
+    }
+}
+
+fn program(name: &str) -> PathBuf {
+    let path = Path::new(DEBIAN).join(name);
+    if path.exists() { path } else { name.into() }
+}
+
+impl RabbitMq {
+    /// Starts a server.
+    pub async fn start(authority: &Authority, tls: &Certified) -> Self {
+        let (folder, port, epmd) = (folder::temporary(), free_port(), free_port());
+        let files = [authority.file(), tls.certificate.clone(), tls.key.clone()];
+        let [ca, certificate, key] = files.map(|path| path.display().to_string());
+        let settings = format!(
+            "listeners.tcp = none\nlisteners.ssl.default = 127.0.0.1:{port}\nssl_options.cacertfile = {ca}\n\
+             ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\nssl_options.verify = verify_peer\n\
+             ssl_options.fail_if_no_peer_cert = true\nlog.console = true\n"
+        );
+        std::fs::write(folder.join("rabbitmq.conf"), settings).expect("a file");
+        let mut command = Command::new(program("rabbitmq-server"));
+        command
+            .env("RABBITMQ_NODENAME", node(port))
+            .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))
+            .env("RABBITMQ_MNESIA_DIR", folder.join("data"))
+            .env("RABBITMQ_LOGS", "-")
+            .env("RABBITMQ_LOG_BASE", &folder)
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("enabled_plugins"))
+            .env("RABBITMQ_PID_FILE", folder.join("rabbitmq.pid"))
+            .env("RABBITMQ_DIST_PORT", free_port().to_string())
+            .env("ERL_EPMD_PORT", epmd.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            // The start script then replaces itself with the server.
+            .env("RUNNING_UNDER_SYSTEMD", "true")
+            .env("HOME", &folder);
+        let mut server = Own::start(&mut command, folder, port);
+        server.until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
+        let rabbitmq = Self { server, epmd };
+        rabbitmq.control(&["await_startup"]);
+        rabbitmq
+    }
+
+    /// Runs `rabbitmqctl` with these arguments.
+    pub fn control<A: AsRef<str>>(&self, arguments: &[A]) {
+        let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
+        let mut command = Command::new(program("rabbitmqctl"));
+        command.args(["--quiet", "--node", &node(self.server.port)]).args(&arguments);
+        command.env("HOME", &self.server.folder).env("ERL_EPMD_PORT", self.epmd.to_string());
+        let output = command.output().expect("rabbitmqctl");
+        assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+fn node(port: u16) -> String {
+    format!("connectivity-own-{port}@localhost")
+}
