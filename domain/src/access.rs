@@ -17,7 +17,7 @@ pub use account::{
 pub use audit::{Audit, Event, LoginOrigin};
 pub use login::{Credentials, LoggedIn, Login, LoginError, authenticate, log_in};
 pub use login_pace::{LONGEST_WAIT, LoginPace, LoginQueue, Slot};
-pub use login_throttle::{Attempts, FailedLogins, LoginThrottle};
+pub use login_throttle::{Attempts, FailedLogins, LoginThrottle, MEMORY as FAILED_LOGINS_MEMORY, Tried, WrongSecrets};
 pub use scope::{Scope, ScopeError, Scopes};
 pub use seed::{Seed, Seeds};
 pub use session::{RefreshError, Refreshed, Rotation, Session, Sessions, end, refresh};

@@ -205,9 +205,9 @@ async fn wrong_passwords(on: On) {
     assert_eq!(attack("198.51.100.1", "operator", OPERATOR).await.0, 200);
     let mut refused = 0;
     let mut throttled = 0;
-    for _ in 0..50 {
-        let twenty = (0..20).map(|_| attack("203.0.113.66", "operator", "wrong wrong wrong"));
-        for (status, retry_after) in futures_util::future::join_all(twenty).await {
+    for round in 0..50 {
+        let guess = async |number: u32| attack("203.0.113.66", "operator", &format!("wrong {round} {number}")).await;
+        for (status, retry_after) in futures_util::future::join_all((0..20).map(guess)).await {
             match status {
                 401 => refused += 1,
                 429 => {
@@ -222,7 +222,7 @@ async fn wrong_passwords(on: On) {
     assert!((10..40).contains(&refused), "{refused} secrets were verified");
     // A pause may end at any moment: the next request is sent while one lasts for two seconds more.
     let lasts = async || {
-        let (status, retry_after) = attack("203.0.113.66", "operator", "wrong wrong wrong").await;
+        let (status, retry_after) = attack("203.0.113.66", "operator", "another wrong secret").await;
         status == 429 && retry_after.is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 2))
     };
     until("a pause", lasts).await;

@@ -22,11 +22,13 @@ async fn log_in(access: &Access, from: &str, name: &str, secret: &str) -> Answer
     access.client.send(request.body(Full::from(body)).expect("a request")).await
 }
 
-/// Tries a wrong secret from these addresses, ten at once, and returns how many were compared.
+/// Tries wrong secrets from these addresses, ten at once, and returns how many were compared.
 async fn guess(access: &Access, addresses: &[String]) -> usize {
     let mut compared = 0;
-    for ten in addresses.chunks(10) {
-        let answers = join_all(ten.iter().map(|from| log_in(access, from, "operator", "wrong wrong wrong"))).await;
+    for (first, ten) in addresses.chunks(10).enumerate() {
+        let guesses = ten.iter().enumerate().map(|(second, from)| (from, format!("wrong wrong {first} {second}")));
+        let answers = guesses.map(async |(from, secret)| log_in(access, from, "operator", &secret).await);
+        let answers = join_all(answers).await;
         for answer in answers {
             match answer.status.as_u16() {
                 401 => compared += 1,
@@ -52,6 +54,30 @@ async fn failed_logins_are_throttled_while_redis_is_down() {
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", access.host.log());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+async fn old_secret(on: On) {
+    let access = Access::start(on, &[("trusted_proxies", "127.0.0.1"), ("throttle_logins", "100/second")]).await;
+    let old = async || log_in(&access, "203.0.113.66", "operator", "the secret of last year").await.status.as_u16();
+    // The first ones come at the same time, so several of them are compared.
+    join_all((0..4).map(|_| old())).await;
+    for _ in 0..60 {
+        assert_eq!(old().await, 401, "the answer stays the same");
+    }
+    assert_eq!(log_in(&access, "203.0.113.66", "operator", OPERATOR).await.status, 200, "the right secret");
+    assert_eq!(old().await, 401);
+    // Somebody who guesses has to wait all the same.
+    assert!(guess(&access, &vec!["203.0.113.66".to_owned(); 60]).await < 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_repeats_an_old_secret_does_not_lock_out_the_right_one_embedded() {
+    old_secret(On::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_repeats_an_old_secret_does_not_lock_out_the_right_one_on_servers() {
+    old_secret(On::Servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

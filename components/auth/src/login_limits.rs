@@ -1,7 +1,10 @@
 //! Limits on logins: failed attempts and the queue of all instances, kept where all instances see
 //! them, and the queue of this instance.
 
-use connectivity_domain::access::{Attempts, FailedLogins, LONGEST_WAIT, LoginPace, LoginQueue, LoginThrottle, Slot};
+use crate::secrets::wrong;
+use connectivity_domain::access::{
+    Attempts, FailedLogins, LONGEST_WAIT, LoginPace, LoginQueue, LoginThrottle, Slot, Tried, WrongSecrets,
+};
 use connectivity_domain::time::Timestamp;
 use connectivity_runtime::deadline::timeout;
 use connectivity_runtime::semaphore::{Permit, Semaphore};
@@ -107,6 +110,25 @@ impl FailedLogins for CachedLimits {
         for (key, _) in keys {
             let _ = self.update(key, now, &|held| Ok(stored(attempts(held).one_less()))).await;
         }
+    }
+}
+
+impl WrongSecrets for CachedLimits {
+    async fn is_known_wrong(&self, tried: Tried<'_>, now: Timestamp) -> bool {
+        let (key, digest) = (format!("{PREFIX}wrong:{}", tried.key), wrong::digest(tried));
+        for cache in [&*self.shared, &self.local] {
+            if let Ok(held) = cache.get(&key, now).await {
+                return held.is_some_and(|held| wrong::contains(&held, &digest));
+            }
+        }
+        false
+    }
+
+    async fn remember_wrong(&self, tried: Tried<'_>, now: Timestamp) {
+        let (key, digest) = (format!("wrong:{}", tried.key), wrong::digest(tried));
+        let add = |held: Option<&str>| Ok((wrong::add(held.unwrap_or_default(), &digest), wrong::KEPT, Duration::ZERO));
+        // If this fails, the secret is compared and counted again.
+        let _ = self.update(&key, now, &add).await;
     }
 }
 

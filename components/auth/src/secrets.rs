@@ -1,6 +1,7 @@
 //! Secrets of service accounts: generated at random, stored as Argon2id hashes (RFC 9106).
 
 mod recent;
+pub(crate) mod wrong;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};

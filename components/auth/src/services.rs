@@ -5,7 +5,7 @@ use crate::secrets::Argon;
 use crate::seed::Entry;
 use connectivity_domain::access::{
     Account, Accounts, Audit, Credentials, Event, FailedLogins, LoggedIn, Login, LoginError, LoginOrigin, LoginQueue,
-    Scopes, Seeds, Session, Sessions, authenticate, log_in,
+    Scopes, Seeds, Session, Sessions, WrongSecrets, authenticate, log_in,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_domain::registry::StoreError;
@@ -22,9 +22,9 @@ pub(crate) trait Records: Accounts + Sessions + Seeds + Audit + 'static {}
 impl<S: Accounts + Sessions + Seeds + Audit + 'static> Records for S {}
 
 /// What limits logins.
-pub(crate) trait Limits: FailedLogins + LoginQueue + 'static {}
+pub(crate) trait Limits: FailedLogins + LoginQueue + WrongSecrets + 'static {}
 
-impl<F: FailedLogins + LoginQueue + 'static> Limits for F {}
+impl<F: FailedLogins + LoginQueue + WrongSecrets + 'static> Limits for F {}
 
 /// The state that an instance keeps between requests. Without `Debug`, because it holds secrets.
 pub(crate) struct AuthState {

@@ -3,7 +3,7 @@
 use super::account::{Account, AccountChange, AccountName, Accounts, RateLimitChange, Secrets, StoredAccount};
 use super::audit::{Audit, Event, LoginOrigin};
 use super::login_pace::LoginQueue;
-use super::login_throttle::{Attempts, FailedLogins, LoginThrottle};
+use super::login_throttle::{Attempts, FailedLogins, LoginThrottle, Tried, WrongSecrets};
 use super::scope::Scopes;
 use super::seed::{Seed, Seeds};
 use super::session::{Session, Sessions};
@@ -209,6 +209,7 @@ impl Secrets for PlainSecrets {
 #[derive(Clone, Default)]
 pub struct FakeFailedLogins {
     attempts: Arc<Mutex<BTreeMap<String, Attempts>>>,
+    wrong: Arc<Mutex<Vec<String>>>,
     /// How long a login has to wait until it may wait in the queue; `None` while it is not full.
     pub full: Option<Duration>,
 }
@@ -241,6 +242,20 @@ impl FailedLogins for FakeFailedLogins {
         for (key, _) in keys {
             held.entry(key.clone()).and_modify(|attempts| *attempts = attempts.one_less());
         }
+    }
+}
+
+fn described(tried: Tried<'_>) -> String {
+    format!("{} {:?} {:?}", tried.key, tried.hash, tried.spellings)
+}
+
+impl WrongSecrets for FakeFailedLogins {
+    async fn is_known_wrong(&self, tried: Tried<'_>, _: Timestamp) -> bool {
+        lock(&self.wrong).contains(&described(tried))
+    }
+
+    async fn remember_wrong(&self, tried: Tried<'_>, _: Timestamp) {
+        lock(&self.wrong).push(described(tried));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::account::{AccountName, Accounts, Secrets, StoredAccount};
 use super::audit::{Audit, Event, LoginOrigin};
 use super::login_pace::LoginQueue;
-use super::login_throttle::{FailedLogins, LoginThrottle};
+use super::login_throttle::{FailedLogins, LoginThrottle, Tried, WrongSecrets};
 use super::scope::Scopes;
 use super::session::{Session, Sessions};
 use crate::registry::StoreError;
@@ -74,11 +74,13 @@ impl From<StoreError> for LoginError {
 /// is compared, so that concurrent attempts cannot all pass as the first one.
 ///
 /// A secret that was right a moment ago, from the same network and for the same hash, is neither
-/// counted nor compared again.
+/// counted nor compared again. Neither is one that was wrong: a client that keeps an old secret, and
+/// asks again and again, does not delay the clients of the same account and address that have the
+/// right one. Whoever guesses has to try different secrets.
 pub async fn authenticate<S: Accounts + Audit>(
     store: &S,
     secrets: &impl Secrets,
-    limits: &(impl FailedLogins + LoginQueue),
+    limits: &(impl FailedLogins + LoginQueue + WrongSecrets),
     credentials: Credentials<'_>,
     origin: &LoginOrigin,
     now: Timestamp,
@@ -105,6 +107,14 @@ pub async fn authenticate<S: Accounts + Audit>(
         found => found,
     };
     let keys = keys(subject, network);
+    let hash = found.as_ref().map(|found| found.secret_hash.as_str());
+    // What a disabled account refuses is right again when it is enabled.
+    let suffix = if found.as_ref().is_some_and(|found| found.account.disabled) { " disabled" } else { "" };
+    let tried = Tried { key: &format!("{}{suffix}", keys[0].0), hash, spellings };
+    if limits.is_known_wrong(tried, now).await {
+        store.note(Event::LoginRefused, subject, origin, now).await?;
+        return Err(LoginError::Refused);
+    }
     if let Some(wait) = limits.attempt(&keys, now).await {
         store.note(Event::LoginThrottled, subject, origin, now).await?;
         return Err(LoginError::TooSoon(wait));
@@ -113,22 +123,23 @@ pub async fn authenticate<S: Accounts + Audit>(
         limits.withdraw(&keys, now).await;
         return Err(LoginError::Busy(wait));
     }
-    let hash = found.as_ref().map(|found| found.secret_hash.as_str());
     let right = spellings.iter().find(|it| secrets.verify(hash, it));
-    let (Some(found), Some(secret)) = (found.filter(|found| !found.account.disabled), right) else {
+    let enabled = found.as_ref().filter(|found| !found.account.disabled);
+    let (Some(found), Some(secret)) = (enabled, right) else {
+        limits.remember_wrong(tried, now).await;
         store.note(Event::LoginRefused, subject, origin, now).await?;
         return Err(LoginError::Refused);
     };
     limits.forget(&keys, now).await;
     secrets.remember(&found.secret_hash, secret, network, now);
-    Ok(found)
+    Ok(found.clone())
 }
 
 /// Checks a name and a secret, and starts a session.
 pub async fn log_in<S: Accounts + Sessions + Audit>(
     store: &S,
     secrets: &impl Secrets,
-    limits: &(impl FailedLogins + LoginQueue),
+    limits: &(impl FailedLogins + LoginQueue + WrongSecrets),
     login: &Login<'_>,
     origin: &LoginOrigin,
     now: Timestamp,

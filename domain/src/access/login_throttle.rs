@@ -4,8 +4,8 @@ use crate::time::Timestamp;
 use std::future::Future;
 use std::time::Duration;
 
-/// How long attempts are remembered after the last one.
-const MEMORY: Duration = Duration::from_hours(1);
+/// How long failed attempts are remembered after the last one.
+pub const MEMORY: Duration = Duration::from_hours(1);
 
 /// A limit on the login attempts that are counted under one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,27 @@ pub trait FailedLogins: Send + Sync {
 
     /// Takes back one attempt under each of the keys, because its secret was not compared.
     fn withdraw(&self, keys: &[(String, LoginThrottle)], now: Timestamp) -> impl Future<Output = ()> + Send;
+}
+
+/// What a login tries.
+#[derive(Clone, Copy)]
+pub struct Tried<'a> {
+    /// The key of the account and the network.
+    pub key: &'a str,
+    /// The stored hash; `None` if there is no such account.
+    pub hash: Option<&'a str>,
+    /// The spellings of the secret.
+    pub spellings: &'a [&'a str],
+}
+
+/// Recognises secrets that were found to be wrong, across all instances. It may forget them at any
+/// time: they are then compared and counted again.
+pub trait WrongSecrets: Send + Sync {
+    /// Returns whether this was compared before, and was wrong.
+    fn is_known_wrong(&self, tried: Tried<'_>, now: Timestamp) -> impl Future<Output = bool> + Send;
+
+    /// Remembers that this is wrong, for longer than attempts are remembered.
+    fn remember_wrong(&self, tried: Tried<'_>, now: Timestamp) -> impl Future<Output = ()> + Send;
 }
 
 /// The attempts under one key that have not succeeded, including those in progress.

@@ -110,12 +110,14 @@ async fn requested_scopes_must_be_those_of_the_account() {
 #[tokio::test]
 async fn failed_attempts_cause_pauses_and_a_success_resets_them() {
     let service = Service::new(false).await;
-    for _ in 1..10 {
-        assert_eq!(service.log_in("operator", "wrong", None, NOW).await, Err(LoginError::Refused));
+    for guess in 1..10 {
+        let wrong = format!("wrong {guess}");
+        assert_eq!(service.log_in("operator", &wrong, None, NOW).await, Err(LoginError::Refused));
     }
     assert!(service.log_in("operator", "right", None, NOW).await.is_ok(), "the tenth attempt is free");
-    for _ in 0..10 {
-        assert_eq!(service.log_in("operator", "wrong", None, NOW).await, Err(LoginError::Refused));
+    for guess in 10..20 {
+        let wrong = format!("wrong {guess}");
+        assert_eq!(service.log_in("operator", &wrong, None, NOW).await, Err(LoginError::Refused));
     }
     let second = Duration::from_secs(1);
     assert_eq!(service.log_in("operator", "right", None, NOW).await, Err(LoginError::TooSoon(second)));
@@ -125,12 +127,45 @@ async fn failed_attempts_cause_pauses_and_a_success_resets_them() {
 }
 
 #[tokio::test]
+async fn a_client_that_repeats_a_wrong_secret_does_not_delay_the_right_one() {
+    let service = Service::new(false).await;
+    for name in ["operator", "nobody"] {
+        for _ in 0..1_000 {
+            assert_eq!(service.log_in(name, "old secret", None, NOW).await, Err(LoginError::Refused));
+        }
+    }
+    assert_eq!(*service.secrets.compared.lock().expect("a count"), 2, "each is compared once");
+    assert!(service.log_in("operator", "right", None, NOW).await.is_ok());
+    assert_eq!(service.events().iter().filter(|event| **event == Event::LoginRefused).count(), 2_000);
+}
+
+#[tokio::test]
+async fn a_client_of_a_disabled_account_delays_nobody_and_is_welcome_when_it_is_enabled() {
+    let service = Service::new(true).await;
+    for _ in 0..1_000 {
+        assert_eq!(service.log_in("operator", "right", None, NOW).await, Err(LoginError::Refused));
+    }
+    assert_eq!(*service.secrets.compared.lock().expect("a count"), 1);
+    service.change(AccountChange { disabled: Some(false), ..AccountChange::default() }).await;
+    assert!(service.log_in("operator", "right", None, NOW).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_secret_that_was_wrong_is_compared_again_when_the_hash_is_another_one() {
+    let service = Service::new(false).await;
+    assert_eq!(service.log_in("operator", "next", None, NOW).await, Err(LoginError::Refused));
+    let secret = Some(NewSecret { hash: "next".into(), at: NOW });
+    service.change(AccountChange { secret, ..AccountChange::default() }).await;
+    assert!(service.log_in("operator", "next", None, NOW).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_remembered_secret_is_neither_compared_nor_throttled() {
     let mut service = Service::new(false).await;
     service.secrets.remembered = Some(Arc::default());
     assert!(service.log_in("operator", "right", None, NOW).await.is_ok());
-    for _ in 0..20 {
-        assert!(service.log_in("operator", "wrong", None, NOW).await.is_err());
+    for guess in 0..20 {
+        assert!(service.log_in("operator", &format!("wrong {guess}"), None, NOW).await.is_err());
     }
     assert!(service.log_in("operator", "right", None, NOW).await.is_ok());
     assert_eq!(*service.secrets.compared.lock().expect("a count"), 11, "the first and ten wrong ones");
@@ -147,8 +182,8 @@ async fn one_right_spelling_of_a_secret_is_enough_and_counts_as_one_attempt() {
         let origin = LoginOrigin::default();
         authenticate(&service.store, &service.secrets, &service.failed, credentials, &origin, NOW).await
     };
-    for _ in 0..9 {
-        assert!(log_in(&["wrong", "also wrong"]).await.is_err());
+    for guess in 0..9 {
+        assert!(log_in(&["wrong", &format!("also wrong {guess}")]).await.is_err());
     }
     assert!(log_in(&["wrong", "right"]).await.is_ok(), "the tenth attempt is free");
 }
