@@ -1,15 +1,39 @@
-//! Prepares the OpenAPI document that the component embeds: without the white space that makes the
-//! committed file readable, it is less than half as long.
+//! Prepares the static files that the component embeds: the OpenAPI document without the white space
+//! that makes the committed file readable, each file compressed, and a digest of each for `ETag`.
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha1_smol::Sha1;
+use std::io::Write;
 use std::path::PathBuf;
 
 const DOCUMENT: &str = "openapi.json";
 
+/// The files that are embedded as they are.
+const PAGE: [&str; 3] = ["page.html", "page.css", "page.js"];
+
 fn main() {
-    println!("cargo::rerun-if-changed={DOCUMENT}");
-    let document = std::fs::read_to_string(DOCUMENT).expect("the document can be read");
+    embed(DOCUMENT, &without_white_space(&read(DOCUMENT)));
+    for name in PAGE {
+        embed(name, &read(&format!("src/page/{name}")));
+    }
+}
+
+fn read(path: &str) -> String {
+    println!("cargo::rerun-if-changed={path}");
+    std::fs::read_to_string(path).expect("the file can be read")
+}
+
+fn embed(name: &str, text: &str) {
     let folder = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    std::fs::write(folder.join(DOCUMENT), without_white_space(&document)).expect("the document can be written");
+    let write = |suffix: &str, content: &[u8]| {
+        std::fs::write(folder.join(format!("{name}{suffix}")), content).expect("the file can be written");
+    };
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(text.as_bytes()).expect("a vector takes everything");
+    write("", text.as_bytes());
+    write(".gz", &gzip.finish().expect("a vector takes everything"));
+    write(".digest", &Sha1::from(text).hexdigest().as_bytes()[..16]);
 }
 
 /// Returns the JSON text without the white space outside its strings.

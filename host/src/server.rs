@@ -118,6 +118,8 @@ fn serve(stream: TcpStream, client: SocketAddr, server: Server, connections: &Gr
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        // A client that has ended its side of the connection still waits for the response.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
@@ -146,10 +148,6 @@ async fn respond(
     let Some(handler) = application.handlers.get(component) else {
         return plain(StatusCode::NOT_FOUND, "");
     };
-    if request.headers().values().any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
-        // Spin gives this status as well, without calling the component.
-        return plain(StatusCode::INTERNAL_SERVER_ERROR, "");
-    }
     let component = component.to_owned();
     let Some(request) = prepare(request, route, client, address) else {
         return plain(StatusCode::BAD_REQUEST, "");

@@ -7,6 +7,7 @@ use connectivity_tests::servers::root;
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
+use std::io::Read;
 
 /// The files of the page, and their media types.
 const PARTS: [(&str, &str); 3] = [
@@ -30,6 +31,69 @@ async fn the_document_is_public_and_not_rate_limited() {
         assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
         assert!(answer.json() == committed, "{path} is not the committed document");
     }
+}
+
+/// Requests a path with these headers.
+async fn request(access: &Access, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let request = Request::builder().method(method).uri(access.host.url(path));
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    access.client.send(request.body(Full::default()).expect("a request")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_answered_like_get_with_the_length_and_without_the_body() {
+    let access = Access::start(On::Embedded, &[]).await;
+    for path in [
+        "/health/live",
+        "/api/schema/",
+        "/api/docs/",
+        "/.well-known/jwks.json",
+        "/api/v1/nothing",
+        "/api/v1/documents/1/",
+        "/api/v1/affiliation/history/?citizen_id=1128456232",
+        "/api/v1/token/",
+    ] {
+        let [get, head] = [request(&access, "GET", path, &[]).await, request(&access, "HEAD", path, &[]).await];
+        assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
+        assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()), "{path} {head:?}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+    }
+    // Their bodies differ from one request to the next.
+    for path in ["/health/ready", "/metrics"] {
+        let head = request(&access, "HEAD", path, &[]).await;
+        assert!(head.status == 200 && head.header("content-length") != Some("0"), "{path} {head:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_is_compressed_and_sent_once() {
+    let access = Access::start(On::Embedded, &[("cors_allowed_origins", "https://editor.example")]).await;
+    for path in ["/api/schema/", PARTS[0].0, PARTS[1].0, PARTS[2].0] {
+        let plain = request(&access, "GET", path, &[]).await;
+        let gzip = request(&access, "GET", path, &[("accept-encoding", "gzip, br")]).await;
+        assert_eq!((plain.header("content-encoding"), gzip.header("content-encoding")), (None, Some("gzip")), "{path}");
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&gzip.body[..]).read_to_end(&mut text).expect("gzip");
+        assert!(text == plain.body && gzip.body.len() * 2 < plain.body.len(), "{path}");
+        assert_ne!(plain.header("etag"), gzip.header("etag"), "{path}");
+        for (answer, encoding) in [(&plain, "identity"), (&gzip, "gzip")] {
+            let tag = answer.header("etag").expect("a tag");
+            let headers = [("if-none-match", tag), ("accept-encoding", encoding)];
+            let again = request(&access, "GET", path, &headers).await;
+            assert_eq!((again.status.as_u16(), again.body.len()), (304, 0), "{path}");
+            assert_eq!((again.header("etag"), again.header("content-length")), (Some(tag), None), "{path}");
+        }
+    }
+    let from = [("origin", "https://editor.example")];
+    let allowed = async |path: &str, headers: &[(&str, &str)]| {
+        let answer = request(&access, "GET", path, headers).await;
+        answer.header("access-control-allow-origin").map(str::to_owned)
+    };
+    assert_eq!(allowed("/api/schema/", &from).await.as_deref(), Some("https://editor.example"));
+    assert_eq!(allowed("/api/schema/", &[("origin", "https://other.example")]).await, None);
+    assert_eq!(allowed("/metrics", &from).await, None, "probes and metrics are not for browsers");
+    let preflight = [from[0], ("access-control-request-method", "GET")];
+    assert_eq!(request(&access, "OPTIONS", "/api/schema/", &preflight).await.status, 204);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Moves what many responses have in common into the components of the document: two hundred
 //! responses share a few headers and problems.
 
+use connectivity_edge::openapi::{PROBLEM_JSON, PROBLEM_TYPES};
 use serde_json::{Map, Value, json};
 
 /// Moves headers, and responses with problems, to the components of the document.
@@ -29,8 +30,8 @@ fn answers(document: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> 
 /// problems.
 fn name(status: &str, answer: &Value) -> Option<String> {
     let content = answer["content"].as_object().filter(|content| content.len() == 1)?;
-    let problem = content.get("application/problem+json")?;
-    let types = problem.pointer("/schema/allOf/1/properties/type/enum")?.as_array()?;
+    content.get(PROBLEM_JSON)?;
+    let types = answer[PROBLEM_TYPES].as_array()?;
     let slugs = types.iter().filter_map(|urn| urn.as_str()?.rsplit(':').next());
     let suffix = if answer["headers"]["RateLimit"].is_object() { "" } else { ".uncounted" };
     Some(format!("{status}.{}{suffix}", slugs.collect::<Vec<_>>().join(".")))

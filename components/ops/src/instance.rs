@@ -6,6 +6,7 @@ use crate::recent::Recent;
 use crate::store;
 use connectivity_domain::breaker::{BreakerState, Condition, Policy, cache_key};
 use connectivity_edge::config_state::{self, Report};
+use connectivity_edge::cors::Cors;
 use connectivity_edge::instance;
 use connectivity_runtime as runtime;
 use connectivity_runtime::log;
@@ -24,6 +25,7 @@ static INSTANCE: OnceLock<Instance> = OnceLock::new();
 pub(crate) struct Instance {
     database: Arc<Database>,
     cache: Arc<Cache>,
+    cors: Option<Cors>,
     /// The names of the registry plugins, whose circuit breakers are shown.
     plugins: Vec<String>,
     last_database: Recent<ProbeResult>,
@@ -33,14 +35,16 @@ pub(crate) struct Instance {
 struct Settings {
     database: DatabaseSettings,
     cache: CacheSettings,
+    cors: Option<Cors>,
     plugins: Vec<String>,
 }
 
 /// Returns the instance, created at its first request, or `None` while its settings are invalid.
 pub(crate) async fn get() -> Option<&'static Instance> {
-    let make = |Settings { database, cache, plugins }| Instance {
+    let make = |Settings { database, cache, cors, plugins }| Instance {
         database: Arc::new(Database::new(&database)),
         cache: Arc::new(Cache::new(&cache)),
+        cors,
         plugins,
         last_database: Recent::default(),
         last_cache: Recent::default(),
@@ -52,15 +56,20 @@ impl Instance {
     pub(crate) fn cache(&self) -> &Arc<Cache> {
         &self.cache
     }
+
+    pub(crate) fn cors(&self) -> Option<&Cors> {
+        self.cors.as_ref()
+    }
 }
 
 async fn settings() -> Result<Settings, Invalid> {
-    let own = ["log_level", "registry_plugins"];
+    let own = ["log_level", "registry_plugins", "cors_allowed_origins"];
     let names: Vec<_> = own.into_iter().chain(DatabaseSettings::NAMES).chain(CacheSettings::NAMES).collect();
     let mut reader = Reader::from_host(&names).await;
     let settings = Settings {
         database: DatabaseSettings::read(&mut reader),
         cache: CacheSettings::read(&mut reader),
+        cors: Cors::read(&mut reader),
         plugins: reader.text("registry_plugins").split_whitespace().map(str::to_owned).collect(),
     };
     log::set_threshold(log_level(&mut reader));

@@ -6,6 +6,7 @@
     expect(dead_code, reason = "only the handler uses it, and that exists in wasm only")
 )]
 
+mod file;
 #[cfg(target_family = "wasm")]
 mod handler;
 #[cfg(target_family = "wasm")]

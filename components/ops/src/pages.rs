@@ -3,20 +3,16 @@
 //! Both are static files: they need no token and have no rate limit. The page loads everything from
 //! this service, so that it works offline.
 
+use crate::file::{File, file};
 use axum::Router;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use http::{HeaderName, header};
+use http::HeaderMap;
 
-/// The document that `cargo xtask schema` writes, as build.rs shortens it.
-const SCHEMA: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
-
-/// The page's content security policy: its own style and script, and requests to this service.
-const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; script-src 'self'; style-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// The files change with a release, so a browser may use its copy for five minutes.
-const CACHED: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
+static SCHEMA: File = file!("openapi.json", "application/json");
+static PAGE: File = file!("page.html", "text/html; charset=utf-8");
+static STYLE: File = file!("page.css", "text/css; charset=utf-8");
+static SCRIPT: File = file!("page.js", "text/javascript; charset=utf-8");
 
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
@@ -32,10 +28,13 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     path = "/api/schema/",
     operation_id = "schema",
     tag = "operations",
-    responses((status = 200, description = "OpenAPI 3.1", body = Object)),
+    responses(
+        (status = 200, description = "OpenAPI 3.1", body = Object),
+        (status = 304, description = "The client has this version: `If-None-Match` names its `ETag`"),
+    ),
 ))]
-pub(crate) async fn schema() -> Response {
-    file("application/json", SCHEMA)
+pub(crate) async fn schema(headers: HeaderMap) -> Response {
+    SCHEMA.respond(&headers)
 }
 
 /// A page that shows this document and can send requests.
@@ -44,21 +43,19 @@ pub(crate) async fn schema() -> Response {
     path = "/api/docs/",
     operation_id = "docs",
     tag = "operations",
-    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 304, description = "The client has this version: `If-None-Match` names its `ETag`"),
+    ),
 ))]
-pub(crate) async fn page() -> Response {
-    file("text/html; charset=utf-8", include_str!("page/page.html"))
+pub(crate) async fn page(headers: HeaderMap) -> Response {
+    PAGE.respond(&headers)
 }
 
-async fn style() -> Response {
-    file("text/css; charset=utf-8", include_str!("page/page.css"))
+async fn style(headers: HeaderMap) -> Response {
+    STYLE.respond(&headers)
 }
 
-async fn script() -> Response {
-    file("text/javascript; charset=utf-8", include_str!("page/page.js"))
-}
-
-fn file(media_type: &'static str, text: &'static str) -> Response {
-    let headers = [(header::CONTENT_TYPE, media_type), (header::CONTENT_SECURITY_POLICY, POLICY), CACHED];
-    (headers, text).into_response()
+async fn script(headers: HeaderMap) -> Response {
+    SCRIPT.respond(&headers)
 }

@@ -5,6 +5,7 @@
 //! cookie. So a page gains nothing that the owner of its token could not do anyway.
 
 use axum::response::{IntoResponse, Response};
+use connectivity_runtime::settings::Reader;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
@@ -55,6 +56,15 @@ impl Cors {
             ["*"] => Some(Some(Self::Any)),
             _ => items.into_iter().map(origin).collect::<Option<Vec<_>>>().map(|origins| Some(Self::Only(origins))),
         }
+    }
+
+    /// Reads `cors_allowed_origins`; `None` if no page of another origin may read responses.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        Self::parse(&reader.text("cors_allowed_origins")).unwrap_or_else(|| {
+            let form = "must be * or origins like https://app.example.org (no path), separated by commas";
+            reader.problem("cors_allowed_origins", form);
+            None
+        })
     }
 
     /// Returns the response to a preflight request of an allowed origin; `None` for any other

@@ -9,7 +9,7 @@ use crate::schema::{seconds_header, text_header};
 use connectivity_domain::problem::ProblemKind;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use utoipa::openapi::schema::{AllOf, ObjectBuilder, Type};
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
@@ -48,9 +48,18 @@ impl<P: RouteProblems> IntoResponses for ProblemResponses<P> {
 /// The media type of problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The member of a response that lists the types of its problems.
+pub const PROBLEM_TYPES: &str = "x-problem-types";
+
 fn response(status: u16, kinds: &[ProblemKind]) -> Response {
     let titles = kinds.iter().map(|kind| format!("`{}`: {}", kind.slug(), kind.title())).collect::<Vec<_>>();
-    let answer = ResponseBuilder::new().description(titles.join(". ")).content(PROBLEM_JSON, content(kinds));
+    // All problems have one schema, so that the code that is generated from the document has one class.
+    let schema = Ref::from_schema_name(ProblemBody::name());
+    let types = kinds.iter().map(|kind| urn(*kind)).collect::<Vec<_>>();
+    let answer = ResponseBuilder::new()
+        .description(titles.join(". "))
+        .content(PROBLEM_JSON, Content::new(Some(schema)))
+        .extensions(Some(ExtensionsBuilder::new().add(PROBLEM_TYPES, types).build()));
     let answer = match status {
         401 | 403 => answer.header(
             "WWW-Authenticate",
@@ -63,13 +72,4 @@ fn response(status: u16, kinds: &[ProblemKind]) -> Response {
         _ => answer,
     };
     answer.build()
-}
-
-/// The body of these problems: the schema of all problems, with only these types.
-fn content(kinds: &[ProblemKind]) -> Content {
-    let types = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(kinds.iter().map(|kind| urn(*kind))));
-    let schema = AllOf::builder()
-        .item(Ref::from_schema_name(ProblemBody::name()))
-        .item(ObjectBuilder::new().property("type", types));
-    Content::builder().schema(Some(schema)).build()
 }

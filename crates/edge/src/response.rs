@@ -103,8 +103,9 @@ async fn finish(response: Response, context: &RequestContext) -> http::Response<
         bytes = problem.body(&context.request_id).into();
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     }
-    // A 204 has no `Content-Length` (RFC 9110 section 8.6), though the router gave it one.
-    if parts.status == StatusCode::NO_CONTENT {
+    // A 204 has no `Content-Length`, and a 304 none but that of the 200 (RFC 9110 section 8.6), though
+    // the router gave them one.
+    if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&parts.status) {
         parts.headers.remove(header::CONTENT_LENGTH);
     } else {
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));

@@ -7,7 +7,7 @@ use axum::extract::MatchedPath;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use connectivity_domain::problem::ProblemKind;
-use http::Request;
+use http::{Method, Request};
 use tower_service::Service;
 
 /// Completes the routes of a component with the answers where there is no route.
@@ -24,6 +24,9 @@ pub async fn route(routes: Router, request: Request<Body>) -> Response {
 }
 
 /// Calls a completed router. Routes are written without a trailing slash; paths may have one.
+///
+/// A response to HEAD is that to GET. The host sends it without the body and with its length, as RFC
+/// 9110 (sections 8.6 and 9.3.2) asks for; a router that removes the body removes the length too.
 pub async fn call(mut router: Router, mut request: Request<Body>) -> Response {
     let path = request.uri().path();
     if path.len() > 1 && path.ends_with('/') {
@@ -32,6 +35,9 @@ pub async fn call(mut router: Router, mut request: Request<Body>) -> Response {
         if let Ok(uri) = format!("{trimmed}{query}").parse() {
             *request.uri_mut() = uri;
         }
+    }
+    if request.method() == Method::HEAD {
+        *request.method_mut() = Method::GET;
     }
     match router.call(request).await {
         Ok(response) => response,

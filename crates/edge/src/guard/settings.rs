@@ -33,11 +33,7 @@ impl GuardSettings {
                 reader.problem("trusted_proxies", form);
                 Networks::default()
             }),
-            cors: Cors::parse(&reader.text("cors_allowed_origins")).unwrap_or_else(|| {
-                let form = "must be * or origins like https://app.example.org (no path), separated by commas";
-                reader.problem("cors_allowed_origins", form);
-                None
-            }),
+            cors: Cors::read(reader),
         }
     }
 }
