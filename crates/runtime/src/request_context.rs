@@ -29,7 +29,13 @@ impl RequestContext {
     /// ```
     pub fn from_headers(headers: &HeaderMap, new_id: impl FnOnce() -> String) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let trace = text("traceparent").and_then(|parent| TraceContext::parse(parent, text("tracestate")));
+        let all = |name| headers.get_all(name).iter().map(|value| value.to_str().ok()).collect::<Option<Vec<_>>>();
+        // The lines of a list are one list (RFC 9110 section 5.3). Two traceparents are none.
+        let state = all("tracestate").filter(|lines| !lines.is_empty()).map(|lines| lines.join(","));
+        let trace = match all("traceparent").as_deref() {
+            Some([parent]) => TraceContext::parse(parent, state.as_deref()),
+            Some(_) | None => None,
+        };
         let request_id = text("x-request-id").filter(|id| is_request_id(id)).map_or_else(new_id, str::to_owned);
         Self { request_id, trace }
     }
@@ -66,5 +72,18 @@ mod tests {
         assert_eq!(context_with("traceparent", valid).trace, TraceContext::parse(valid, None));
         assert_eq!(context_with("traceparent", "00-4bf92f3577b34da6").trace, None);
         assert_eq!(context_with("tracestate", "vendor=1").trace, None);
+    }
+
+    #[test]
+    fn lines_of_tracestate_are_one_list_and_two_traceparents_are_none() {
+        let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let trace = |lines: &[(&'static str, &'static str)]| {
+            let lines =
+                lines.iter().map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
+            RequestContext::from_headers(&lines.collect(), || "generated".into()).trace
+        };
+        let two = trace(&[("traceparent", valid), ("tracestate", "a=1"), ("tracestate", "b=2,c=3")]);
+        assert_eq!(two, TraceContext::parse(valid, Some("a=1,b=2,c=3")));
+        assert_eq!(trace(&[("traceparent", valid), ("traceparent", valid)]), None);
     }
 }
