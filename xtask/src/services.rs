@@ -18,8 +18,9 @@ use server::{Server, folder};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long a server may take to start or to stop.
-const TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a server may take to start or to stop. RabbitMQ takes a minute while compilers keep the
+/// machine busy.
+const TIMEOUT: Duration = Duration::from_mins(3);
 
 /// The Debian packages of the servers.
 const PACKAGES: [&str; 3] = ["mariadb-server", "redis-server", "rabbitmq-server"];
