@@ -8,10 +8,10 @@ use std::path::Path;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EnvFileError {
     #[error(
-        ".env: line {line} cannot be read at character {character}: it must look like NAME=value, with a value in \
-         quotation marks if it has blanks, quotation marks or #"
+        ".env: line {0} cannot be read: it must look like NAME=value, with quotation marks at both ends of a value that \
+         has blanks, quotation marks or #"
     )]
-    Line { line: usize, character: usize },
+    Line(usize),
     #[error(".env cannot be read: {0}")]
     File(#[from] io::Error),
 }
@@ -27,12 +27,10 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, EnvFileError
 
 fn parse(text: &str) -> Result<BTreeMap<String, String>, EnvFileError> {
     let problem = |error| match error {
-        // The line, or the lines of a value in quotation marks, with the position in them.
-        dotenvy::Error::LineParse(wrong, position) => {
+        // The line, or the lines from one with a quotation mark that is not closed.
+        dotenvy::Error::LineParse(wrong, _) => {
             let before = text.find(wrong.trim_end()).map_or("", |start| &text[..start]);
-            let read = wrong.get(..position).unwrap_or(&wrong);
-            let character = read.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            EnvFileError::Line { line: [before, read].concat().matches('\n').count() + 1, character }
+            EnvFileError::Line(before.matches('\n').count() + 1)
         }
         dotenvy::Error::Io(error) => error.into(),
         error => io::Error::other(error).into(),

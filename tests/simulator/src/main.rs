@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use govcarpeta_simulator::Simulator;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,6 +25,6 @@ struct Options {
 async fn main() -> std::io::Result<()> {
     let options = Options::parse();
     let simulator = Simulator::listen(options.listen, Duration::from_millis(options.latency_ms), false).await?;
-    println!("GovCarpeta SIMULATOR (not the registry) listening on {}", simulator.url());
+    writeln!(std::io::stdout(), "GovCarpeta SIMULATOR (not the registry) listening on {}", simulator.url())?;
     tokio::signal::ctrl_c().await
 }
