@@ -129,6 +129,12 @@ pub(super) async fn declare_exchange(channel: &Channel, topology: &Topology, pas
     in_time(channel.exchange_declare(name, ExchangeKind::Topic, options, FieldTable::default())).await
 }
 
+/// Declares a queue without arguments.
+pub(super) async fn declare_plain(channel: &Channel, name: &str) -> Result<(), AmqpError> {
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    in_time(channel.queue_declare(name.into(), durable, FieldTable::default())).await.map(drop)
+}
+
 pub(super) async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), AmqpError> {
     let options = QueueBindOptions::default();
     in_time(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())).await

@@ -1,6 +1,6 @@
 //! A session with RabbitMQ: consuming and publishing.
 
-use super::declare::{self, Declared, QueueState, bind, declare_exchange, declare_queue};
+use super::declare::{self, Declared, QueueState, bind, declare_exchange, declare_plain, declare_queue};
 use super::delivery::Delivery;
 use super::link::Link;
 use super::{AmqpError, Outgoing, account, consumer, in_time};
@@ -37,12 +37,14 @@ pub(crate) struct Session {
 }
 
 /// What [`Session::declare`] has found.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Found {
     /// Whether RabbitMQ moves a rejected request to another queue.
     moves_rejected: bool,
     exchange_is_own: bool,
     is_bound: bool,
+    /// The queue of results, if it can be declared again.
+    results: Option<String>,
 }
 
 /// A publishing connection that RabbitMQ blocks. A new one would be blocked as well, so the next
@@ -81,10 +83,17 @@ impl Session {
     /// Declares the exchange and the queues, and returns their state.
     pub(crate) async fn declare(&self) -> Result<Declared, AmqpError> {
         let declared = declare::declare(&self.consuming.connection, &self.topology).await?;
-        let moves_rejected = declared.queues.first().is_some_and(|queue| queue.moves_rejected);
-        let Declared { exchange_is_own, is_bound, .. } = declared;
+        let Declared { exchange_is_own, is_bound, queues } = &declared;
+        let results = self.topology.result_queue.clone();
+        let can_declare = |name: &String| queues.iter().any(|it| it.name == *name && it.origin == Origin::Own);
+        let found = Found {
+            moves_rejected: queues.first().is_some_and(|queue| queue.moves_rejected),
+            exchange_is_own: *exchange_is_own,
+            is_bound: *is_bound,
+            results: results.filter(can_declare),
+        };
         // It is declared once in a session.
-        let _ = self.found.set(Found { moves_rejected, exchange_is_own, is_bound });
+        let _ = self.found.set(found);
         Ok(declared)
     }
 
@@ -117,7 +126,7 @@ impl Session {
     }
 
     fn found(&self) -> Found {
-        self.found.get().copied().unwrap_or_default()
+        self.found.get().cloned().unwrap_or_default()
     }
 
     /// The account of the connections, if RabbitMQ has confirmed it.
@@ -186,17 +195,23 @@ impl Session {
         self.publishing.is_blocked()
     }
 
-    /// Declares the exchange and the binding again, which somebody may have deleted, and publishes a
-    /// message that no queue gets. An exchange of others must exist. Returns an error if the broker
-    /// does not answer in time. A connection that is blocked, or that has read as much as may be in
-    /// progress, is not asked.
+    /// Declares the exchange, the binding and the queue of results again, which somebody may have
+    /// deleted, and publishes a message that no queue gets. An exchange of others must exist. Returns
+    /// an error if the broker does not answer in time. A connection that is blocked, or that has read
+    /// as much as may be in progress, is not asked.
     pub(crate) async fn check(&self, limit: Duration) -> Result<(), AmqpError> {
         let Topology { exchange, queue, routing_key, .. } = &self.topology;
         let (consuming, publishing) = (&self.consuming.channel, &self.publishing.channel);
         let bound = async {
-            let Found { exchange_is_own, is_bound, .. } = self.found();
+            let Found { exchange_is_own, is_bound, results, .. } = self.found();
             declare_exchange(consuming, &self.topology, !exchange_is_own).await?;
-            if is_bound { bind(consuming, queue, exchange, routing_key).await } else { Ok(()) }
+            if is_bound {
+                bind(consuming, queue, exchange, routing_key).await?;
+            }
+            match results {
+                Some(results) => declare_plain(consuming, &results).await,
+                None => Ok(()),
+            }
         };
         let accepted = async { Ok(account::publish_nowhere(publishing, BasicProperties::default()).await?) };
         let is_full = || self.consuming.line.is_full();
@@ -286,13 +301,14 @@ impl Session {
 #[async_trait]
 impl Outgoing for Session {
     async fn publish_result(&self, routing_key: &str, message: &Message) -> Result<(), AmqpError> {
-        let to_exchange = self.send(&self.topology.exchange, routing_key, message, false);
-        let Some(queue) = &self.topology.result_queue else { return to_exchange.await };
-        let (to_queue, to_exchange) = tokio::join!(self.send("", queue, message, false), to_exchange);
-        match to_exchange {
+        if let Some(queue) = &self.topology.result_queue {
+            // First, so that a missing queue does not repeat the result on the exchange.
+            self.send("", queue, message, false).await?;
+        }
+        match self.send(&self.topology.exchange, routing_key, message, false).await {
             // The queue of results has it: there may be no other consumers.
-            Err(AmqpError::Unroutable { .. }) => to_queue,
-            to_exchange => to_queue.and(to_exchange),
+            Err(AmqpError::Unroutable { .. }) if self.topology.result_queue.is_some() => Ok(()),
+            published => published,
         }
     }
 

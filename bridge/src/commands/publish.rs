@@ -38,13 +38,15 @@ pub(crate) async fn publish(settings: &AmqpSettings, job: &Job, file: Option<&Pa
     };
     let confirmations = stream::iter(bodies).take_until(interrupted).map(publish).buffered(WINDOW);
     let (published, failure) = count(confirmations, total).await;
-    match failure {
-        Some(cause) => return Err(CommandError::NotPublished { published, total, cause }),
-        None if published < total => return Err(CommandError::Interrupted { published, total }),
-        None => print_line!("published: {published}"),
-    }
     session.close().await;
-    Ok(())
+    match failure {
+        Some(cause) => Err(CommandError::NotPublished { published, total, cause }),
+        None if published < total => Err(CommandError::Interrupted { published, total }),
+        None => {
+            print_line!("published: {published}");
+            Ok(())
+        }
+    }
 }
 
 /// Counts the confirmed messages until one is not confirmed, and shows the count from time to time.
