@@ -183,8 +183,12 @@ impl Broker {
 
     /// Deletes the queue of requests with its messages.
     pub async fn delete_requests(&self) -> lapin::Result<()> {
-        let queue = self.names.queue.as_str().into();
-        self.channel.queue_delete(queue, QueueDeleteOptions::default()).await.map(drop)
+        self.delete_queue(&self.names.queue).await
+    }
+
+    /// Deletes a queue with its messages.
+    pub async fn delete_queue(&self, queue: &str) -> lapin::Result<()> {
+        self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.map(drop)
     }
 
     /// Declares a quorum queue of requests that drops a message after `limit` deliveries, as another

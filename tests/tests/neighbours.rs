@@ -106,6 +106,11 @@ async fn results_go_to_their_queue_where_nothing_is_bound_to_the_exchange() {
     assert_eq!((&result["messageId"], &result["authenticated"]), (&"refused".into(), &false.into()));
     assert_eq!(readiness(&pipeline.bridge).await.0, 200);
     assert!(!pipeline.bridge.log().iter().any(|line| line.contains("cannot be published")));
+    // A queue that is deleted is declared again, and the result waits for it.
+    pipeline.broker.delete_queue(&completed).await.expect("deleted");
+    pipeline.publish(&body("waiting")).await;
+    until("the queue exists", async || pipeline.broker.count(&completed).await.is_ok_and(|count| count == 1)).await;
+    assert_eq!(results(&peer, 1).await[0]["messageId"], "waiting");
 }
 
 #[tokio::test(flavor = "multi_thread")]
