@@ -15,6 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 /// How long work may go on after its deadline before its place in the pool is given to others. A
@@ -82,9 +83,11 @@ impl<C: Connect> Pool<C> {
 
     /// Waits for a permit, takes an idle connection or opens a new one, and hands it to `work`.
     ///
-    /// Work that is not done at the `deadline` goes on as a task of its own: a connection in the
-    /// middle of a statement cannot be used for another one. Some seconds later its place is given
-    /// to others. The connection stays with the work, and is used again if the work ends well.
+    /// Work that is not done at the `deadline`, or whose caller does not wait for so long and drops
+    /// this future, goes on as a task of its own: a connection in the middle of a statement cannot be
+    /// used for another one, and a transaction that is left open keeps its locks. Some seconds later
+    /// its place is given to others. The connection stays with the work, and is used again if the
+    /// work ends well.
     ///
     /// # Errors
     ///
@@ -101,18 +104,8 @@ impl<C: Connect> Pool<C> {
         let leased = timeout_at(deadline, self.lease()).await.ok_or(PoolError::NoConnection)?;
         let lease = leased.map_err(PoolError::Open)?;
         let place = Arc::clone(&lease.place);
-        // As `dyn`, so that the code of the deadlines exists once.
-        let mut work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work(lease));
-        if let Some(done) = timeout_at(deadline, work.as_mut()).await {
-            return Ok(done);
-        }
-        spawn(async move {
-            if timeout(OVERDUE, work.as_mut()).await.is_none() {
-                place.give_away();
-                work.await;
-            }
-        });
-        Err(PoolError::Overdue)
+        let mut work = Unfinished { work: Some(Box::pin(work(lease))), place };
+        timeout_at(deadline, &mut work).await.ok_or(PoolError::Overdue)
     }
 
     /// Waits for a permit, and takes an idle connection or opens a new one.
@@ -136,6 +129,37 @@ impl<C: Connect> Pool<C> {
     #[cfg(test)]
     fn leaked(&self) -> usize {
         self.leaked.load(Ordering::Relaxed)
+    }
+}
+
+/// Work with a connection. If it is dropped before its end, it goes on as a task of its own.
+struct Unfinished<T: Send + 'static> {
+    // As `dyn`, so that the code of the deadlines exists once.
+    work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    place: Arc<Place>,
+}
+
+impl<T: Send + 'static> Future for Unfinished<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(work) = &mut self.work else { return Poll::Pending };
+        let done = ready!(work.as_mut().poll(context));
+        self.work = None;
+        Poll::Ready(done)
+    }
+}
+
+impl<T: Send + 'static> Drop for Unfinished<T> {
+    fn drop(&mut self) {
+        let Some(mut work) = self.work.take() else { return };
+        let place = Arc::clone(&self.place);
+        spawn(async move {
+            if timeout(OVERDUE, work.as_mut()).await.is_none() {
+                place.give_away();
+                work.await;
+            }
+        });
     }
 }
 

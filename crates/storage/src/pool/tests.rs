@@ -134,3 +134,20 @@ async fn only_a_few_places_are_given_away() {
     drop(ends);
     place_is_free(&pool).await;
 }
+
+#[tokio::test]
+async fn work_whose_caller_does_not_wait_goes_on_and_keeps_its_connection() {
+    let pool = Pool::new(Counting::default(), 1);
+    let (end, ended) = signal();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let working = pool.with(deadline, move |lease| async move {
+        ended.wait().await;
+        lease.give_back();
+    });
+    assert!(tokio::time::timeout(Duration::from_millis(5), working).await.is_err());
+    drop(end);
+    let again = lease(&pool).await;
+    assert!(again.was_idle());
+    again.give_back();
+    assert_eq!((pool.leaked(), pool.connect.opened.load(Ordering::Relaxed)), (0, 1));
+}
