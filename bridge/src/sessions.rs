@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// The pauses between attempts to open a session. The longest one leaves time to connect within the
-/// 10 s in which the service has to be back.
-const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Duration::from_secs(5) };
+/// The pauses between attempts to open a session. An attempt whose answer was lost and the longest
+/// pause together leave time to be back within 10 s.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Duration::from_secs(3) };
 
 /// How often a session is asked whether it is alive, which costs nothing.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);

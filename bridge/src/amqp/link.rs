@@ -14,6 +14,9 @@ use std::time::Duration;
 /// RabbitMQ then delivers what it has sent there to others. It advises against less than 5 s.
 const HEARTBEAT: u16 = 5;
 
+/// How long connecting may take, with TLS and the login.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How often the AMQP library is asked whether the connection is blocked, which costs nothing.
 const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -42,7 +45,8 @@ impl Link {
         is_limited: bool,
     ) -> Result<Arc<Self>, AmqpError> {
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        let (connection, line) = in_time(transport::connect(uri, tls, is_limited)).await?;
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, transport::connect(uri, tls, is_limited)).await;
+        let (connection, line) = connecting.map_err(|_| AmqpError::Timeout(CONNECT_TIMEOUT))??;
         let channel = in_time(connection.create_channel()).await.inspect_err(|_| line.abort())?;
         let (account, was_blocked) = (OnceLock::new(), AtomicBool::new(false));
         Ok(Arc::new(Self { connection, channel, line, account, was_blocked }))
