@@ -10,9 +10,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The pause between two probes, and how long each may take.
+/// The pause between two probes, and how long each may take: as long as a kubelet waits.
 const PAUSE: Duration = Duration::from_millis(500);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a process may say that it is ready while nothing succeeds.
 const MAX_UNTRUE: Duration = Duration::from_secs(15);

@@ -99,6 +99,8 @@ impl Action {
             Self::ConsumerTimeout => {
                 set_consumer_timeout(rig, 1_800_000);
                 rig.pipeline.links().components.restore();
+                // Only new channels take the new setting.
+                rabbitmqctl(&servers, &["close_all_connections", "test"]);
             }
             Self::CloseConnections
             | Self::DeleteExchange

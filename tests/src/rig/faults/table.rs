@@ -42,6 +42,11 @@ impl Fault {
         self
     }
 
+    const fn with_variables(mut self, variables: &'static [(&'static str, &'static str)]) -> Self {
+        self.variables = variables;
+        self
+    }
+
     const fn with_settings(mut self, settings: &'static [(&'static str, &'static str)]) -> Self {
         self.settings = settings;
         self
@@ -107,7 +112,8 @@ pub static TABLE: &[Fault] = &[
     fault("RabbitMQ: exchange deleted", 60, Broker(broker::Action::DeleteExchange)),
     fault("RabbitMQ: binding deleted", 60, Broker(broker::Action::DeleteBinding)),
     // Messages.
-    fault("foreign queue that drops messages", LONG, Broker(broker::Action::ForeignQueue)).settles_within(600),
+    fault("foreign queue that drops messages", LONG, Broker(broker::Action::ForeignQueue))
+        .with_variables(&[("requeue_after_seconds", "30")]),
     fault("message that cannot be read", 0, Broker(broker::Action::Unreadable)),
     fault("message of 100 MB", 0, Broker(broker::Action::Large)),
     fault("requests that expire", 10, Broker(broker::Action::Expired)),
