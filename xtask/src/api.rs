@@ -21,7 +21,7 @@ const WRITER: &str = "connectivity-api";
 const SETTINGS: &str = "xtask/src/api/schemathesis.toml";
 
 /// How a client is generated from the document, and the program that uses it.
-const CLIENT_SETTINGS: &str = "xtask/src/api/client.toml";
+const CLIENT_SETTINGS: &str = "xtask/src/api/client.yml";
 const CLIENT: &str = "xtask/src/api/client.py";
 
 /// The number of requests for each operation in each phase. More requests find more and take
