@@ -1,20 +1,27 @@
 //! The affiliation check: ask the registry, record the answer, then return it.
 
+mod batch;
+#[cfg(any(test, feature = "fakes"))]
+pub mod contract;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 mod ports;
 mod record;
 
 pub use crate::registry::{NoVerdict, RegistryError, StoreError};
+pub use batch::{Batch, MAX_BATCH};
 pub use ports::{AffiliatedCache, CheckStore, Registry};
 pub use record::{Affiliation, CheckRecord, CheckRequest, CheckStatus, HeldCheck, StoredCheck};
 
 use crate::time::Timestamp;
 use crate::verdict::Cause;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::time::Duration;
 
-/// Why a check has no answer. Unless it is [`CheckError::NotRecorded`], a record with the status
-/// `ERROR` has been written.
+/// How many questions the registry is asked at the same time for one request.
+const AT_ONCE: usize = 8;
+
+/// Why a check has no verdict. A record with the status `ERROR` has been written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckError {
     /// The registry gave no verdict.
@@ -28,40 +35,83 @@ pub enum CheckError {
     Refused,
     /// The registry's response is not part of its contract.
     UnexpectedResponse,
-    /// The check could not be recorded, so the verdict is not returned.
-    NotRecorded,
 }
 
-/// Checks whether a citizen is affiliated with an operator, and records the result.
+/// An answer about one citizen, before it is recorded.
+struct Asked {
+    /// The position among the requests.
+    position: usize,
+    record: CheckRecord,
+    answer: Result<Affiliation, RegistryError>,
+    /// Whether the registry gave the answer, and not the cache.
+    is_new: bool,
+}
+
+/// Checks whether citizens are affiliated with an operator, and records the results. Returns the
+/// results in the order of the requests. Each request is about another citizen.
 ///
-/// The registry is not asked if `cache` has the answer. `now` is called after the registry has
-/// answered: it is the time of the check. The record is written before this function returns;
-/// without a record there is no answer.
-pub async fn check_affiliation<R: Registry, S: CheckStore, C: AffiliatedCache>(
+/// The registry is asked about at most eight citizens at a time, and about none whose answer `cache`
+/// has. `now` is called after the registry has answered: it is the time of the check. All records are
+/// written together before this function returns.
+///
+/// # Errors
+///
+/// The records could not be written. Then there is no answer about any of the citizens.
+pub async fn check_affiliations<R: Registry, S: CheckStore, C: AffiliatedCache>(
     registry: &R,
     store: &S,
     cache: &C,
+    requests: Vec<CheckRequest>,
+    now: impl Fn() -> Timestamp + Send + Sync,
+) -> Result<Vec<Result<CheckRecord, CheckError>>, StoreError> {
+    let mut asked = Vec::with_capacity(requests.len());
+    let mut waiting = requests.into_iter().enumerate();
+    let mut asking = FuturesUnordered::new();
+    loop {
+        for (position, request) in waiting.by_ref().take(AT_ONCE - asking.len()) {
+            asking.push(ask(registry, cache, position, request, &now));
+        }
+        let Some(answered) = asking.next().await else { break };
+        asked.push(answered);
+    }
+    asked.sort_unstable_by_key(|asked| asked.position);
+    let (records, answers): (Vec<_>, Vec<_>) =
+        asked.into_iter().map(|asked| (asked.record, (asked.answer, asked.is_new))).unzip();
+    if !records.is_empty() {
+        store.record(&records).await?;
+    }
+    let mut caching = FuturesUnordered::new();
+    for (record, answer) in records.iter().zip(&answers) {
+        if let (Ok(Affiliation::Affiliated(evidence)), true) = answer {
+            caching.push(cache.put(record.citizen(), evidence));
+        }
+    }
+    while caching.next().await.is_some() {}
+    drop(caching);
+    Ok(records.into_iter().zip(answers).map(|(record, (answer, _))| result(record, &answer)).collect())
+}
+
+async fn ask<R: Registry, C: AffiliatedCache>(
+    registry: &R,
+    cache: &C,
+    position: usize,
     request: CheckRequest,
-    now: impl Fn() -> Timestamp + Send,
-) -> Result<CheckRecord, CheckError> {
+    now: &(impl Fn() -> Timestamp + Sync),
+) -> Asked {
     let cached = cache.get(&request.citizen).await;
     let is_new = cached.is_none();
     let answer = match cached {
         Some(evidence) => Ok(Affiliation::Affiliated(evidence)),
         None => registry.check(&request.citizen).await,
     };
-    let record = CheckRecord::from_answer(request, now(), &answer);
-    store.record(&record).await.map_err(|StoreError| CheckError::NotRecorded)?;
+    Asked { position, record: CheckRecord::from_answer(request, now(), &answer), answer, is_new }
+}
+
+fn result(record: CheckRecord, answer: &Result<Affiliation, RegistryError>) -> Result<CheckRecord, CheckError> {
     match answer {
-        Ok(Affiliation::None(_)) => Ok(record),
-        Ok(Affiliation::Affiliated(evidence)) => {
-            if is_new {
-                cache.put(record.citizen(), &evidence).await;
-            }
-            Ok(record)
-        }
+        Ok(Affiliation::None(_) | Affiliation::Affiliated(_)) => Ok(record),
         Err(RegistryError::Unavailable(NoVerdict { cause, retry_after, .. })) => {
-            Err(CheckError::NoVerdict { cause, retry_after })
+            Err(CheckError::NoVerdict { cause: *cause, retry_after: *retry_after })
         }
         Err(RegistryError::Refused(_)) => Err(CheckError::Refused),
         Err(RegistryError::UnexpectedResponse(_)) => Err(CheckError::UnexpectedResponse),

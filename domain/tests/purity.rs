@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 /// Small crates without I/O, clock or randomness.
-const ALLOWED: [&str; 4] = ["serde", "serde_json", "thiserror", "uuid"];
+const ALLOWED: [&str; 5] = ["futures-util", "serde", "serde_json", "thiserror", "uuid"];
 
 fn manifest() -> Table {
     let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("Cargo.toml");

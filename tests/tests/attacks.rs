@@ -28,8 +28,9 @@ enum Needs {
 }
 
 /// Every route of every component.
-const ROUTES: [(&str, &str, Needs); 35] = [
+const ROUTES: [(&str, &str, Needs); 36] = [
     ("POST", "/api/v1/affiliation/check", Needs::Scope("affiliation")),
+    ("POST", "/api/v1/affiliation/checks", Needs::Scope("affiliation")),
     ("GET", "/api/v1/affiliation/history", Needs::Scope("affiliation")),
     ("GET", "/api/v1/affiliation/citizens/{id}", Needs::Scope("admin")),
     ("DELETE", "/api/v1/affiliation/citizens/{id}", Needs::Scope("admin")),

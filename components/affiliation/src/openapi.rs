@@ -9,5 +9,5 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(routes::check, routes::history, routes::show, routes::erase))]
+#[openapi(paths(routes::check, routes::check_all, routes::history, routes::show, routes::erase))]
 struct Document;

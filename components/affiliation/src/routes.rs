@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use connectivity_domain::audit::Action;
-use connectivity_domain::check::{AffiliatedCache, CheckError, CheckRequest, CheckStore, check_affiliation};
+use connectivity_domain::check::{AffiliatedCache, CheckError, CheckRequest, CheckStore, check_affiliations};
+use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_edge::audit::Reader;
 use connectivity_edge::guard::Route;
@@ -24,7 +25,7 @@ use connectivity_edge::path::in_path;
 use connectivity_edge::problem::Problem;
 use connectivity_edge::request_body::RequestBody;
 use connectivity_edge::retention;
-use connectivity_edge::subject::with_record;
+use connectivity_edge::subject::{with_record, with_records};
 use connectivity_edge::token::Caller;
 use connectivity_runtime::request_context::RequestContext;
 use http::HeaderMap;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const CHECK: Route = Route::new("check", "affiliation");
+const CHECKS: Route = Route::new("checks", "affiliation");
 const HISTORY: Route = Route::new("history", "affiliation");
 const CITIZEN: Route = Route::new("citizen", "admin");
 // Without a rate limit, because the bridge calls it many times in a row.
@@ -48,6 +50,7 @@ type Citizen = Result<Path<String>, PathRejection>;
 pub(crate) fn router<P: Ports>(services: Services<P>) -> Router {
     Router::new()
         .route("/api/v1/affiliation/check", post(check::<P>))
+        .route("/api/v1/affiliation/checks", post(check_all::<P>))
         .route("/api/v1/affiliation/history", get(history::<P>))
         .route("/api/v1/affiliation/citizens/{id}", get(show::<P>).delete(erase::<P>))
         .route("/internal/v1/affiliation/retention", post(expire::<P>))
@@ -81,6 +84,43 @@ pub(crate) async fn check<P: Ports>(
 ) -> Response {
     let check = |caller: Caller| services.check(caller, &context, &headers, body);
     services.guard.guarded(CHECK, &headers, (services.now)(), check).await
+}
+
+/// Can these citizens be affiliated? 1 to 100 ids in one request.
+///
+/// The results are in the order of the ids. Each is the result of a single check, or an error if the
+/// id is invalid or the registry gave no verdict. A repeated id is asked about once. Each id counts
+/// one call of the rate limit: if fewer calls are left than there are ids, the response is a 429 and
+/// none is taken. All checks are recorded before the response is sent. If they cannot be, the
+/// response is a 503 and says nothing about any citizen.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post,
+    path = "/api/v1/affiliation/checks/",
+    operation_id = "checkAffiliations",
+    tag = "affiliation",
+    security(("bearer" = ["affiliation"]), ("oauth2" = ["affiliation"])),
+    request_body(
+        content = wire::checks::ChecksRequest,
+        example = json!({"citizen_ids": ["1128456232", "1128456231", "12345"]}),
+    ),
+    responses(
+        (status = 200, description = "A result for each id", body = wire::checks::ChecksAnswer),
+        ProblemResponses<schema::ChecksProblems>,
+    ),
+))]
+pub(crate) async fn check_all<P: Ports>(
+    State(services): State<Arc<Services<P>>>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    body: RequestBody,
+) -> Response {
+    let read = async {
+        let ids = body.read().await.map_err(Problem::from).and_then(|body| wire::checks::read_checks(&headers, &body));
+        // A malformed request counts one call, as every other one.
+        (ids.as_ref().map_or(1, |ids| ids.len() as u64), ids)
+    };
+    let check = |caller: Caller, ids| services.check_all(caller, &context, ids);
+    services.guard.guarded_calls(CHECKS, &headers, services.now, read, check).await
 }
 
 /// Lists the checks of a citizen, newest first.
@@ -177,15 +217,34 @@ impl<P: Ports> Services<P> {
         body: RequestBody,
     ) -> Result<Response, Problem> {
         let citizen = wire::read_check(headers, &body.read().await?)?;
-        let (id, request_id) = ((self.new_id)(), context.request_id.clone());
-        let registry = (self.registry)(context, &caller.subject);
-        let request = CheckRequest { id: id.clone(), citizen, requested_by: caller.subject, request_id };
-        let response = match check_affiliation(&registry, &self.store, &self.affiliated, request, self.now).await {
-            Ok(record) => wire::checked(&record, self.affiliated_without_body),
-            Err(error @ CheckError::NotRecorded) => return Err(problem(&error)),
-            Err(error) => problem(&error).into_response(),
+        let request = self.request(citizen, &caller, context);
+        let (id, registry) = (request.id.clone(), (self.registry)(context, &caller.subject));
+        let checked = check_affiliations(&registry, &self.store, &self.affiliated, vec![request], self.now).await?;
+        let response = match checked.into_iter().next() {
+            Some(Ok(record)) => wire::checked(&record, self.affiliated_without_body),
+            Some(Err(error)) => problem(&error).into_response(),
+            None => return Err(Problem::storage_unavailable()),
         };
         Ok(with_record(response, &id))
+    }
+
+    async fn check_all(
+        &self,
+        caller: Caller,
+        context: &RequestContext,
+        ids: Result<wire::checks::Ids, Problem>,
+    ) -> Result<Response, Problem> {
+        let ids = ids?;
+        let requests = ids.citizens.iter().map(|citizen| self.request(citizen.clone(), &caller, context)).collect();
+        let registry = (self.registry)(context, &caller.subject);
+        let checked = check_affiliations(&registry, &self.store, &self.affiliated, requests, self.now).await?;
+        Ok(with_records(wire::checks::all_checked(&ids, &checked, problem), checked.len()))
+    }
+
+    /// Returns the request for a check of this citizen.
+    fn request(&self, citizen: CitizenId, caller: &Caller, context: &RequestContext) -> CheckRequest {
+        let (requested_by, request_id) = (caller.subject.clone(), context.request_id.clone());
+        CheckRequest { id: (self.new_id)(), citizen, requested_by, request_id }
     }
 
     async fn history(&self, reader: Reader, query: Option<&str>) -> Result<Response, Problem> {
@@ -220,6 +279,5 @@ fn problem(error: &CheckError) -> Problem {
                 citizen; try again later";
             Problem::new(ProblemKind::RegistryUnexpectedResponse, detail).retry_after(RETRY_AFTER_A_FAULT)
         }
-        CheckError::NotRecorded => Problem::storage_unavailable(),
     }
 }

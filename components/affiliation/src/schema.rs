@@ -1,10 +1,11 @@
 //! Schemas and problems of the routes, for the OpenAPI document.
 
-use connectivity_domain::check::CheckStatus;
+use connectivity_domain::check::{CheckStatus, MAX_BATCH};
 use connectivity_domain::problem::ProblemKind as Kind;
 use connectivity_edge::openapi::RouteProblems;
-use connectivity_edge::schema::{one_of, page, page_size};
+use connectivity_edge::schema::{citizen_id, one_of, page, page_size};
 use utoipa::IntoParams;
+use utoipa::openapi::schema::ArrayBuilder;
 use utoipa::openapi::{RefOr, Schema};
 
 /// The query of the history.
@@ -26,6 +27,12 @@ pub(crate) fn status() -> RefOr<Schema> {
     one_of(&all.map(CheckStatus::as_str), "The result of the check. `ERROR`: the registry gave no verdict")
 }
 
+/// The ids of a request.
+pub(crate) fn citizen_ids() -> RefOr<Schema> {
+    let ids = ArrayBuilder::new().items(citizen_id()).min_items(Some(1)).max_items(Some(MAX_BATCH));
+    ids.description(Some("The ids of 1 to 100 citizens. A repeated id is asked about once")).into()
+}
+
 pub(crate) struct CheckProblems;
 
 impl RouteProblems for CheckProblems {
@@ -38,6 +45,12 @@ impl RouteProblems for CheckProblems {
         Kind::RegistryRefused,
         Kind::RegistryUnexpectedResponse,
     ];
+}
+
+pub(crate) struct ChecksProblems;
+
+impl RouteProblems for ChecksProblems {
+    const KINDS: &'static [Kind] = &[Kind::InvalidRequest, Kind::PayloadTooLarge, Kind::UnsupportedMediaType];
 }
 
 pub(crate) struct HistoryProblems;

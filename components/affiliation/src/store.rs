@@ -1,7 +1,7 @@
 //! The records in SQL, and the affiliated citizens in the cache.
 
 use connectivity_domain::check::{
-    AffiliatedCache, CheckRecord, CheckStatus, CheckStore, HeldCheck, StoreError, StoredCheck,
+    AffiliatedCache, CheckRecord, CheckStatus, CheckStore, HeldCheck, MAX_BATCH, StoreError, StoredCheck,
 };
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::holdings::Holdings;
@@ -14,17 +14,18 @@ use connectivity_runtime as runtime;
 use connectivity_runtime::metrics;
 use connectivity_storage::audit::OLD_ENTRIES;
 use connectivity_storage::cache::Cache;
-use connectivity_storage::database::{Database, Row, Sql, Value};
+use connectivity_storage::database::{Database, Insert, Row, Sql, Value};
 use connectivity_storage::retention::Expiring;
 use connectivity_storage::table::Table;
 use std::sync::Arc;
 use std::time::Duration;
 
-const INSERT: Sql = Sql::same(
+static INSERT: Insert<MAX_BATCH> = Insert::new(
     "INSERT INTO affiliation_checks
        (id, citizen_id, status, exists_in_system, citizen_data, message, checked_at, external_api_status_code,
         requested_by, request_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+     VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 );
 
 const COUNT: Sql = Sql::same("SELECT COUNT(*) FROM affiliation_checks WHERE citizen_id = ?");
@@ -81,21 +82,12 @@ impl Store {
 }
 
 impl CheckStore for Store {
-    async fn record(&self, record: &CheckRecord) -> Result<(), StoreError> {
-        let parameters = vec![
-            Value::text(record.id()),
-            Value::text(record.citizen().as_str()),
-            Value::text(record.status().as_str()),
-            record.status().exists_in_system().map_or(Value::Null, Value::truth),
-            Value::optional(record.citizen_data()),
-            Value::text(record.message()),
-            Value::text(&record.checked_at().to_sql()),
-            record.status_code().map_or(Value::Null, |status| Value::Integer(i64::from(status))),
-            Value::text(record.requested_by()),
-            Value::text(record.request_id()),
-        ];
-        self.table.run(INSERT, parameters).await?;
-        metrics::count(&metrics::CHECKS, &[record.status().as_str()]);
+    async fn record(&self, records: &[CheckRecord]) -> Result<(), StoreError> {
+        let parameters = records.iter().flat_map(values).collect();
+        self.table.run(INSERT.of_rows(records.len()), parameters).await?;
+        for record in records {
+            metrics::count(&metrics::CHECKS, &[record.status().as_str()]);
+        }
         Ok(())
     }
 
@@ -121,6 +113,22 @@ impl Holdings for Store {
         self.table.run(ERASE, vec![Value::text(citizen.as_str())]).await?;
         Ok(erased)
     }
+}
+
+/// Returns the values of a row, in the order of the columns of [`INSERT`].
+fn values(record: &CheckRecord) -> [Value; 10] {
+    [
+        Value::text(record.id()),
+        Value::text(record.citizen().as_str()),
+        Value::text(record.status().as_str()),
+        record.status().exists_in_system().map_or(Value::Null, Value::truth),
+        Value::optional(record.citizen_data()),
+        Value::text(record.message()),
+        Value::time(record.checked_at()),
+        record.status_code().map_or(Value::Null, |status| Value::Integer(i64::from(status))),
+        Value::text(record.requested_by()),
+        Value::text(record.request_id()),
+    ]
 }
 
 fn held(mut row: Row) -> Option<HeldCheck> {

@@ -1,5 +1,7 @@
 //! The bodies of requests and responses.
 
+pub(crate) mod checks;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use connectivity_domain::check::{CheckRecord, CheckStatus, HeldCheck, StoredCheck};
@@ -34,6 +36,18 @@ pub(crate) struct CheckAnswer<'a> {
     external_api_status_code: Option<u16>,
     /// The body of the registry's response, which can be any JSON value, or null
     citizen_data: Value,
+}
+
+impl<'a> CheckAnswer<'a> {
+    /// Creates the result of a check with a verdict.
+    pub(crate) fn new(record: &'a CheckRecord) -> Self {
+        Self {
+            citizen_id: record.citizen().as_str(),
+            is_eligible: record.status().is_eligible(),
+            external_api_status_code: record.status_code(),
+            citizen_data: parsed(record.citizen_data()),
+        }
+    }
 }
 
 /// Everything that is held of a check.
@@ -98,13 +112,7 @@ pub(crate) fn checked(record: &CheckRecord, affiliated_without_body: bool) -> Re
     if affiliated_without_body && record.status() == CheckStatus::AlreadyAffiliated {
         return StatusCode::NO_CONTENT.into_response();
     }
-    Json(CheckAnswer {
-        citizen_id: record.citizen().as_str(),
-        is_eligible: record.status().is_eligible(),
-        external_api_status_code: record.status_code(),
-        citizen_data: parsed(record.citizen_data()),
-    })
-    .into_response()
+    Json(CheckAnswer::new(record)).into_response()
 }
 
 /// Returns what an operator sees of a check.

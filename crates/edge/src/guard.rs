@@ -24,7 +24,7 @@ pub use settings::GuardSettings;
 use crate::audit::client_address;
 use crate::problem::Problem;
 use crate::rate_limit::{AccountRate, Rate};
-use crate::token::{TokenError, Verifier};
+use crate::token::{Caller, TokenError, Verifier};
 use admission::{AdmissionCheck, GuardRequest, Refusal};
 use bearer::{authenticate, invalid_token, log_refusal};
 use connectivity_domain::problem::ProblemKind;
@@ -90,24 +90,45 @@ impl Guard {
     /// keys of the token's issuer or the revoked sessions cannot be reached. 401 and 403 are noted in
     /// the audit log.
     pub async fn admit(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Admitted, Problem> {
-        self.decide(route, headers, now).await.inspect_err(|problem| self.note_refusal(route, headers, problem, now))
+        let caller = self.authenticate(route, headers, now).await?;
+        self.admit_calls(route, headers, caller, 1, now).await
     }
 
-    async fn decide(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Admitted, Problem> {
+    /// Returns the caller of a request whose access token is valid and carries the route's scope. The
+    /// request is admitted by [`Guard::admit_calls`].
+    async fn authenticate(&self, route: Route, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Problem> {
         let authenticated = authenticate(headers, route.scope, &self.verifier, now).await;
+        authenticated.inspect_err(|problem| {
+            if self.shared.is_some() {
+                self.count(route.name, "refused");
+            }
+            self.note_refusal(route, headers, problem, now);
+        })
+    }
+
+    /// Admits a request of this caller that counts as `calls` calls of the rate limit, if all of them
+    /// are left.
+    async fn admit_calls(
+        &self,
+        route: Route,
+        headers: &HeaderMap,
+        caller: Caller,
+        calls: u64,
+        now: Timestamp,
+    ) -> Result<Admitted, Problem> {
         let Some(shared) = &self.shared else {
-            return Ok(Admitted { caller: authenticated?, rate_limit: RateLimitHeaders::default() });
+            return Ok(Admitted { caller, rate_limit: RateLimitHeaders::default() });
         };
-        let caller = authenticated.inspect_err(|_| self.count(route.name, "refused"))?;
         let rate = rate(route, caller.rate_limit, shared.user);
         if rate.is_none() && shared.recent.contains(&caller.session, now) {
             self.count(route.name, "admitted");
             return Ok(Admitted { caller, rate_limit: RateLimitHeaders::default() });
         }
         let limit = rate.map(|rate| (Policy::User, rate, caller.subject.as_str()));
-        let request = GuardRequest { route: route.name, session: Some(&caller.session), limit };
+        let request = GuardRequest { route: route.name, session: Some(&caller.session), limit, calls };
         let checked = shared.check.check(request, now).await;
-        let rate_limit = checked.map_err(|refusal| problem(refusal).by(&caller.subject))?;
+        let checked = checked.map_err(|refusal| problem(refusal).by(&caller.subject));
+        let rate_limit = checked.inspect_err(|problem| self.note_refusal(route, headers, problem, now))?;
         if rate.is_none() {
             shared.recent.remember(&caller.session, now);
         }
@@ -132,7 +153,7 @@ impl Guard {
         // Requests from an unknown address share one counter.
         let key = client_address(self.client(headers));
         let limit = Some((Policy::Anonymous, shared.anonymous, key.as_str()));
-        shared.check.check(GuardRequest { route, session: None, limit }, now).await.map_err(problem)
+        shared.check.check(GuardRequest { route, session: None, limit, calls: 1 }, now).await.map_err(problem)
     }
 
     /// Returns the address that a request comes from, if it is known.

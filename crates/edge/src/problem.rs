@@ -1,6 +1,10 @@
 //! Error responses: `application/problem+json` (RFC 9457). This is the one place where an error
 //! becomes HTTP.
 
+mod part;
+
+pub use part::ProblemPart;
+
 use crate::rate_limit::whole_seconds;
 use crate::subject::Subject;
 use axum::response::{IntoResponse, Response};
@@ -55,6 +59,11 @@ impl Problem {
     /// Returns the sentence that says what is wrong and what to do next.
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// Returns the member `asked`: false if the registry was not asked.
+    fn asked(&self) -> Option<bool> {
+        self.cause.filter(|cause| !cause.was_asked()).map(|_| false)
     }
 
     /// Returns the subject of the request, if its token is valid.
@@ -160,6 +169,7 @@ impl PendingProblem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let asked = self.asked();
         let mut response = status.into_response();
         for (name, value) in self.headers {
             response.headers_mut().append(name, value);
@@ -173,7 +183,7 @@ impl IntoResponse for Problem {
             response.extensions_mut().insert(Subject(subject));
         }
         response.extensions_mut().insert(PendingProblem(ProblemBody {
-            asked: self.cause.filter(|cause| !cause.was_asked()).map(|_| false),
+            asked,
             detail: self.detail,
             field: self.field,
             request_id: String::new(),

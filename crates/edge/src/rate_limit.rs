@@ -110,15 +110,17 @@ impl Rate {
     /// assert_eq!(status.remaining(), 0);
     /// ```
     pub fn status(self, taken: u64, left: Duration) -> RateLimitStatus {
-        RateLimitStatus { rate: self, taken, left }
+        RateLimitStatus { rate: self, taken, calls: 1, left }
     }
 }
 
-/// The calls of one caller in the current window, including the present one.
+/// The calls of one caller in the current window, including those of the present request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimitStatus {
     rate: Rate,
     taken: u64,
+    /// How many of them are those of the present request.
+    calls: u64,
     left: Duration,
 }
 
@@ -128,14 +130,35 @@ impl RateLimitStatus {
         self.rate
     }
 
-    /// Returns whether the present call is within the limit.
+    /// Sets how many calls the present request is, if it is not one.
+    #[must_use]
+    pub fn of_calls(self, calls: u64) -> Self {
+        Self { calls, ..self }
+    }
+
+    /// Returns how many calls the present request is.
+    pub fn calls(self) -> u64 {
+        self.calls
+    }
+
+    /// Returns whether the present request is within the limit. If not, its calls are not taken.
     pub fn is_within(self) -> bool {
         self.taken <= self.rate.calls
     }
 
     /// Returns how many more calls the window allows.
+    ///
+    /// ```
+    /// use connectivity_edge::rate_limit::Rate;
+    /// use std::time::Duration;
+    ///
+    /// let status = |taken| Rate::parse("10/minute").unwrap().status(taken, Duration::from_secs(20)).of_calls(5);
+    /// assert_eq!((status(7).is_within(), status(7).remaining()), (true, 3));
+    /// assert_eq!((status(12).is_within(), status(12).remaining()), (false, 3));
+    /// ```
     pub fn remaining(self) -> u64 {
-        self.rate.calls.saturating_sub(self.taken)
+        let taken = if self.is_within() { self.taken } else { self.taken.saturating_sub(self.calls) };
+        self.rate.calls.saturating_sub(taken)
     }
 
     /// Returns the time left in the window.

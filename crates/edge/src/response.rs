@@ -2,7 +2,7 @@
 
 use crate::cors::Cors;
 use crate::problem::PendingProblem;
-use crate::subject::{RecordId, Subject};
+use crate::subject::{RecordCount, RecordId, Subject};
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::response::Response;
@@ -130,6 +130,7 @@ fn log_request(method: &str, route: &str, response: &http::Response<Bytes>, took
     let level = if status >= 500 { Level::Warn } else { Level::Info };
     let subject = response.extensions().get::<Subject>().map(|Subject(subject)| subject.as_str());
     let record = response.extensions().get::<RecordId>().map(|RecordId(id)| id.as_str());
+    let records = response.extensions().get::<RecordCount>().map(|RecordCount(count)| *count);
     let fields = [
         ("method", method.into()),
         ("route", route.into()),
@@ -137,6 +138,7 @@ fn log_request(method: &str, route: &str, response: &http::Response<Bytes>, took
         ("duration_ms", (took.as_secs_f64() * 1000.0).into()),
         ("subject", subject.into()),
         ("record", record.into()),
+        ("records", records.into()),
     ];
     log::line(level, "request", &fields);
 }

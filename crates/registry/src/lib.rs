@@ -20,6 +20,8 @@ pub mod bindings;
 pub mod breaker;
 #[cfg(target_family = "wasm")]
 mod configure;
+#[cfg(any(test, target_family = "wasm"))]
+mod deadline;
 pub mod handover;
 #[cfg(target_family = "wasm")]
 mod plugin;

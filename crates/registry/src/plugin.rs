@@ -4,6 +4,7 @@ use crate::bindings::citizens;
 use crate::bindings::types::QuestionContext;
 use crate::breaker::{Breaker, Permission};
 use crate::configure::PluginInfo;
+use crate::deadline::RequestDeadline;
 use crate::translate::{error, evidence, trace};
 use connectivity_domain::check::{Affiliation, Registry};
 use connectivity_domain::citizen::CitizenId;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 /// How much longer than it promised a plugin may take before its call is abandoned.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// When to ask again after a plugin did not keep its deadline.
+/// When to ask again after a plugin or a request did not keep its deadline.
 const OVERDUE_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A configured plugin with its circuit breaker. A component keeps it in a static: it holds no
@@ -37,6 +38,7 @@ pub struct PluginCall {
     plugin: Arc<Plugin>,
     trace: Option<TraceContext>,
     subject: String,
+    deadline: RequestDeadline,
 }
 
 impl Plugin {
@@ -48,7 +50,8 @@ impl Plugin {
 
     /// Creates the port for a request of this subject. Its questions carry on the request's trace.
     pub fn for_request(self: &Arc<Self>, context: &RequestContext, subject: &str) -> PluginCall {
-        PluginCall { plugin: Arc::clone(self), trace: context.trace.clone(), subject: subject.to_owned() }
+        let (trace, subject) = (context.trace.clone(), subject.to_owned());
+        PluginCall { plugin: Arc::clone(self), trace, subject, deadline: RequestDeadline::default() }
     }
 }
 
@@ -88,13 +91,18 @@ impl PluginCall {
             RegistryError::Unavailable(NoVerdict { cause, status: None, retry_after, attempts })
         };
         let Plugin { breaker, call_timeout } = &*self.plugin;
+        let call_timeout = *call_timeout + GRACE;
+        let limit = self.deadline.limit(call_timeout, Instant::now());
+        let limit = limit.ok_or_else(|| no_verdict(Cause::Timeout, OVERDUE_RETRY_AFTER, 0))?;
         let permission = breaker.permit(&self.subject).await;
         let permission = permission.map_err(|retry_after| no_verdict(Cause::BreakerOpen, retry_after, 0))?;
         let single_attempt = permission == Permission::Probe;
         let context = QuestionContext { trace: self.trace.clone().map(trace), single_attempt };
         // The call is not dropped in the middle: it may hold an open request of the host.
-        let answer = timeout_detached(*call_timeout + GRACE, question(context)).await;
-        let answer = answer.unwrap_or_else(|| Err(no_verdict(Cause::Timeout, OVERDUE_RETRY_AFTER, 1)));
+        let answer = timeout_detached(limit, question(context)).await;
+        // A call that the deadline of the request has cut short says nothing about the registry.
+        let attempts = u32::from(limit == call_timeout);
+        let answer = answer.unwrap_or_else(|| Err(no_verdict(Cause::Timeout, OVERDUE_RETRY_AFTER, attempts)));
         breaker.report(permission, &self.subject, citizen.as_str(), &answer).await;
         answer
     }

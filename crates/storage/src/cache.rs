@@ -170,7 +170,8 @@ impl Cache {
         if self.get(keys::PROBE, now).await.is_err() {
             return CacheState::Down;
         }
-        let hit = RateLimitHit { key: keys::PROBE.into(), window_left: keys::PROBE_LIFETIME };
+        let hit =
+            RateLimitHit { key: keys::PROBE.into(), window_left: keys::PROBE_LIFETIME, calls: 1, limit: u64::MAX };
         match self.guard(&GuardQuery { session: None, hit: Some(hit) }, now).await {
             Ok(_) => CacheState::Up,
             Err(_) => CacheState::Degraded,

@@ -4,7 +4,7 @@ mod mysql;
 mod settings;
 mod sqlite;
 
-pub use crate::sql::{DatabaseError, Row, Sql, Value};
+pub use crate::sql::{DatabaseError, Insert, Row, Sql, Value};
 pub use settings::DatabaseSettings;
 
 use crate::pool::{Pool, PoolError};

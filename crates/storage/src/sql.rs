@@ -2,6 +2,7 @@
 
 use connectivity_domain::time::Timestamp;
 use connectivity_migrations::NEEDED;
+use std::sync::OnceLock;
 
 /// A statement for both databases, with `?` for its parameters.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,42 @@ impl Sql {
     /// Creates a statement whose text is the same for both databases.
     pub const fn same(text: &'static str) -> Self {
         Self { mysql: text, sqlite: text }
+    }
+}
+
+/// An INSERT of 1 to `MAX` rows in one statement, whose text is the same for both databases. It is kept
+/// in a static, because it holds the texts.
+///
+/// ```
+/// use connectivity_storage::database::Insert;
+///
+/// static INSERT: Insert<3> = Insert::new("INSERT INTO t (a, b) VALUES ", "(?, ?)");
+/// assert_eq!(INSERT.of_rows(1).mysql, "INSERT INTO t (a, b) VALUES (?, ?)");
+/// assert_eq!(INSERT.of_rows(3).sqlite, "INSERT INTO t (a, b) VALUES (?, ?), (?, ?), (?, ?)");
+/// ```
+#[derive(Debug)]
+pub struct Insert<const MAX: usize> {
+    head: &'static str,
+    row: &'static str,
+    /// The text for each number of rows that has been used.
+    texts: [OnceLock<String>; MAX],
+}
+
+impl<const MAX: usize> Insert<MAX> {
+    /// Creates an INSERT. `head` is its text up to the first row, and `row` are the parameters of a row
+    /// in parentheses.
+    pub const fn new(head: &'static str, row: &'static str) -> Self {
+        Self { head, row, texts: [const { OnceLock::new() }; MAX] }
+    }
+
+    /// Returns the statement for this number of rows.
+    ///
+    /// # Panics
+    ///
+    /// The number is 0 or greater than `MAX`.
+    pub fn of_rows(&'static self, rows: usize) -> Sql {
+        let text = || format!("{}{}{}", self.head, self.row, format!(", {}", self.row).repeat(rows - 1));
+        Sql::same(self.texts[rows - 1].get_or_init(text))
     }
 }
 

@@ -44,6 +44,7 @@ impl Registry for FakeRegistry {
 #[derive(Clone, Debug, Default)]
 pub struct FakeStore {
     records: Arc<Mutex<Vec<CheckRecord>>>,
+    statements: Arc<Mutex<usize>>,
     down: bool,
 }
 
@@ -58,6 +59,11 @@ impl FakeStore {
         lock(&self.records).clone()
     }
 
+    /// Returns how often records were written.
+    pub fn statements(&self) -> usize {
+        *lock(&self.statements)
+    }
+
     fn page(&self, citizen: &CitizenId, page: Page) -> Result<(u64, Vec<CheckRecord>), StoreError> {
         if self.down {
             return Err(StoreError);
@@ -68,11 +74,14 @@ impl FakeStore {
 }
 
 impl CheckStore for FakeStore {
-    async fn record(&self, record: &CheckRecord) -> Result<(), StoreError> {
-        if self.down {
+    async fn record(&self, records: &[CheckRecord]) -> Result<(), StoreError> {
+        let mut held = lock(&self.records);
+        let is_held = |record: &CheckRecord| held.iter().any(|held| held.id() == record.id());
+        if self.down || records.iter().any(is_held) {
             return Err(StoreError);
         }
-        lock(&self.records).push(record.clone());
+        held.extend_from_slice(records);
+        *lock(&self.statements) += 1;
         Ok(())
     }
 

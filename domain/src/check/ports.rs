@@ -15,8 +15,9 @@ pub trait Registry: Send + Sync {
 
 /// Stores the records of checks.
 pub trait CheckStore: Send + Sync {
-    /// Writes a record. It is durable when this returns.
-    fn record(&self, record: &CheckRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Writes 1 to [`MAX_BATCH`](super::MAX_BATCH) records in one statement: all of them, or none.
+    /// They are durable when this returns.
+    fn record(&self, records: &[CheckRecord]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns the number of a citizen's checks, and one page of them, newest first.
     fn history(

@@ -4,6 +4,8 @@ use crate::citizen::CitizenId;
 use crate::page::Page;
 use crate::verdict::Evidence;
 use proptest::prelude::*;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 const RETRY_AFTER: Duration = Duration::from_secs(9);
@@ -27,15 +29,32 @@ fn unavailable(cause: Cause) -> RegistryError {
     RegistryError::Unavailable(NoVerdict { cause, status: None, retry_after: RETRY_AFTER, attempts: 3 })
 }
 
-fn run(registry: &FakeRegistry, store: &FakeStore, cache: &FakeAffiliatedCache) -> Result<CheckRecord, CheckError> {
+thread_local! {
+    /// The number of checks in this test. Each record needs another id.
+    static CHECKS: Cell<u32> = const { Cell::new(0) };
+}
+
+fn new_id() -> String {
+    CHECKS.set(CHECKS.get() + 1);
+    format!("id-{}", CHECKS.get())
+}
+
+type Checked = Result<CheckRecord, CheckError>;
+
+/// Checks one citizen.
+fn run(registry: &FakeRegistry, store: &FakeStore, cache: &FakeAffiliatedCache) -> Result<Checked, StoreError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(check_affiliation(registry, store, cache, request("id-1", citizen()), || NOW))
+    let requests = vec![request(&new_id(), citizen())];
+    let mut checked = runtime.block_on(check_affiliations(registry, store, cache, requests, || NOW))?;
+    assert_eq!(checked.len(), 1);
+    Ok(checked.remove(0))
 }
 
 /// Runs a check and compares its result and the status of its only record.
 fn check(answer: &Result<Affiliation, RegistryError>, expected: &Result<CheckStatus, CheckError>) {
     let store = FakeStore::default();
     let result = run(&FakeRegistry::answering(answer.clone()), &store, &FakeAffiliatedCache::default());
+    let result = result.expect("recorded");
     let recorded = expected.clone().unwrap_or(CheckStatus::Error);
     assert_eq!(result.map(|record| record.status()), *expected, "{answer:?}");
     assert_eq!(store.records().iter().map(CheckRecord::status).collect::<Vec<_>>(), [recorded], "{answer:?}");
@@ -51,6 +70,8 @@ fn every_answer_has_its_result_and_one_record() {
         check(&Err(unavailable(cause)), &Err(CheckError::NoVerdict { cause, retry_after: RETRY_AFTER }));
     }
 }
+
+mod batches;
 
 #[test]
 fn only_eligible_citizens_may_be_affiliated() {
@@ -125,8 +146,8 @@ fn verdict_that_cannot_be_recorded_is_neither_returned_nor_cached() {
         Err(RegistryError::Refused(evidence(501))),
     ] {
         let (registry, cache) = (FakeRegistry::answering(answer), FakeAffiliatedCache::default());
-        assert_eq!(run(&registry, &FakeStore::down(), &cache), Err(CheckError::NotRecorded));
-        let _ = run(&registry, &FakeStore::default(), &cache);
+        assert_eq!(run(&registry, &FakeStore::down(), &cache), Err(StoreError));
+        let _ = run(&registry, &FakeStore::default(), &cache).expect("recorded");
         assert_eq!(registry.calls(), 2);
     }
 }
@@ -142,10 +163,22 @@ fn only_already_affiliated_is_cached_and_each_check_is_recorded() {
     ] {
         let (registry, store) = (FakeRegistry::answering(answer.clone()), FakeStore::default());
         let cache = FakeAffiliatedCache::default();
-        let results = [(); 3].map(|()| run(&registry, &store, &cache).map(|record| record.status()));
+        let results = [(); 3].map(|()| run(&registry, &store, &cache).expect("recorded").map(|record| record.status()));
         assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{results:?}");
         assert_eq!((registry.calls(), store.records().len()), (calls, 3), "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn fake_store_keeps_the_contract() {
+    let citizen = |number: usize| CitizenId::parse(&(1_000_000 + number).to_string()).expect("an id");
+    let ids = AtomicU32::new(0);
+    let new_id = || format!("id-{}", ids.fetch_add(1, Ordering::Relaxed));
+    let promises = contract::check(&FakeStore::default(), citizen, new_id).await;
+    let kept: Vec<_> = promises.iter().filter(|(_, is_kept)| *is_kept).collect();
+    assert_eq!((promises.len(), kept.len()), (5, 5), "{promises:?}");
+    let broken = contract::check(&FakeStore::down(), citizen, || "id".to_owned()).await;
+    assert_eq!(broken[0], ("one record is written", false));
 }
 
 #[tokio::test]
@@ -154,7 +187,7 @@ async fn history_shows_a_page_of_the_citizens_checks_newest_first() {
     let other = CitizenId::parse("1128456233").expect("an id");
     for (id, citizen) in [("1", citizen()), ("2", other), ("3", citizen()), ("4", citizen())] {
         let answer = Ok(Affiliation::None(evidence(204)));
-        store.record(&CheckRecord::from_answer(request(id, citizen), NOW, &answer)).await.expect("recorded");
+        store.record(&[CheckRecord::from_answer(request(id, citizen), NOW, &answer)]).await.expect("recorded");
     }
     let page = Page::parse(Some("2"), Some("2")).expect("a page");
     let (count, checks) = store.history(&citizen(), page).await.expect("a page");

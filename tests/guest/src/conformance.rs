@@ -1,7 +1,9 @@
 //! Checks that the database and the cache behave the same on every server. `tests/conformance.rs`
 //! runs them on each.
 
+use crate::checks::Store;
 use crate::documents::Documents;
+use connectivity_domain::check;
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::document::{DocumentRequest, DocumentUrl};
 use connectivity_domain::job::contract;
@@ -49,6 +51,19 @@ pub(crate) async fn jobs() -> Result<String, String> {
     };
     let promises = contract::check(&store, question, runtime::new_id).await;
     Ok(promises.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// Checks the store of checks on the database that the variables select.
+pub(crate) async fn checks() -> Result<String, String> {
+    let store = Store::new(Arc::new(selected_database().await?));
+    let first = 1_000_000_000 + runtime::random() % 1_000_000_000 * 100;
+    let citizen = |number| CitizenId::parse(&(first + number as u64).to_string()).expect("ten to twelve digits");
+    let promises = check::contract::check(&store, citizen, runtime::new_id).await;
+    let mut report = Report::default();
+    for (promise, is_kept) in promises {
+        report.expect(promise, &is_kept, &true);
+    }
+    Ok(report.0.join("\n"))
 }
 
 /// Checks the database that the variables select.
@@ -133,10 +148,11 @@ pub(crate) async fn cache() -> Result<String, String> {
         &Ok(true),
     );
 
-    let take = async |name: &str, window_left: Duration| {
-        let query = GuardQuery { session: None, hit: Some(RateLimitHit { key: key(name), window_left }) };
-        cache.guard(&query, runtime::now()).await
+    let take_many = async |name: &str, window_left: Duration, calls: u64, limit: u64| {
+        let hit = RateLimitHit { key: key(name), window_left, calls, limit };
+        cache.guard(&GuardQuery { session: None, hit: Some(hit) }, runtime::now()).await
     };
+    let take = async |name: &str, window_left: Duration| take_many(name, window_left, 1, u64::MAX).await;
     report.expect("a rate-limit counter starts at one", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(1)));
     report.expect("a rate-limit counter increases", &take("c", short * 4).await, &Ok(GuardAnswer::Taken(2)));
     runtime::sleep(short * 6).await;
@@ -150,6 +166,19 @@ pub(crate) async fn cache() -> Result<String, String> {
     let mut many: Vec<u64> = many.into_iter().filter_map(taken).collect();
     many.sort_unstable();
     report.expect("concurrent requests get different counts", &many, &(1..=20).collect());
+    let mut together = Vec::new();
+    for calls in [4, 7, 6, 1, 11] {
+        together.push(take_many("e", long, calls, 10).await);
+    }
+    let expected = [4, 11, 10, 11, 21].map(|count| Ok(GuardAnswer::Taken(count)));
+    report.expect("several calls are taken together or not at all", &together, &expected.to_vec());
+    let first = take_many("f", short * 4, 11, 10).await;
+    let second = take_many("f", short * 4, 10, 10).await;
+    let expected = [11, 10].map(|count| Ok(GuardAnswer::Taken(count)));
+    report.expect("what a new window does not allow is not taken", &[first, second], &expected);
+    runtime::sleep(short * 6).await;
+    let third = take_many("f", short * 4, 3, 10).await;
+    report.expect("a counter of several calls restarts after its window", &third, &Ok(GuardAnswer::Taken(3)));
     Ok(report.0.join("\n"))
 }
 

@@ -2,9 +2,12 @@
 //! not.
 #![cfg(target_family = "wasm")]
 
+// The tables of the components `affiliation` and `documents`. A component cannot be linked into
+// another one, so their files are compiled here too.
+#[path = "../../../components/affiliation/src/store.rs"]
+#[expect(dead_code, reason = "only the store of checks is used")]
+mod checks;
 mod conformance;
-// The table of the component `documents`. A component cannot be linked into another one, so its file
-// is compiled here too.
 #[path = "../../../components/documents/src/store.rs"]
 mod documents;
 mod guard;
@@ -36,6 +39,7 @@ async fn handle(request: spin_sdk::http::Request) -> Result<types::Response, Err
         "/probe/call" => call(&query).await,
         "/probe/database" => database(&query).await,
         "/probe/conformance/database" => conformance::database().await.map(|report| (StatusCode::OK, report)),
+        "/probe/conformance/checks" => conformance::checks().await.map(|report| (StatusCode::OK, report)),
         "/probe/conformance/jobs" => conformance::jobs().await.map(|report| (StatusCode::OK, report)),
         "/probe/conformance/cache" => conformance::cache().await.map(|report| (StatusCode::OK, report)),
         "/probe/client" => client(&query, request.headers()),

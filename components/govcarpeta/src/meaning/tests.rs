@@ -1,6 +1,6 @@
 use super::*;
 use connectivity_domain::check::fakes::{FakeAffiliatedCache, FakeRegistry, FakeStore};
-use connectivity_domain::check::{CheckRequest, CheckStatus, check_affiliation};
+use connectivity_domain::check::{CheckRequest, CheckStatus, check_affiliations};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::registry::NoVerdict;
 use connectivity_domain::time::Timestamp;
@@ -102,8 +102,9 @@ fn check(status: u16, is_json: bool) -> (Option<CheckStatus>, CheckStatus) {
     let (requested_by, request_id) = ("operator".into(), "r-1".into());
     let request = CheckRequest { id: "id-1".into(), citizen, requested_by, request_id };
     let now = || Timestamp::from_micros(0);
-    let checked = check_affiliation(&registry, &store, &cache, request, now).now_or_never();
-    let status = checked.expect("fakes answer at once").ok().map(|record| record.status());
+    let checked = check_affiliations(&registry, &store, &cache, vec![request], now).now_or_never();
+    let mut checked = checked.expect("fakes answer at once").expect("recorded");
+    let status = checked.remove(0).ok().map(|record| record.status());
     (status, store.records()[0].status())
 }
 

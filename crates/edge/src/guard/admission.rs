@@ -28,6 +28,8 @@ pub(super) struct GuardRequest<'a> {
     pub(super) session: Option<&'a str>,
     /// Its rate limit, and the key of its caller; `None` if it has no rate limit.
     pub(super) limit: Option<(Policy, Rate, &'a str)>,
+    /// How many calls of the rate limit it takes: all of them, or none.
+    pub(super) calls: u64,
 }
 
 /// Why a request is refused.
@@ -50,7 +52,7 @@ impl From<DatabaseError> for Refusal {
 
 /// How a request was admitted.
 enum Admission {
-    /// Its call was taken from its rate limit, if it has one.
+    /// Its calls were taken from its rate limit, if it has one.
     Counted(RateLimitHeaders),
     /// The cache is down, so no call was taken.
     Uncounted,
@@ -86,7 +88,7 @@ impl AdmissionCheck {
         let limit = request.limit.map(|(policy, rate, caller)| {
             let (window, window_left) = rate.window_at(now);
             let key = format!("{THROTTLE}{}:{window}:{caller}", policy.name());
-            (policy, rate, RateLimitHit { key, window_left })
+            (policy, rate, RateLimitHit { key, window_left, calls: request.calls, limit: rate.calls })
         });
         let hit = limit.as_ref().map(|(_, _, hit)| hit.clone());
         let mut query = GuardQuery { session: request.session, hit };
@@ -107,7 +109,7 @@ impl AdmissionCheck {
                 let Some((policy, rate, hit)) = limit else {
                     return Ok(Admission::Counted(RateLimitHeaders::default()));
                 };
-                let status = rate.status(taken, hit.window_left);
+                let status = rate.status(taken, hit.window_left).of_calls(hit.calls);
                 if status.is_within() {
                     Ok(Admission::Counted(RateLimitHeaders::new(policy, status)))
                 } else {

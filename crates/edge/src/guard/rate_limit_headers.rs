@@ -70,8 +70,17 @@ impl RateLimitHeaders {
 /// Returns the problem of a caller without calls left.
 pub(super) fn too_many_requests(policy: Policy, status: RateLimitStatus) -> Problem {
     let Rate { calls, window } = status.rate();
-    let detail =
-        format!("more than {calls} calls in {} seconds: try again after the time in Retry-After", window.as_secs());
+    let (seconds, own, left) = (window.as_secs(), status.calls(), status.remaining());
+    let detail = if own > calls {
+        format!("the request counts {own} calls, and {calls} in {seconds} seconds are allowed: send fewer ids at once")
+    } else if own > 1 {
+        format!(
+            "the request counts {own} calls, and {left} of {calls} in {seconds} seconds are left: send fewer ids, or \
+             try again after the time in Retry-After"
+        )
+    } else {
+        format!("more than {calls} calls in {seconds} seconds: try again after the time in Retry-After")
+    };
     let problem = Problem::new(ProblemKind::TooManyRequests, detail).retry_after(status.left());
     let headers = RateLimitHeaders::new(policy, status).headers();
     headers.fold(problem, |problem, (name, value)| problem.header(name, value))

@@ -28,14 +28,17 @@ const COMPARE_AND_SET: Sql = Sql::same(
 
 const IS_REVOKED: Sql = Sql::same("SELECT 1 FROM sessions WHERE id = ? AND revoked_at IS NOT NULL");
 
-/// Takes a call from the counter ?1, unless the session ?4 is revoked; then it returns no row. ?2
-/// is the end of the counter's window, ?3 is now.
+/// Takes ?5 calls from the counter ?1 and returns how many are taken with them. It takes none and
+/// returns no row if the session ?4 is revoked, or if more than ?6 would be taken. ?2 is the end of the
+/// counter's window, ?3 is now.
 const TAKE: Sql = Sql::same(
     "INSERT INTO cache (cache_key, value, expires_at_us)
-     SELECT ?1, '1', ?2 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE id = ?4 AND revoked_at IS NOT NULL)
+     SELECT ?1, CAST(?5 AS TEXT), ?2
+     WHERE ?5 <= ?6 AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = ?4 AND revoked_at IS NOT NULL)
      ON CONFLICT (cache_key) DO UPDATE SET
-       value = CASE WHEN expires_at_us > ?3 THEN CAST(value + 1 AS TEXT) ELSE '1' END,
+       value = CASE WHEN expires_at_us > ?3 THEN CAST(value + ?5 AS TEXT) ELSE excluded.value END,
        expires_at_us = CASE WHEN expires_at_us > ?3 THEN expires_at_us ELSE excluded.expires_at_us END
+     WHERE expires_at_us <= ?3 OR value + ?5 <= ?6
      RETURNING value",
 );
 
@@ -68,8 +71,8 @@ pub(super) async fn guard(
     match (&query.hit, query.session) {
         (Some(hit), session) => take(database, hit, session, now).await,
         (None, Some(session)) => {
-            let rows = run(database, IS_REVOKED, vec![Value::text(session)]).await?;
-            Ok(if rows.is_empty() { GuardAnswer::Taken(0) } else { GuardAnswer::Revoked })
+            let is_revoked = is_revoked(database, session).await?;
+            Ok(if is_revoked { GuardAnswer::Revoked } else { GuardAnswer::Taken(0) })
         }
         (None, None) => Ok(GuardAnswer::Taken(0)),
     }
@@ -81,16 +84,30 @@ async fn take(
     session: Option<&str>,
     now: Timestamp,
 ) -> Result<GuardAnswer, CacheDown> {
-    let ends = now.plus(hit.window_left);
-    let parameters = vec![Value::text(&hit.key), micros(ends), micros(now), Value::optional(session)];
-    let Some(count) = first_text(run(database, TAKE, parameters).await?) else { return Ok(GuardAnswer::Revoked) };
-    let taken = count.parse().map_err(|_| CacheDown(format!("the counter is not a number: {count}")))?;
-    if taken == 1 {
+    let (ends, limits) = (now.plus(hit.window_left), [hit.calls, hit.limit].map(Value::number));
+    let parameters = [Value::text(&hit.key), micros(ends), micros(now), Value::optional(session)];
+    let taken = run(database, TAKE, parameters.into_iter().chain(limits).collect()).await?;
+    let number = |count: &str| count.parse().map_err(|_| CacheDown(format!("the counter is not a number: {count}")));
+    let Some(taken) = first_text(taken).as_deref().map(number).transpose()? else {
+        if let Some(session) = session
+            && is_revoked(database, session).await?
+        {
+            return Ok(GuardAnswer::Revoked);
+        }
+        // Others may have given the counter another value meanwhile. These calls were over the limit.
+        let held = get(database, &hit.key, now).await?.as_deref().map_or(Ok(0), number)?;
+        return Ok(GuardAnswer::Taken(hit.calls.saturating_add(held).max(hit.limit.saturating_add(1))));
+    };
+    if taken == hit.calls {
         // A new window has added a row, so a few expired ones are deleted and the table stays
         // small. If that fails, the next window does it.
         let _ = database.run(DELETE_EXPIRED, vec![micros(now)]).await;
     }
     Ok(GuardAnswer::Taken(taken))
+}
+
+async fn is_revoked(database: &Database, session: &str) -> Result<bool, CacheDown> {
+    Ok(!run(database, IS_REVOKED, vec![Value::text(session)]).await?.is_empty())
 }
 
 pub(super) async fn add_counts(database: &Database, batch: &Batch, now: Timestamp) -> Result<(), CacheDown> {

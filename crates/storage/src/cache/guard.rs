@@ -12,7 +12,7 @@ pub struct GuardQuery<'a> {
     pub hit: Option<RateLimitHit>,
 }
 
-/// One more call in a rate-limit counter.
+/// Calls to take from a rate-limit counter: all of them, or none if they would exceed the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimitHit {
     /// The counter's key, which names one caller in one window. It begins with
@@ -20,6 +20,10 @@ pub struct RateLimitHit {
     pub key: String,
     /// The time left in the window.
     pub window_left: Duration,
+    /// How many calls to take, at least 1.
+    pub calls: u64,
+    /// How many calls the window allows.
+    pub limit: u64,
 }
 
 /// The answer to a [`GuardQuery`].
@@ -27,8 +31,8 @@ pub struct RateLimitHit {
 pub enum GuardAnswer {
     /// The session is revoked. No call was taken.
     Revoked,
-    /// The session is not revoked. This many calls were taken in the window, this one included; 0
-    /// without a rate limit.
+    /// The session is not revoked. This many calls were taken in the window, these ones included; 0
+    /// without a rate limit. If it is more than the limit, these ones were not taken.
     Taken(u64),
     /// The cache does not hold all revocations, so it cannot answer. No call was taken.
     Unknown {

@@ -52,10 +52,11 @@ impl Server {
     pub(super) async fn guard(&self, query: &GuardQuery<'_>) -> Result<GuardAnswer, CacheDown> {
         let session = query.session.map(|session| format!("{}{session}", keys::REVOKED));
         let session = session.as_deref().unwrap_or(keys::NONE);
-        let (counter, window_left) =
-            query.hit.as_ref().map_or((keys::NONE, Duration::ZERO), |hit| (hit.key.as_str(), hit.window_left));
-        let keys = [session, counter, keys::COMPLETE];
-        match self.run(&script::GUARD, &keys, vec![milliseconds(window_left)]).await?[..] {
+        let (counter, arguments) = match &query.hit {
+            Some(hit) => (hit.key.as_str(), vec![milliseconds(hit.window_left), number(hit.calls), number(hit.limit)]),
+            None => (keys::NONE, Vec::new()),
+        };
+        match self.run(&script::GUARD, &[session, counter, keys::COMPLETE], arguments).await?[..] {
             [RedisResult::Int64(0), RedisResult::Int64(taken)] => Ok(GuardAnswer::Taken(taken.unsigned_abs())),
             [RedisResult::Int64(1), _] => Ok(GuardAnswer::Revoked),
             [RedisResult::Int64(2), _] => Ok(GuardAnswer::Unknown { load: self.lock_revocations().await? }),
@@ -165,6 +166,10 @@ impl Server {
 
 fn text(text: &str) -> RedisParameter {
     RedisParameter::Binary(text.as_bytes().to_vec())
+}
+
+fn number(number: u64) -> RedisParameter {
+    RedisParameter::Int64(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 fn milliseconds(duration: Duration) -> RedisParameter {

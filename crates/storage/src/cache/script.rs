@@ -37,8 +37,10 @@ return 1",
 ///
 /// KEYS: 1 the key of the session's revocation (none: do not look it up), 2 the rate-limit counter
 /// (none: take no call), 3 the completeness marker. ARGV: 1 the milliseconds left in the counter's
-/// window. Returns whether the session is revoked (0: no, 1: yes, 2: not known here) and how many
-/// calls were taken. A call is taken only if the session is known not to be revoked.
+/// window, 2 how many calls to take, 3 how many the window allows. Returns whether the session is
+/// revoked (0: no, 1: yes, 2: not known here) and how many calls are taken with these ones. They are
+/// taken only if the session is known not to be revoked, and all of them are within what the window
+/// allows.
 pub(super) static GUARD: Script = Script::new(
     "if KEYS[1] ~= 'connectivity:{guard}:none' then
   local held = redis.call('MGET', KEYS[1], KEYS[3])
@@ -46,8 +48,9 @@ pub(super) static GUARD: Script = Script::new(
   if not held[2] then return {2, 0} end
 end
 if KEYS[2] == 'connectivity:{guard}:none' then return {0, 0} end
-local taken = redis.call('INCR', KEYS[2])
-if taken == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
+local taken = redis.call('INCRBY', KEYS[2], ARGV[2])
+if taken == tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
+if taken > tonumber(ARGV[3]) then redis.call('DECRBY', KEYS[2], ARGV[2]) end
 return {0, taken}",
 );
 
