@@ -1,11 +1,13 @@
 //! The command line.
 
+use crate::commands::{Format, MAX_BATCH};
 use crate::job;
 use crate::settings::table::{self, help};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use connectivity_domain::access::AccountName;
 use connectivity_domain::citizen::CitizenId;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Connects RabbitMQ with the components: delivers requests to them and publishes their results.
 ///
@@ -69,6 +71,33 @@ pub(crate) enum Command {
     /// Creates and changes service accounts through the components' API.
     #[command(subcommand)]
     ServiceAccount(ServiceAccount),
+    /// Checks the citizens in a file: may they be affiliated? Writes a row for each id to a results
+    /// file.
+    ///
+    /// Verdicts that are in the results file already are kept and not asked for again. So a run that was
+    /// interrupted goes on when the same command is run again. The rate limit of the account is obeyed:
+    /// each id counts one call. While the components or the registry do not answer, the command waits.
+    #[command(after_long_help = check_help())]
+    Check {
+        /// The file: one id a line, or CSV with commas, semicolons or tabs. A header is recognised.
+        file: PathBuf,
+        /// The results file. Default: beside the file, such as citizens.csv.results.csv.
+        #[arg(long, short)]
+        output: Option<PathBuf>,
+        /// The format of the results.
+        #[arg(long, value_enum, default_value = "csv")]
+        format: Format,
+        /// The column with the ids: its name in the header, or its number. Default: the only column,
+        /// the only one with an id in the first line, or one with a usual name, such as `citizen_id`.
+        #[arg(long)]
+        column: Option<String>,
+        /// How many ids are sent in one request.
+        #[arg(long, default_value_t = MAX_BATCH, value_parser = value_parser!(i64).range(1..=MAX_BATCH))]
+        batch: i64,
+        /// After what time without a verdict the command ends.
+        #[arg(long, default_value = "10m", value_parser = humantime::parse_duration)]
+        give_up_after: Duration,
+    },
     /// Shows or erases everything that is held about one citizen.
     #[command(subcommand)]
     Citizen(Citizen),
@@ -104,6 +133,10 @@ pub(crate) enum ServiceAccount {
         /// What the account may do: affiliation, documents, bridge or admin. Can be repeated.
         #[arg(long = "scope", required = true)]
         scopes: Vec<String>,
+        /// How many calls the account may make: such as 1000/hour (second, minute, hour or day), or
+        /// off. Default: the setting `throttle_user` of the components.
+        #[arg(long)]
+        rate_limit: Option<String>,
     },
     /// Lists all accounts: scopes, state, and when their secrets were made and last used.
     #[command(after_long_help = admin_help())]
@@ -115,6 +148,17 @@ pub(crate) enum ServiceAccount {
         /// The name of the account.
         #[arg(value_parser = account_name)]
         name: AccountName,
+    },
+    /// Changes how many calls an account may make. Its tokens carry the rate limit, so the change takes
+    /// effect with the next token.
+    #[command(after_long_help = admin_help())]
+    RateLimit {
+        /// The name of the account.
+        #[arg(value_parser = account_name)]
+        name: AccountName,
+        /// Such as 1000/hour (second, minute, hour or day); off for no limit; default for the setting
+        /// `throttle_user` of the components.
+        rate: String,
     },
     /// Disables an account: revokes its tokens and refuses its logins.
     #[command(after_long_help = admin_help())]
@@ -206,6 +250,24 @@ fn rabbitmq_help() -> String {
 
 fn admin_help() -> String {
     help(&[table::COMPONENTS, table::TLS, table::ADMIN_ACCOUNT, table::SIGNING, table::LOG])
+}
+
+/// What `check --help` says besides the arguments.
+const CHECK_HELP: &str = "\
+Results in CSV have the columns line (of the file), citizen_id, is_eligible, external_api_status_code, citizen_data
+(what the registry said, as JSON), error and detail. A row has is_eligible or an error, never both. Invalid ids have
+the error invalid-citizen-id. A citizen who is in the file twice has one row.
+
+Exit status: 0 if every id has a verdict, 3 if some rows have an error, 1 if the command ended early.
+
+Examples:
+  connectivity-bridge check citizens.txt
+  connectivity-bridge check people.csv --column document --format jsonl --output verdicts.jsonl
+";
+
+fn check_help() -> String {
+    let settings = [table::COMPONENTS, table::TLS, table::AFFILIATION_ACCOUNT, table::SIGNING, table::LOG];
+    format!("{CHECK_HELP}\n{}", help(&settings))
 }
 
 fn bridge_help() -> String {

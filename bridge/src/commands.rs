@@ -1,7 +1,8 @@
 //! The commands of an operator: look at the queues, publish requests, handle dead letters, service
-//! accounts, and what is held about citizens.
+//! accounts, checks of many citizens, and what is held about one.
 
 mod api;
+mod check;
 mod citizens;
 mod dead_letters;
 mod error;
@@ -14,6 +15,7 @@ mod signing_key;
 mod topology;
 
 pub(crate) use api::{Api, ApiError};
+pub(crate) use check::{CheckError, CheckOptions, Format, MAX_BATCH, check};
 pub(crate) use citizens::{erase_citizen, show_citizen};
 pub(crate) use dead_letters::{list, purge, replay};
 pub(crate) use error::CommandError;

@@ -31,7 +31,7 @@ mod worker;
 
 use clap::Parser;
 use cli::{Arguments, Citizen, Command, Dlq, ServiceAccount};
-use commands::{Accounts, Api, ApiError, CommandError, KeyError};
+use commands::{Accounts, Api, ApiError, CheckError, CheckOptions, CommandError, KeyError};
 use connectivity_migrations::mysql::{self, MigrationError};
 use output::print_line;
 use run::RunError;
@@ -42,6 +42,9 @@ use trace::ExportError;
 /// The exit code for an invalid setting (sysexits.h: `EX_USAGE`). An unknown command or argument is a
 /// 2, as `clap` has it.
 const INVALID_SETTINGS: u8 = 64;
+
+/// The exit code of `check` if it has finished and some ids have no verdict.
+const INCOMPLETE: u8 = 3;
 
 /// Why the program ends with an error.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,8 @@ enum Failure {
     Api(#[from] ApiError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    Check(#[from] CheckError),
 }
 
 impl Failure {
@@ -66,7 +71,10 @@ impl Failure {
             Self::Settings(_)
             | Self::Migration(MigrationError::Address(_))
             | Self::Run(RunError::Traces(ExportError::Exporter)) => ExitCode::from(INVALID_SETTINGS),
-            Self::Run(_) | Self::Command(_) | Self::Migration(_) | Self::Api(_) | Self::Key(_) => ExitCode::FAILURE,
+            Self::Check(CheckError::Incomplete(..)) => ExitCode::from(INCOMPLETE),
+            Self::Run(_) | Self::Command(_) | Self::Migration(_) | Self::Api(_) | Self::Key(_) | Self::Check(_) => {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -113,6 +121,12 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::Dlq(command) => handle_dead_letters(command, &amqp()?).await?,
         Command::Topology => commands::topology(&amqp()?).await?,
         Command::ServiceAccount(command) => manage_accounts(command).await?,
+        Command::Check { file, output, format, column, batch, give_up_after } => {
+            let api = Api::new(ApiSettings::of_affiliation(&Environment)?)?;
+            // The range of the argument.
+            let batch = usize::try_from(batch).unwrap_or(1);
+            commands::check(&api, CheckOptions { file, output, format, column, batch, give_up_after }).await?;
+        }
         Command::Citizen(command) => handle_citizen(command).await?,
         Command::Retention => commands::delete_old_records(ApiSettings::of_bridge(&Environment)?).await?,
         Command::Health => commands::health(RunSettings::listen(&Environment)?).await?,
@@ -133,7 +147,10 @@ async fn handle_dead_letters(command: Dlq, settings: &AmqpSettings) -> Result<()
 async fn manage_accounts(command: ServiceAccount) -> Result<(), Failure> {
     let accounts = Accounts(Api::new(ApiSettings::of_administrator(&Environment)?)?);
     match command {
-        ServiceAccount::Create { name, scopes } => accounts.create(name.as_str(), &scopes).await?,
+        ServiceAccount::Create { name, scopes, rate_limit } => {
+            accounts.create(name.as_str(), &scopes, rate_limit.as_deref()).await?;
+        }
+        ServiceAccount::RateLimit { name, rate } => accounts.set_rate_limit(name.as_str(), &rate).await?,
         ServiceAccount::List => accounts.list().await?,
         ServiceAccount::Rotate { name } => accounts.rotate(name.as_str()).await?,
         ServiceAccount::Disable { name } => accounts.set_disabled(name.as_str(), true).await?,

@@ -109,6 +109,16 @@ async fn an_operator_manages_accounts_with_the_bridge_commands() {
     assert_eq!(access.form("/oauth/token", &[], &access.login_form("clerk", &second, None)).await.status, 401);
     assert!(run(&by_client, &["enable", "clerk"]).0);
     access.granted("clerk", &second, None).await;
+    for (rate, shown) in
+        [("5/minute", "rate limit 5/minute"), ("off", "rate limit off"), ("default", "rate limit default")]
+    {
+        assert!(run(&by_client, &["rate-limit", "clerk", rate]).0);
+        assert!(run(&by_client, &["list"]).1.contains(&format!("enabled  {shown}")), "{rate}");
+    }
+    let (good, _, error) = run(&by_client, &["rate-limit", "clerk", "often"]);
+    assert!(!good && error.contains("rate_limit"), "{error}");
+    assert!(run(&by_client, &["create", "importer", "--scope", "affiliation", "--rate-limit", "off"]).0);
+    assert!(run(&by_client, &["list"]).1.contains("importer  affiliation  enabled  rate limit off"));
     let (good, _, error) = run(&by_client, &["create", "clerk", "--scope", "documents"]);
     assert!(!good && error.contains("a service account with this name exists"), "{error}");
     let (good, _, error) = run(&[], &["list"]);

@@ -4,6 +4,7 @@ use crate::http;
 use crate::settings::ApiSettings;
 use crate::text::http_cause;
 use crate::token::{TokenError, Tokens};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::time::Duration;
@@ -28,6 +29,21 @@ pub(crate) enum ApiError {
     Retention(String),
 }
 
+/// A response with a JSON body.
+pub(super) struct Response {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl Response {
+    /// Returns the error that a response with another status than 2xx is.
+    pub(super) fn refused(&self) -> ApiError {
+        let detail = self.body["detail"].as_str().unwrap_or("no reason was given");
+        ApiError::Refused(self.status, detail.to_owned())
+    }
+}
+
 /// The client.
 pub(crate) struct Api {
     http: reqwest::Client,
@@ -44,19 +60,32 @@ impl Api {
 
     /// Calls the API. `path` begins with a slash.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, ApiError> {
-        let mut request = self.http.request(method, format!("{}{path}", self.url));
-        if let Some(body) = &body {
+        let response = self.send(method, path, body.as_ref(), TIMEOUT).await?;
+        if response.status.is_success() { Ok(response.body) } else { Err(response.refused()) }
+    }
+
+    /// Sends a request and reads the response, whatever its status.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        timeout: Duration,
+    ) -> Result<Response, ApiError> {
+        let mut request = self.http.request(method, format!("{}{path}", self.url)).timeout(timeout);
+        if let Some(body) = body {
             request = request.json(body);
         }
         let failed = |error| ApiError::Http(http_cause(error));
         let response = request.bearer_auth(self.tokens.get().await?).send().await.map_err(failed)?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(failed)?;
-        let body: Value = serde_json::from_slice(&body).map_err(|_| ApiError::NotJson(status))?;
-        if status.is_success() {
-            Ok(body)
-        } else {
-            Err(ApiError::Refused(status, body["detail"].as_str().unwrap_or("no reason was given").to_owned()))
-        }
+        let body = serde_json::from_slice(&body).map_err(|_| ApiError::NotJson(status))?;
+        Ok(Response { status, headers, body })
+    }
+
+    /// Has the next request get a new access token, because this one was rejected.
+    pub(super) fn forget_token(&self) {
+        self.tokens.forget();
     }
 }

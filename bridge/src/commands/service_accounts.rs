@@ -5,13 +5,17 @@ use crate::output::print_line;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+/// What stands for the rate limit of the components' settings.
+const DEFAULT_RATE: &str = "default";
+
 /// The service accounts.
 pub(crate) struct Accounts(pub(crate) Api);
 
 impl Accounts {
     /// Creates an account and prints its secret.
-    pub(crate) async fn create(&self, name: &str, scopes: &[String]) -> Result<(), ApiError> {
-        let account = self.call(Method::POST, "/", Some(json!({"name": name, "scopes": scopes}))).await?;
+    pub(crate) async fn create(&self, name: &str, scopes: &[String], rate_limit: Option<&str>) -> Result<(), ApiError> {
+        let account = json!({"name": name, "scopes": scopes, "rate_limit": rate_limit});
+        let account = self.call(Method::POST, "/", Some(account)).await?;
         print_secret(&account);
         Ok(())
     }
@@ -25,9 +29,10 @@ impl Accounts {
             let state = if account["disabled"] == true { "disabled" } else { "enabled" };
             let text = |name: &str| account[name].as_str().unwrap_or("never").to_owned();
             print_line!(
-                "{}  {}  {state}  rotated {}  last used {}",
+                "{}  {}  {state}  rate limit {}  rotated {}  last used {}",
                 text("name"),
                 scopes.collect::<Vec<_>>().join(","),
+                account["rate_limit"].as_str().unwrap_or(DEFAULT_RATE),
                 text("rotated_at"),
                 text("last_used_at")
             );
@@ -39,6 +44,14 @@ impl Accounts {
     /// Replaces the secret of an account and prints the new one.
     pub(crate) async fn rotate(&self, name: &str) -> Result<(), ApiError> {
         print_secret(&self.call(Method::POST, &format!("/{name}/rotate/"), None).await?);
+        Ok(())
+    }
+
+    /// Sets the rate limit of an account.
+    pub(crate) async fn set_rate_limit(&self, name: &str, rate: &str) -> Result<(), ApiError> {
+        let own = Some(rate).filter(|rate| *rate != DEFAULT_RATE);
+        self.call(Method::PATCH, &format!("/{name}/"), Some(json!({"rate_limit": own}))).await?;
+        println!("{name} has the rate limit {rate} from its next token on");
         Ok(())
     }
 

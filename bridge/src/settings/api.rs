@@ -24,6 +24,11 @@ impl ApiSettings {
         Self::read(source, "admin", &table::ADMIN_CLIENT_ID, &table::ADMIN_CLIENT_SECRET)
     }
 
+    /// Reads the settings of the command that checks citizens.
+    pub(crate) fn of_affiliation(source: &dyn Source) -> Result<Self, Invalid> {
+        Self::read(source, "affiliation", &table::AFFILIATION_CLIENT_ID, &table::AFFILIATION_CLIENT_SECRET)
+    }
+
     /// Reads the settings of the commands that do what the bridge does.
     pub(crate) fn of_bridge(source: &dyn Source) -> Result<Self, Invalid> {
         Self::read(source, "bridge", &table::BRIDGE_CLIENT_ID, &table::BRIDGE_CLIENT_SECRET)

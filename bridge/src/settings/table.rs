@@ -90,6 +90,14 @@ group! {
 }
 
 group! {
+    /// The service account that checks citizens.
+    AFFILIATION_ACCOUNT;
+    AFFILIATION_CLIENT_ID: Text = Text, None,
+        "The name of a service account with the scope affiliation.";
+    AFFILIATION_CLIENT_SECRET: Text = Text, None, "The secret of that service account.";
+}
+
+group! {
     /// For development: how access tokens are signed where no service account is given.
     SIGNING;
     JWT_SECRET: Text = Text, None,
