@@ -1,7 +1,7 @@
 //! Measures the cost of the guard's Redis call: the application as it is, and with an affiliation
 //! component that was built without the call. Both verify tokens.
 
-use super::load;
+use super::load::{self, Requests};
 use crate::host::Host;
 use crate::servers::{Servers, root};
 use govcarpeta_simulator::Simulator;
@@ -41,7 +41,8 @@ pub async fn compare(unguarded: &Path, rounds: u32, seconds: u64, connections: u
         // the second.
         for turn in 0..2 {
             let subject = &mut subjects[(round + turn) as usize % 2];
-            let outcome = load::run(subject.host.address(), connections, Duration::from_secs(seconds)).await;
+            let outcome =
+                load::run(subject.host.address(), connections, Requests::Single, Duration::from_secs(seconds)).await;
             assert_eq!(outcome.errors, 0, "{}: responses without a verdict", subject.name);
             subject.rates.push(outcome.per_second);
         }

@@ -11,26 +11,45 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requests {
+    /// One citizen in each request.
+    Single,
+    /// This many citizens in each request.
+    Bulk(usize),
+}
+
+impl Requests {
+    fn citizens(self) -> usize {
+        match self {
+            Self::Single => 1,
+            Self::Bulk(citizens) => citizens,
+        }
+    }
+}
+
 /// The result of a measurement.
 pub struct Outcome {
-    /// The number of responses with status 200 per second.
+    /// The number of citizens with a verdict per second.
     pub per_second: f64,
     /// The median latency.
     pub median: Duration,
     /// The 99th percentile of the latency.
     pub p99: Duration,
-    /// The number of responses with another status, and of broken connections.
+    /// The number of responses without all verdicts, and of broken connections.
     pub errors: usize,
 }
 
 /// Sends affiliation checks on `connections` connections for `duration`, after one second of
 /// warm-up.
-pub async fn run(address: SocketAddr, connections: usize, duration: Duration) -> Outcome {
+pub async fn run(address: SocketAddr, connections: usize, requests: Requests, duration: Duration) -> Outcome {
     let token = token();
     let begin = Instant::now() + Duration::from_secs(1);
     let end = begin + duration;
-    let workers: Vec<_> =
-        (0..connections).map(|number| tokio::spawn(worker(address, token.clone(), number, begin, end))).collect();
+    let workers: Vec<_> = (0..connections)
+        .map(|number| tokio::spawn(worker(address, token.clone(), number, requests, begin, end)))
+        .collect();
     let (mut latencies, mut errors) = (Vec::new(), 0);
     for worker in workers {
         let (own, failed) = worker.await.expect("a worker");
@@ -39,7 +58,7 @@ pub async fn run(address: SocketAddr, connections: usize, duration: Duration) ->
     }
     latencies.sort_unstable();
     let at = |percent: usize| latencies.get(latencies.len() * percent / 100).copied().unwrap_or_default();
-    let answered = u32::try_from(latencies.len()).unwrap_or(u32::MAX);
+    let answered = u32::try_from(latencies.len() * requests.citizens()).unwrap_or(u32::MAX);
     let per_second = f64::from(answered) / duration.as_secs_f64();
     Outcome { per_second, median: at(50), p99: at(99), errors }
 }
@@ -48,6 +67,7 @@ async fn worker(
     address: SocketAddr,
     token: String,
     number: usize,
+    requests: Requests,
     begin: Instant,
     end: Instant,
 ) -> (Vec<Duration>, usize) {
@@ -57,21 +77,22 @@ async fn worker(
         let started = Instant::now();
         // Even numbers are eligible citizens, odd ones are affiliated.
         let citizen = 1_000_000 + number * 1_000_000 + sent % 1_000_000;
-        sent += 1;
-        let answered = sender.send_request(request(address, &token, citizen)).await;
-        let status = match answered {
+        sent += requests.citizens();
+        let answered = sender.send_request(request(address, &token, requests, citizen)).await;
+        let has_verdicts = match answered {
             Ok(response) => {
-                let status = response.status().as_u16();
-                response.into_body().collect().await.ok().map(|_| status)
+                let is_success = response.status().as_u16() == 200;
+                let body = response.into_body().collect().await.ok();
+                body.map(|body| is_success && verdicts(&body.to_bytes()) == requests.citizens())
             }
             Err(_) => None,
         };
         if started < begin {
             continue;
         }
-        match status {
-            Some(200) => latencies.push(started.elapsed()),
-            Some(_) => errors += 1,
+        match has_verdicts {
+            Some(true) => latencies.push(started.elapsed()),
+            Some(false) => errors += 1,
             None => {
                 errors += 1;
                 sender = connect(address).await;
@@ -89,11 +110,24 @@ async fn connect(address: SocketAddr) -> http1::SendRequest<Full<Bytes>> {
     sender
 }
 
-fn request(address: SocketAddr, token: &str, citizen: usize) -> Request<Full<Bytes>> {
-    Request::post("/api/v1/affiliation/check/")
+/// Returns the number of verdicts in a response.
+fn verdicts(body: &[u8]) -> usize {
+    let name = b"\"is_eligible\"";
+    body.windows(name.len()).filter(|window| window == name).count()
+}
+
+fn request(address: SocketAddr, token: &str, requests: Requests, citizen: usize) -> Request<Full<Bytes>> {
+    let (path, body) = match requests {
+        Requests::Single => ("/api/v1/affiliation/check/", format!("{{\"citizen_id\": \"{citizen}\"}}")),
+        Requests::Bulk(citizens) => {
+            let ids: Vec<_> = (citizen..citizen + citizens).map(|citizen| format!("\"{citizen}\"")).collect();
+            ("/api/v1/affiliation/checks/", format!("{{\"citizen_ids\": [{}]}}", ids.join(",")))
+        }
+    };
+    Request::post(path)
         .header(header::HOST, address.to_string())
         .header(header::AUTHORIZATION, format!("Bearer {token}"))
         .header(header::CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::from(format!("{{\"citizen_id\": \"{citizen}\"}}"))))
+        .body(Full::new(Bytes::from(body)))
         .expect("a request")
 }

@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 use connectivity_tests::bench::floor::{self, Settings};
 use connectivity_tests::bench::guard;
-use connectivity_tests::bench::load::{self, Outcome};
+use connectivity_tests::bench::load::{self, Outcome, Requests};
 use connectivity_tests::bench::login;
 use connectivity_tests::bench::process::{Peak, watch};
 use connectivity_tests::broker::Broker;
@@ -58,6 +58,10 @@ struct Options {
     /// (--max-instance-concurrent-reuse-count).
     #[arg(long, default_value_t = 4)]
     concurrency: usize,
+    /// Sends this many citizens in each request to the application, 1 to 100. The native server still
+    /// gets one citizen in each: it has no such route.
+    #[arg(long)]
+    bulk: Option<usize>,
 }
 
 #[derive(clap::Args)]
@@ -108,14 +112,14 @@ struct Subject {
     name: &'static str,
     host: Host,
     database: String,
+    requests: Requests,
 }
 
 async fn affiliation(options: &Options) {
     let servers = Servers::running();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let simulator = Simulator::listen(any, Duration::ZERO, false).await.expect("a simulator");
-    let subjects =
-        [native(&servers, &simulator.url()).await, application(&servers, &simulator.url(), options.concurrency).await];
+    let subjects = [native(&servers, &simulator.url()).await, application(&servers, &simulator.url(), options).await];
     println!(
         "{:>11}  {:<8} {:>9} {:>9} {:>9} {:>8} {:>6} {:>7}  ratio",
         "connections", "server", "checks/s", "p50 ms", "p99 ms", "MiB", "DB", "errors"
@@ -147,7 +151,7 @@ async fn measure(subject: &Subject, servers: &Servers, connections: usize, secon
     let peak = Arc::new(Mutex::new(Peak::default()));
     let watching = watch(subject.host.process(), servers.clone(), subject.database.clone(), Arc::clone(&peak));
     let watching = tokio::spawn(watching);
-    let outcome = load::run(subject.host.address(), connections, Duration::from_secs(seconds)).await;
+    let outcome = load::run(subject.host.address(), connections, subject.requests, Duration::from_secs(seconds)).await;
     watching.abort();
     let peak = *peak.lock().unwrap_or_else(PoisonError::into_inner);
     (outcome, peak)
@@ -162,10 +166,10 @@ async fn native(servers: &Servers, registry: &str) -> Subject {
         .env("FLOOR_MYSQL", format!("mysql://{USER}:{}@{}/{database}", mysql.password, mysql.address()))
         .env("FLOOR_REDIS", format!("redis://:{}@{}/{}", redis.password, redis.address(), servers.fresh_cache()))
         .env("FLOOR_REGISTRY", registry);
-    Subject { name: "native", host: Host::run(command), database }
+    Subject { name: "native", host: Host::run(command), database, requests: Requests::Single }
 }
 
-async fn application(servers: &Servers, registry: &str, concurrency: usize) -> Subject {
+async fn application(servers: &Servers, registry: &str, options: &Options) -> Subject {
     let database = servers.fresh_database().await;
     let mut variables = servers.variables(&database);
     variables.extend([
@@ -173,10 +177,11 @@ async fn application(servers: &Servers, registry: &str, concurrency: usize) -> S
         ("throttle_user", "1000000000/hour".to_owned()),
         ("log_level", "warn".to_owned()),
     ]);
-    let concurrency = concurrency.to_string();
+    let concurrency = options.concurrency.to_string();
     let arguments = ["--max-instance-concurrent-reuse-count", &concurrency, "--max-instance-reuse-count", "5000"];
     let arguments = [&arguments[..], &["--idle-instance-timeout", "30s"]].concat();
-    Subject { name: "wasm", host: Host::start(&variables, &arguments), database }
+    let requests = options.bulk.map_or(Requests::Single, Requests::Bulk);
+    Subject { name: "wasm", host: Host::start(&variables, &arguments), database, requests }
 }
 
 /// The number of publishes that wait for their confirm at the same time.
