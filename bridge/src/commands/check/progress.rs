@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_is_told_in_numbers() {
+    fn progress_is_described_in_numbers() {
         let now = Instant::now();
         let mut progress = Progress::new(2_000, now);
         (progress.eligible, progress.affiliated, progress.invalid, progress.read) = (300, 100, 2, 1_000);
