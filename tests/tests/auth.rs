@@ -221,8 +221,10 @@ async fn wrong_passwords(on: On) {
     assert_eq!(refused + throttled, 1000);
     assert!((10..40).contains(&refused), "{refused} secrets were verified");
     // A pause may end at any moment: the next request is sent while one lasts for two seconds more.
+    let mut guesses = 0;
     let lasts = async || {
-        let (status, retry_after) = attack("203.0.113.66", "operator", "another wrong secret").await;
+        guesses += 1;
+        let (status, retry_after) = attack("203.0.113.66", "operator", &format!("another guess {guesses}")).await;
         status == 429 && retry_after.is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 2))
     };
     until("a pause", lasts).await;
