@@ -51,15 +51,12 @@ impl Servers {
         let rules = deployment("ACL SETUSER").replace("ACL SETUSER", "user").replace("PASSWORD", "secret-of-redis");
         let rules = format!("user default off\n{rules}");
         let how = Redis::Tls(&server, &rules);
+        let commands = arguments(&deployment("set_topic_permissions bridge"), "rabbitmqctl");
         let (mariadb, redis, rabbitmq) = tokio::join!(
             mariadb(&server, &statements),
             redis("redis-server", &how),
-            RabbitMq::start(&authority, &server)
+            RabbitMq::start(&authority, &server, &commands, PASSWORD)
         );
-        for command in arguments(&deployment("set_topic_permissions bridge"), "rabbitmqctl") {
-            let password = (command[0] == "add_user").then(|| PASSWORD.to_owned());
-            rabbitmq.control(&command.into_iter().chain(password).collect::<Vec<_>>());
-        }
         Self { folder, authority, client, mariadb, redis, rabbitmq }
     }
 

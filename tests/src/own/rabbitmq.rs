@@ -3,6 +3,8 @@
 use super::{Own, free_port};
 use crate::certificates::{Authority, Certified};
 use crate::folder;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -29,20 +31,24 @@ fn program(name: &str) -> PathBuf {
 }
 
 impl RabbitMq {
-    /// Starts a server.
-    pub async fn start(authority: &Authority, tls: &Certified) -> Self {
+    /// Starts a server with the accounts and permissions that these commands of `rabbitmqctl` create.
+    /// Each command would take a second.
+    pub async fn start(authority: &Authority, tls: &Certified, commands: &[Vec<String>], password: &str) -> Self {
         let (folder, port, epmd) = (folder::temporary(), free_port(), free_port());
         let files = [authority.file(), tls.certificate.clone(), tls.key.clone()];
         let [ca, certificate, key] = files.map(|path| path.display().to_string());
         let settings = format!(
             "listeners.tcp = none\nlisteners.ssl.default = 127.0.0.1:{port}\nssl_options.cacertfile = {ca}\n\
              ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\nssl_options.verify = verify_peer\n\
-             ssl_options.fail_if_no_peer_cert = true\nlog.console = true\n"
+             ssl_options.fail_if_no_peer_cert = true\nlog.console = true\nload_definitions = {}\n",
+            folder.join("definitions.json").display()
         );
+        let definitions = definitions(commands, password).to_string();
+        std::fs::write(folder.join("definitions.json"), definitions).expect("a file");
         std::fs::write(folder.join("rabbitmq.conf"), settings).expect("a file");
         let mut command = Command::new(program("rabbitmq-server"));
         command
-            .env("RABBITMQ_NODENAME", node(port))
+            .env("RABBITMQ_NODENAME", format!("connectivity-own-{port}@localhost"))
             .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))
             .env("RABBITMQ_MNESIA_DIR", folder.join("data"))
             .env("RABBITMQ_LOGS", "-")
@@ -57,22 +63,27 @@ impl RabbitMq {
             .env("HOME", &folder);
         let mut server = Own::start(&mut command, folder, port);
         server.until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
-        let rabbitmq = Self { server, epmd };
-        rabbitmq.control(&["await_startup"]);
-        rabbitmq
-    }
-
-    /// Runs `rabbitmqctl` with these arguments.
-    pub fn control<A: AsRef<str>>(&self, arguments: &[A]) {
-        let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
-        let mut command = Command::new(program("rabbitmqctl"));
-        command.args(["--quiet", "--node", &node(self.server.port)]).args(&arguments);
-        command.env("HOME", &self.server.folder).env("ERL_EPMD_PORT", self.epmd.to_string());
-        let output = command.output().expect("rabbitmqctl");
-        assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Self { server, epmd }
     }
 }
 
-fn node(port: u16) -> String {
-    format!("connectivity-own-{port}@localhost")
+/// Returns the definitions that RabbitMQ reads when it starts, for these commands.
+fn definitions(commands: &[Vec<String>], password: &str) -> Value {
+    let mut tags = BTreeMap::new();
+    let (mut permissions, mut topics) = (Vec::new(), Vec::new());
+    for command in commands {
+        match command.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["add_user", user] => drop(tags.insert(user, "")),
+            ["set_user_tags", user, tag] => drop(tags.insert(user, tag)),
+            ["set_permissions", user, configure, write, read] => permissions
+                .push(json!({"user": user, "vhost": "/", "configure": configure, "write": write, "read": read})),
+            ["set_topic_permissions", user, exchange, write, read] => {
+                topics.push(json!({"user": user, "vhost": "/", "exchange": exchange, "write": write, "read": read}));
+            }
+            _ => panic!("unknown command: {command:?}"),
+        }
+    }
+    let users = tags.iter().map(|(name, tags)| json!({"name": name, "password": password, "tags": tags}));
+    json!({"vhosts": [{"name": "/"}], "users": users.collect::<Vec<_>>(), "permissions": permissions,
+           "topic_permissions": topics})
 }
