@@ -48,7 +48,7 @@ async fn head_is_answered_like_get_with_the_length_and_without_the_body() {
         "/api/schema/",
         "/api/docs/",
         "/.well-known/jwks.json",
-        "/api/v1/nothing",
+        "/api/v1/affiliation/nothing",
         "/api/v1/documents/1/",
         "/api/v1/affiliation/history/?citizen_id=1128456232",
         "/api/v1/token/",

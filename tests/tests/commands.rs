@@ -65,10 +65,13 @@ fn value_that_is_no_text_is_reported() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    for arguments in
-        [&[][..], &["no-such-command"], &["topology", "--no-such-option"], &["dlq", "list", "--limit", "x"]]
-    {
-        check(&[], arguments, 2, &["Usage"]);
+    for (arguments, expected) in [
+        (&[][..], "Usage"),
+        (&["no-such-command"], "unrecognized subcommand"),
+        (&["topology", "--no-such-option"], "unexpected argument"),
+        (&["dlq", "list", "--limit", "x"], "invalid value 'x' for '--limit"),
+    ] {
+        check(&[], arguments, 2, &[expected, "--help"]);
     }
 }
 

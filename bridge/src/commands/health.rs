@@ -59,6 +59,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_ready_bridge_is_healthy() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         assert!(ask("200 OK").await.is_ok());
         assert!(matches!(ask("503 Service Unavailable").await, Err(CommandError::NotReady(state)) if state == "{}"));
         let unused = TcpListener::bind("127.0.0.1:0").await.and_then(|it| it.local_addr()).expect("an address");
