@@ -119,7 +119,8 @@ async fn a_killed_import_goes_on_where_it_stopped() {
     let found = rows(&path);
     let citizens: BTreeSet<_> = found.iter().map(|(citizen, _)| citizen.clone()).collect();
     assert_eq!((found.len(), citizens), (300, ids(300).into_iter().collect()));
-    assert!(scene.simulator.count() - asked <= 300 - before, "verdicts in the file are not asked for again");
+    // The application may still be asking for the batch of the command that was killed.
+    assert!(scene.simulator.count() - asked <= 300 - before + 10, "verdicts in the file are not asked for again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
