@@ -224,12 +224,17 @@ impl Broker {
 
     /// Returns the number of ready messages in a queue. Unacknowledged ones do not count.
     pub async fn count(&self, queue: &str) -> lapin::Result<u32> {
+        Ok(self.counts(queue).await?.0)
+    }
+
+    /// Returns the numbers of messages and of consumers of a queue.
+    pub async fn counts(&self, queue: &str) -> lapin::Result<(u32, u32)> {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         // A missing queue closes the channel, so this uses one of its own.
         let channel = self.connection.create_channel().await?;
-        let count = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.message_count();
+        let queue = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
         channel.close(200, "done".into()).await?;
-        Ok(count)
+        Ok((queue.message_count(), queue.consumer_count()))
     }
 
     /// Removes and returns the messages in the dead-letter queue.

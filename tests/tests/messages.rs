@@ -156,6 +156,10 @@ async fn request_that_rabbitmq_removed_gets_a_failure_event_and_its_reason() {
     pipeline.publish(&body("before")).await;
     pipeline.results(1).await;
     pipeline.bridge.kill();
+    // RabbitMQ does not expire a message that it has just sent to a consumer and got back.
+    let queue = pipeline.names.queue.clone();
+    until("RabbitMQ has noticed", async || pipeline.broker.counts(&queue).await.is_ok_and(|(_, users)| users == 0))
+        .await;
     let expiring = BasicProperties::default().with_expiration("1".into()).with_correlation_id("c".into());
     assert!(pipeline.broker.publish_with(REQUESTED, &body("expired"), expiring).await.expect("RabbitMQ"));
     let removed = format!("{}.removed", pipeline.names.queue);
