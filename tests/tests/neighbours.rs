@@ -61,9 +61,9 @@ async fn peer_that_declares_without_arguments_shares_the_queue_whoever_comes_fir
     pipeline.broker.delete_requests().await.expect("deleted");
     assert!(peer.publish("before").await.expect("declared"));
     pipeline.restart_bridge();
-    pipeline.publish(&body("on the exchange")).await;
+    pipeline.publish(&body("on-the-exchange")).await;
     // The bridge that was killed may not have settled its result, which is then repeated.
-    let mut missing = vec![Value::from("before"), Value::from("on the exchange")];
+    let mut missing = vec![Value::from("before"), Value::from("on-the-exchange")];
     until("both have a result", async || {
         let arrived = peer.results().await.expect("its queue");
         missing.retain(|id| arrived.iter().all(|result| result["messageId"] != *id));

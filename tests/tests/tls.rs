@@ -180,7 +180,7 @@ async fn all_servers_may_insist_on_tls_with_a_private_authority_and_the_document
     let (code, text) = run(&mut servers.bridge("producer", &["publish", &file]));
     assert_eq!(code, Some(0), "{text}");
     let published = async || {
-        let request = Request::get(host.url("/api/v1/documents/history/"));
+        let request = Request::get(host.url("/api/v1/documents/history/?id_citizen=1128456232"));
         let request = request.header("authorization", format!("Bearer {token}")).body(Full::default());
         let history = client.send(request.expect("a request")).await.json();
         history["results"][0]["event_published_at"].is_string()
