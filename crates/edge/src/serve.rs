@@ -77,17 +77,15 @@ async fn send(response: http::Response<Bytes>) -> Result<types::Response, types:
     let fields = types::Fields::from_list(&fields.collect::<Vec<_>>());
     let fields = fields.map_err(|error| types::ErrorCode::InternalError(Some(error.to_string())))?;
     let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
-    let (mut contents, contents_reader) = wit_stream::new();
-    let contents_reader = (!body.is_empty()).then_some(contents_reader);
+    let (contents, contents_reader) = (!body.is_empty()).then(wit_stream::new).unzip();
     let (response, _) = types::Response::new(fields, contents_reader, trailers_reader);
     // The status came out of an `http::Response`, so the host accepts it.
     let _ = response.set_status_code(parts.status.as_u16());
     let mut writing = Box::pin(async move {
-        if !body.is_empty() {
+        if let Some(mut contents) = contents {
             // A caller that has gone reads nothing. The host knows.
             contents.write_all(body.into()).await;
         }
-        drop(contents);
         let _ = trailers.write(Ok(None)).await;
     });
     if poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await.is_pending() {

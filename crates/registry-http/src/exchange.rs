@@ -85,8 +85,7 @@ pub async fn exchange(endpoint: &Endpoint, question: &Question, trace: &HeaderMa
 fn request(endpoint: &Endpoint, question: &Question, trace: &HeaderMap) -> Result<Request, Cause> {
     let fields = Fields::from_list(&fields(endpoint, question, trace)).map_err(|_| Cause::Connection)?;
     let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
-    let (mut contents, contents_reader) = wit_stream::new();
-    let contents_reader = question.body.is_some().then_some(contents_reader);
+    let (contents, contents_reader) = question.body.is_some().then(wit_stream::new).unzip();
     let (request, _) = Request::new(fields, contents_reader, trailers_reader, None);
     let (scheme, authority) = match endpoint.url.strip_prefix("http://") {
         Some(authority) => (Scheme::Http, authority),
@@ -95,7 +94,7 @@ fn request(endpoint: &Endpoint, question: &Question, trace: &HeaderMap) -> Resul
     let head = request.set_method(&question.method.clone().into());
     let head = head.and(request.set_scheme(Some(&scheme))).and(request.set_authority(Some(authority)));
     head.and(request.set_path_with_query(Some(&question.path))).map_err(|()| Cause::Connection)?;
-    if let Some(body) = question.body.clone() {
+    if let (Some(mut contents), Some(body)) = (contents, question.body.clone()) {
         spawn(async move {
             contents.write_all(body.into_bytes()).await;
             drop((contents, trailers));
