@@ -8,8 +8,8 @@ use lapin::{BasicProperties, Channel};
 /// A queue that does not exist: RabbitMQ drops what is published to it.
 const NOWHERE: &str = "connectivity-bridge.account";
 
-/// Turns confirms on, and finds out whether RabbitMQ knows a connection by this account: it refuses a
-/// message whose `user_id` is another one. The account of a certificate or a token is another one.
+/// Selects publisher confirms, and finds out whether RabbitMQ knows a connection by this account. It
+/// refuses a message whose `user_id` is another one, as with an account of a certificate or a token.
 pub(super) async fn confirm(link: &Link, account: &str) -> Result<(), AmqpError> {
     if link.account.get().is_some() {
         return Ok(());

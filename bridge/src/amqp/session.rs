@@ -172,7 +172,7 @@ impl Session {
         Ok(consumer::received(started).map(self.receive()))
     }
 
-    /// Returns the function that turns deliveries into messages. It removes headers of the bridge that
+    /// Returns the function that makes messages of deliveries. It removes headers of the bridge that
     /// other publishers have set.
     fn receive(&self) -> impl Fn(lapin::message::Delivery) -> Delivery + Send + use<> {
         let (line, account) = (Arc::clone(&self.consuming.line), self.account().map(str::to_owned));

@@ -76,7 +76,7 @@ impl From<StoreError> for LoginError {
 /// A secret that was right a moment ago, from the same network and for the same hash, is neither
 /// counted nor compared again. Neither is one that was wrong: a client that keeps an old secret, and
 /// asks again and again, does not delay the clients of the same account and address that have the
-/// right one. Whoever guesses has to try different secrets.
+/// right one. An attacker has to try different secrets.
 pub async fn authenticate<S: Accounts + Audit>(
     store: &S,
     secrets: &impl Secrets,

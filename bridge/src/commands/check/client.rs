@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_mins(2);
 pub(super) enum Reply {
     /// A result for each id, in their order.
     Results(Vec<Answer>),
-    /// The rate limit does not allow so many ids now.
+    /// The rate limit leaves fewer calls than the batch has ids.
     RateLimited(RateLimit),
     /// The service cannot answer now.
     Unavailable { why: String, retry_after: Option<Duration> },

@@ -51,7 +51,7 @@ impl From<CsvError> for InputError {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) number: u64,
-    /// The id, or what was found instead and why it is none.
+    /// The id, or the text that was found and why it is not an id.
     pub(super) id: Result<CitizenId, (String, CitizenIdError)>,
 }
 
