@@ -28,7 +28,7 @@ enum Needs {
 }
 
 /// Every route of every component.
-const ROUTES: [(&str, &str, Needs); 36] = [
+const ROUTES: [(&str, &str, Needs); 37] = [
     ("POST", "/api/v1/affiliation/check", Needs::Scope("affiliation")),
     ("POST", "/api/v1/affiliation/checks", Needs::Scope("affiliation")),
     ("GET", "/api/v1/affiliation/history", Needs::Scope("affiliation")),
@@ -42,6 +42,7 @@ const ROUTES: [(&str, &str, Needs); 36] = [
     ("DELETE", "/api/v1/documents/citizens/{id}", Needs::Scope("admin")),
     ("POST", "/internal/v1/documents/retention", Needs::Scope("bridge")),
     ("POST", "/internal/v1/documents/deliveries", Needs::Scope("bridge")),
+    ("POST", "/internal/v1/documents/deliveries/batch", Needs::Scope("bridge")),
     ("POST", "/internal/v1/documents/outbox", Needs::Scope("bridge")),
     ("POST", "/internal/v1/documents/outbox/published", Needs::Scope("bridge")),
     ("POST", "/api/v1/token", Needs::Nothing),
@@ -88,8 +89,8 @@ fn constant<'a>(source: &'a str, name: &str) -> Option<&'a str> {
 fn paths_of_a_job(source: &str) -> Vec<String> {
     let (Some(name), Some(action)) = (constant(source, "NAME"), constant(source, "ACTION")) else { return Vec::new() };
     let callers = [action, "history", "{id}", "citizens/{id}"].map(|last| format!("/api/v1/{name}/{last}"));
-    let bridge =
-        ["deliveries", "outbox", "outbox/published", "retention"].map(|last| format!("/internal/v1/{name}/{last}"));
+    let bridge = ["deliveries", "deliveries/batch", "outbox", "outbox/published", "retention"]
+        .map(|last| format!("/internal/v1/{name}/{last}"));
     callers.into_iter().chain(bridge).collect()
 }
 

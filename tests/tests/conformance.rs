@@ -10,7 +10,7 @@ const DATABASE: usize = 8;
 const CHECKS: usize = 5;
 const CACHE: usize = 20;
 const GUARD: usize = 24;
-const JOBS: usize = 58;
+const JOBS: usize = 68;
 
 async fn conform(variables: &[(&'static str, String)]) {
     let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));

@@ -1,14 +1,15 @@
 //! The routes for the bridge, which delivers messages from the queue and publishes events. Scope
 //! `bridge`.
 
-use crate::delivery::{self, Delivery};
+use crate::batch;
+use crate::delivery::{self, Answer, Delivery};
 use crate::job::Job;
 use crate::outbox::{Ages, LeaseRequest, Leased, Published};
 use crate::services::{Records, Services};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use connectivity_domain::job::{Claim, JobRegistry, MessageId, Origin, give_up, perform};
+use connectivity_domain::job::{Claim, JobRegistry, MessageId, Origin, Task, give_up, perform, perform_all};
 use connectivity_edge::guard::Route;
 use connectivity_edge::json_body::read_json;
 use connectivity_edge::problem::Problem;
@@ -25,6 +26,7 @@ const LEASE: Duration = Duration::from_secs(30);
 
 // Without rate limits, because the bridge calls once for every message.
 const DELIVER: Route = Route::without_rate_limit("deliver", "bridge");
+const DELIVER_BATCH: Route = Route::without_rate_limit("deliver_batch", "bridge");
 const OUTBOX: Route = Route::without_rate_limit("outbox", "bridge");
 const PUBLISHED: Route = Route::without_rate_limit("published", "bridge");
 const RETENTION: Route = Route::without_rate_limit("retention", "bridge");
@@ -37,6 +39,17 @@ pub(crate) async fn deliver<J: Job, R: JobRegistry<J::Question> + 'static, S: Re
 ) -> Response {
     let respond = async |caller: Caller| services.deliver::<J>(&context, &caller.subject, &headers, body).await;
     services.guard.guarded(DELIVER, &headers, (services.now)(), respond).await
+}
+
+/// Takes several deliveries in one request.
+pub(crate) async fn deliver_batch<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
+    State(services): State<Arc<Services<R, S>>>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    body: RequestBody,
+) -> Response {
+    let respond = async |caller: Caller| services.deliver_batch::<J>(&context, &caller.subject, &headers, body).await;
+    services.guard.guarded(DELIVER_BATCH, &headers, (services.now)(), respond).await
 }
 
 pub(crate) async fn lease<J: Job, R: JobRegistry<J::Question> + 'static, S: Records<J::Question>>(
@@ -78,17 +91,84 @@ impl<R, S> Services<R, S> {
         R: JobRegistry<J::Question> + 'static,
         S: Records<J::Question>,
     {
+        let body = body.read().await?;
+        let delivered = self.read::<J>(context, subject, headers, &body).await?;
+        Ok(self.perform_alone::<J>(delivered).await.into_response(&self.keys))
+    }
+
+    async fn deliver_batch<J: Job>(
+        &self,
+        context: &RequestContext,
+        subject: &str,
+        headers: &HeaderMap,
+        body: RequestBody,
+    ) -> Result<Response, Problem>
+    where
+        R: JobRegistry<J::Question> + 'static,
+        S: Records<J::Question>,
+    {
+        let mut answers = Vec::new();
+        let (mut tasks, mut places) = (Vec::new(), Vec::new());
+        for (place, delivered) in batch::read(headers, &body.read().await?)?.iter().enumerate() {
+            let headers = delivered.headers();
+            // Each has its own trace, and all have the id of their request in the log.
+            let context = RequestContext::from_headers(&headers, || context.request_id.clone());
+            let answer = match self.read::<J>(&context, subject, &headers, delivered.body.as_bytes()).await {
+                Ok((task, false)) => {
+                    tasks.push(task);
+                    places.push(place);
+                    None
+                }
+                Ok(removed) => Some(self.perform_alone::<J>(removed).await),
+                Err(problem) => Some(Answer::refused(problem)),
+            };
+            answers.push((context, answer));
+        }
+        let performed = perform_all(&self.store, &tasks, self.now).await;
+        for ((place, task), performed) in places.into_iter().zip(&tasks).zip(performed) {
+            answers[place].1 = Some(Answer::new::<J>(&task.claim.message_id, performed));
+        }
+        let answers = answers.into_iter().filter_map(|(context, answer)| {
+            let answer = answer?;
+            batch::log_answer(&context, &answer);
+            Some(answer)
+        });
+        Ok(batch::respond(answers.collect(), &self.keys))
+    }
+
+    /// Reads a delivery. Returns the task, and whether the request is finished without asking the
+    /// registry.
+    async fn read<J: Job>(
+        &self,
+        context: &RequestContext,
+        subject: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(Task<J::Question, R>, bool), Problem>
+    where
+        R: JobRegistry<J::Question> + 'static,
+        S: Records<J::Question>,
+    {
         let Delivery { message_id, replay, request, correlation, give_up_after, is_removed } =
-            delivery::read::<J>(headers, &body.read().await?)?;
+            delivery::read::<J>(headers, body)?;
         let message_id = self.known_id::<J>(message_id, &request).await?;
         let message_id = replay.map_or(message_id.clone(), |number| message_id.replay(number));
         let claim = Claim { correlation, ..self.claim(context, subject, message_id, request, Origin::Queue) };
-        let record = if is_removed {
-            give_up(&self.store, &claim, self.now).await
+        Ok((Task { claim, registry: (self.registry)(context, subject), give_up_after }, is_removed))
+    }
+
+    /// Performs a task alone.
+    async fn perform_alone<J: Job>(&self, (task, is_removed): (Task<J::Question, R>, bool)) -> Answer<J::Question>
+    where
+        R: JobRegistry<J::Question> + 'static,
+        S: Records<J::Question>,
+    {
+        let performed = if is_removed {
+            give_up(&self.store, &task.claim, self.now).await
         } else {
-            perform(&(self.registry)(context, subject), &self.store, &claim, give_up_after, self.now).await
+            perform(&self.store, &task, self.now).await
         };
-        Ok(delivery::respond::<J>(&claim.message_id, record, &self.keys))
+        Answer::new::<J>(&task.claim.message_id, performed)
     }
 
     /// Returns the id of the record whose request the message hands over, or the id of the message

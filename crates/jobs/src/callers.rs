@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use connectivity_domain::audit::Action;
 use connectivity_domain::job::{
-    Claim, Claimed, JobRegistry, MessageId, Origin, Question, Record, RequestError, Status, Submission, Unfinished,
-    perform,
+    Claim, Claimed, JobRegistry, MessageId, Origin, Question, Record, RequestError, Status, Submission, Task,
+    Unfinished, perform,
 };
 use connectivity_domain::problem::ProblemKind;
 use connectivity_edge::audit::Reader;
@@ -104,7 +104,8 @@ impl<R, S> Services<R, S> {
             return self.enqueue::<J>(context, subject, message_id, request).await;
         }
         let claim = self.claim(context, subject, message_id, request, Origin::Http);
-        let record = perform(&(self.registry)(context, subject), &self.store, &claim, None, self.now).await;
+        let task = Task { claim, registry: (self.registry)(context, subject), give_up_after: None };
+        let record = perform(&self.store, &task, self.now).await;
         Ok(shown::<J>(&record.map_err(|error| unfinished::<J>(&error))?))
     }
 

@@ -8,7 +8,7 @@ use crate::problems::{invalid, unfinished};
 use crate::settings::ResultKeys;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use connectivity_domain::job::{Correlation, MessageId, Record, Status, Submission, Unfinished};
+use connectivity_domain::job::{Correlation, MessageId, Question, Record, Status, Submission, Unfinished};
 use connectivity_edge::problem::Problem;
 use connectivity_edge::subject::with_record;
 use http::{HeaderMap, HeaderValue};
@@ -43,9 +43,16 @@ pub(crate) struct Delivery<Q> {
     pub(crate) is_removed: bool,
 }
 
+/// The answer to a delivery: the finished record, or why the request is not finished.
+pub(crate) struct Answer<Q> {
+    /// The id of the request, if the delivery could be read.
+    pub(crate) message_id: Option<MessageId>,
+    pub(crate) result: Result<Record<Q>, Problem>,
+}
+
 /// The response to a delivery of a finished request.
 #[derive(Serialize)]
-struct Finished<'a> {
+pub(crate) struct Finished<'a> {
     outcome: &'static str,
     event: Event<'a>,
 }
@@ -66,22 +73,34 @@ pub(crate) fn read<J: Job>(headers: &HeaderMap, body: &[u8]) -> Result<Delivery<
     Ok(Delivery { message_id, replay, request, correlation, give_up_after, is_removed })
 }
 
-/// Returns the response to a delivery: the event to publish, or why the request is not finished.
-pub(crate) fn respond<J: Job>(
-    message_id: &MessageId,
-    record: Result<Record<J::Question>, Unfinished>,
-    keys: &ResultKeys,
-) -> Response {
-    let mut response = match record {
-        Ok(record) => {
-            let outcome = if record.status == Status::Error { "done-without-verdict" } else { "done" };
-            with_record(Json(Finished { outcome, event: Event::new(&record, keys) }).into_response(), &record.id)
-        }
-        Err(error) => unfinished::<J>(&error).into_response(),
-    };
-    // A message id has visible ASCII characters only.
-    if let Ok(id) = HeaderValue::from_str(message_id.as_str()) {
-        response.headers_mut().insert(MESSAGE_ID, id);
+impl<'a> Finished<'a> {
+    pub(crate) fn new<Q: Question>(record: &'a Record<Q>, keys: &'a ResultKeys) -> Self {
+        let outcome = if record.status == Status::Error { "done-without-verdict" } else { "done" };
+        Self { outcome, event: Event::new(record, keys) }
     }
-    response
+}
+
+impl<Q: Question> Answer<Q> {
+    pub(crate) fn new<J: Job>(message_id: &MessageId, performed: Result<Record<Q>, Unfinished>) -> Self {
+        let result = performed.map_err(|error| unfinished::<J>(&error));
+        Self { message_id: Some(message_id.clone()), result }
+    }
+
+    /// The answer to a delivery that cannot be read.
+    pub(crate) fn refused(problem: Problem) -> Self {
+        Self { message_id: None, result: Err(problem) }
+    }
+
+    /// Returns the response to a single delivery.
+    pub(crate) fn into_response(self, keys: &ResultKeys) -> Response {
+        let mut response = match self.result {
+            Ok(record) => with_record(Json(Finished::new(&record, keys)).into_response(), &record.id),
+            Err(problem) => problem.into_response(),
+        };
+        // A message id has visible ASCII characters only.
+        if let Some(Ok(id)) = self.message_id.map(|id| HeaderValue::from_str(id.as_str())) {
+            response.headers_mut().insert(MESSAGE_ID, id);
+        }
+        response
+    }
 }

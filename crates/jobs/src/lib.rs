@@ -1,5 +1,5 @@
 //! The routes of every job: those for callers (submit, history, find) and those for the bridge
-//! (deliveries, outbox).
+//! (deliveries, alone and in batches, and the outbox).
 //!
 //! A job's component states what only this job has: its question
 //! ([`connectivity_domain::job::Question`]), its table ([`connectivity_storage::job_store::JobTable`])
@@ -9,6 +9,7 @@
 //! The routes for the bridge need the scope `bridge`, those for callers a scope with the job's name,
 //! and what is held about one citizen the scope `admin`.
 
+mod batch;
 mod bridge;
 mod callers;
 mod cloud_event;

@@ -16,6 +16,8 @@ pub struct Paths {
     pub retention: String,
     /// `POST`: the bridge delivers messages.
     pub deliveries: String,
+    /// `POST`: the bridge delivers several messages together.
+    pub batch: String,
     /// `POST`: the bridge leases events to publish.
     pub outbox: String,
     /// `POST`: the bridge reports which events have been published.
@@ -40,6 +42,7 @@ impl Paths {
             citizen: format!("/api/v1/{name}/citizens/{{id}}"),
             retention: format!("/internal/v1/{name}/retention"),
             deliveries: format!("/internal/v1/{name}/deliveries"),
+            batch: format!("/internal/v1/{name}/deliveries/batch"),
             outbox: format!("/internal/v1/{name}/outbox"),
             published: format!("/internal/v1/{name}/outbox/published"),
         }

@@ -114,6 +114,7 @@ where
         .route(&paths.citizen, get(operator::show::<J, R, S>).delete(operator::erase::<J, R, S>))
         .route(&paths.retention, post(bridge::expire::<R, S>))
         .route(&paths.deliveries, post(bridge::deliver::<J, R, S>))
+        .route(&paths.batch, post(bridge::deliver_batch::<J, R, S>))
         .route(&paths.outbox, post(bridge::lease::<J, R, S>))
         .route(&paths.published, post(bridge::published::<J, R, S>))
         .with_state(Arc::new(services))

@@ -113,6 +113,13 @@ where
         self.send_as(("bridge", "bridge"), ("POST", &self.paths.deliveries), headers, message.to_string()).await
     }
 
+    /// Delivers several messages in one request: their headers and bodies.
+    pub async fn deliver_batch(&self, deliveries: &[(Value, String)]) -> Response<Bytes> {
+        let deliveries = deliveries.iter().map(|(headers, body)| json!({"headers": headers, "body": body}));
+        let body = json!({"deliveries": deliveries.collect::<Vec<_>>()}).to_string();
+        self.send_as(("bridge", "bridge"), ("POST", &self.paths.batch), &[], body).await
+    }
+
     /// Leases events.
     pub async fn lease(&self, body: &Value) -> Value {
         let answer = self.send_as(("bridge", "bridge"), ("POST", &self.paths.outbox), &[], body.to_string()).await;

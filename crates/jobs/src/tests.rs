@@ -133,6 +133,7 @@ async fn each_route_needs_its_scope() {
         ("bridge", "GET", &paths.history),
         ("bridge", "GET", &paths.find),
         ("greetings", "POST", &paths.deliveries),
+        ("greetings", "POST", &paths.batch),
         ("greetings", "POST", &paths.outbox),
         ("greetings", "POST", &paths.published),
         ("documents", "POST", &paths.submit),
@@ -375,3 +376,4 @@ async fn an_invalid_request_is_rejected_before_the_registry_is_asked() {
 }
 
 mod attribution;
+mod batches;

@@ -4,29 +4,36 @@
 
 mod row;
 mod statements;
+mod together;
 
 pub use row::JobTable;
 pub use statements::JobStatements;
 
 use crate::audit::SqlAuditLog;
-use crate::database::{Database, Sql, Value};
+use crate::database::{Database, Row, Sql, Value};
 use crate::table::Table;
 use connectivity_domain::audit::{Access, AuditLog, Entry};
 use connectivity_domain::citizen::CitizenId;
 use connectivity_domain::holdings::Holdings;
-use connectivity_domain::job::{Claim, Claimed, JobArchive, JobStore, MessageId, Outbox, Outcome, Record, Waiting};
+use connectivity_domain::job::{
+    Claim, Claimed, JobArchive, JobStore, MessageId, Outbox, Outcome, Question, Record, Waiting,
+};
 use connectivity_domain::page::Page;
 use connectivity_domain::registry::StoreError;
 use connectivity_domain::time::Timestamp;
+use futures_util::future::join_all;
 use row::Stored;
 use statements::MARKED;
+use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use together::Together;
 
 /// The store of the job whose table is `T`.
 pub struct SqlJobStore<T> {
     table: Table,
     audit: SqlAuditLog,
+    together: Together,
     job: PhantomData<fn() -> T>,
 }
 
@@ -34,7 +41,12 @@ impl<T: JobTable> SqlJobStore<T> {
     /// Creates the store.
     pub fn new(database: Arc<Database>) -> Self {
         let audit = SqlAuditLog::new(Arc::clone(&database));
-        Self { table: Table::new(database, T::STATEMENTS.table), audit, job: PhantomData }
+        Self {
+            table: Table::new(database, T::STATEMENTS.table),
+            audit,
+            together: Together::default(),
+            job: PhantomData,
+        }
     }
 
     async fn read(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Stored<T::Question>>, StoreError> {
@@ -46,6 +58,43 @@ impl<T: JobTable> SqlJobStore<T> {
         found.into_iter().next().ok_or(StoreError)
     }
 
+    /// Inserts the records of requests that are new, and returns the tokens of the claims that did it.
+    /// The other requests have a record already, or the database refuses one of the rows.
+    async fn insert_all(&self, claims: &[&Claim<T::Question>]) -> Result<HashSet<String>, StoreError> {
+        if claims.len() < 2 {
+            return Ok(HashSet::new());
+        }
+        let statements = self.together.of_rows(&T::STATEMENTS, claims.len());
+        // Statements that lock rows in one order do not wait for each other in a circle.
+        let mut claims = claims.to_vec();
+        claims.sort_by_key(|claim| claim.message_id.key());
+        if self.table.run_all(statements.insert, statements.inserted::<T>(&claims)).await?.is_none() {
+            return Ok(HashSet::new());
+        }
+        let tokens = self.table.run(statements.claims, statements.keys(&claims)).await?;
+        Ok(tokens.into_iter().flatten().filter_map(Value::into_text).collect())
+    }
+
+    /// Writes the outcomes of jobs whose claims are held, and returns the ids of the records and the
+    /// tokens of their claims.
+    async fn update_all(
+        &self,
+        outcomes: &[(&Claim<T::Question>, Outcome)],
+        at: Timestamp,
+    ) -> Result<HashSet<Row>, StoreError> {
+        if outcomes.len() < 2 {
+            return Ok(HashSet::new());
+        }
+        let statements = self.together.of_rows(&T::STATEMENTS, outcomes.len());
+        let mut outcomes: Vec<_> = outcomes.iter().collect();
+        outcomes.sort_by_key(|(claim, _)| claim.message_id.key());
+        if self.table.run_all(statements.finish, statements.finished(&outcomes, at)).await?.is_none() {
+            return Ok(HashSet::new());
+        }
+        let finished = self.table.run(statements.finished_by, statements.finished_by(&outcomes, at)).await?;
+        Ok(finished.into_iter().collect())
+    }
+
     async fn mark(&self, sql: Sql, at: Timestamp, ids: &[String]) -> Result<(), StoreError> {
         for batch in ids.chunks(MARKED) {
             // A shorter list repeats its last id.
@@ -55,6 +104,13 @@ impl<T: JobTable> SqlJobStore<T> {
         }
         Ok(())
     }
+}
+
+/// Returns the record of a request that this claim has created and finished.
+fn finished_record<Q: Question>(claim: &Claim<Q>, outcome: &Outcome, at: Timestamp) -> Record<Q> {
+    let mut record = claim.pending_record();
+    record.finish(outcome, at);
+    record
 }
 
 /// The parameters that find the row of a claim.
@@ -105,11 +161,42 @@ impl<T: JobTable> JobStore<T::Question> for SqlJobStore<T> {
         }
         // If this claim has inserted the row too, the record is known without reading it.
         if finished.first().is_some_and(|row| *row == [Value::text(&claim.id)]) {
-            let mut record = claim.pending_record();
-            record.finish(outcome, at);
-            return Ok(record);
+            return Ok(finished_record(claim, outcome, at));
         }
         Ok(self.by_message(&claim.message_id).await?.record)
+    }
+
+    async fn claim_all(&self, claims: &[&Claim<T::Question>]) -> Vec<Result<Claimed<T::Question>, StoreError>> {
+        let new = match self.insert_all(claims).await {
+            Ok(new) => new,
+            Err(error) => return claims.iter().map(|_| Err(error)).collect(),
+        };
+        let claimed = claims.iter().map(async |claim| {
+            if new.contains(&claim.token) {
+                return Ok(Claimed::Acquired { id: claim.id.clone(), is_new: true, received_at: claim.at });
+            }
+            self.claim(claim).await
+        });
+        join_all(claimed).await
+    }
+
+    async fn finish_all(
+        &self,
+        outcomes: &[(&Claim<T::Question>, Outcome)],
+        at: Timestamp,
+    ) -> Vec<Result<Record<T::Question>, StoreError>> {
+        let written = match self.update_all(outcomes, at).await {
+            Ok(written) => written,
+            Err(error) => return outcomes.iter().map(|_| Err(error)).collect(),
+        };
+        let records = outcomes.iter().map(async |(claim, outcome)| {
+            if written.contains(&vec![Value::text(&claim.id), Value::text(&claim.token)]) {
+                T::count(outcome.status());
+                return Ok(finished_record(claim, outcome, at));
+            }
+            self.finish(claim, outcome, at).await
+        });
+        join_all(records).await
     }
 
     async fn release(&self, claim: &Claim<T::Question>, at: Timestamp) -> Result<(), StoreError> {

@@ -65,7 +65,7 @@ impl<const MAX: usize> Insert<MAX> {
 /// assert_eq!(Value::optional(None), Value::Null);
 /// assert_eq!(Value::number(u64::MAX), Value::Integer(i64::MAX));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// SQL's NULL.
     Null,

@@ -40,6 +40,16 @@ impl Table {
         }
     }
 
+    /// Runs a statement that writes several rows. Returns `None` if the database refuses one of them: it
+    /// does not say which one, and has written none.
+    pub async fn run_all(&self, sql: Sql, parameters: Vec<Value>) -> Result<Option<Vec<Row>>, StoreError> {
+        match self.database.run(sql, parameters).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(DatabaseError::Refused(_) | DatabaseError::Duplicate) => Ok(None),
+            Err(DatabaseError::Unavailable(_) | DatabaseError::OutdatedSchema { .. }) => Err(StoreError),
+        }
+    }
+
     /// Runs a query and reads its rows. It fails if `read` returns `None` for any of them, which
     /// means that the row was written by something else.
     pub async fn read<T>(

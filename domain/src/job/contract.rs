@@ -1,5 +1,7 @@
 //! The contract of job stores: one suite for the fake and for the SQL adapters.
 
+mod together;
+
 use super::claim::{Claim, Correlation, Origin, Requester};
 use super::message_id::MessageId;
 use super::outcome::{Outcome, Status, Verdict};
@@ -61,6 +63,8 @@ pub async fn check<Q: Question, S: JobStore<Q> + JobArchive<Q> + Outbox<Q>>(
     suite.concurrent_claims().await;
     suite.outcomes().await;
     suite.releases().await;
+    suite.claims_together().await;
+    suite.outcomes_together().await;
     suite.archive().await;
     suite.results_in_the_outbox().await;
     suite.requests_in_the_outbox().await;

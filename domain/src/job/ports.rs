@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 use std::future::Future;
 use std::time::Duration;
 
+/// How many requests are claimed and finished together at most.
+pub const MAX_TOGETHER: usize = 32;
+
 /// The result of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed<Q> {
@@ -60,6 +63,36 @@ pub trait JobStore<Q: Question>: Send + Sync {
         outcome: &Outcome,
         at: Timestamp,
     ) -> impl Future<Output = Result<Record<Q>, StoreError>> + Send;
+
+    /// Claims several requests, at most [`MAX_TOGETHER`]. Each has the result that
+    /// [`JobStore::claim`] returns for it; the results are in the order of the claims. Of two claims on
+    /// the same request at most one is acquired. The call is atomic for each request, and not for all
+    /// of them together.
+    fn claim_all(&self, claims: &[&Claim<Q>]) -> impl Future<Output = Vec<Result<Claimed<Q>, StoreError>>> + Send {
+        async move {
+            let mut claimed = Vec::with_capacity(claims.len());
+            for claim in claims {
+                claimed.push(self.claim(claim).await);
+            }
+            claimed
+        }
+    }
+
+    /// Writes several outcomes, at most [`MAX_TOGETHER`], each as [`JobStore::finish`] does; the results
+    /// are in the order of the outcomes.
+    fn finish_all(
+        &self,
+        outcomes: &[(&Claim<Q>, Outcome)],
+        at: Timestamp,
+    ) -> impl Future<Output = Vec<Result<Record<Q>, StoreError>>> + Send {
+        async move {
+            let mut records = Vec::with_capacity(outcomes.len());
+            for (claim, outcome) in outcomes {
+                records.push(self.finish(claim, outcome, at).await);
+            }
+            records
+        }
+    }
 
     /// Ends a claim before it expires, so that the next claim succeeds at once.
     fn release(&self, claim: &Claim<Q>, at: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;

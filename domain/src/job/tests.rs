@@ -1,7 +1,8 @@
 use super::fakes::{FakeJobRegistry, FakeJobStore};
 use super::*;
 use crate::citizen::CitizenId;
-use crate::registry::NoVerdict;
+use crate::registry::{NoVerdict, RegistryError, StoreError};
+use crate::time::Timestamp;
 use crate::verdict::Evidence;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -89,12 +90,22 @@ fn unavailable() -> RegistryError {
 }
 
 async fn run(registry: &Registry, store: &Store, claim: &Claim<Greeting>) -> Result<Status, Unfinished> {
-    perform(registry, store, claim, None, || claim.at).await.map(|record| record.status)
+    performed(registry, store, claim, None).await
+}
+
+async fn performed(
+    registry: &Registry,
+    store: &impl JobStore<Greeting>,
+    claim: &Claim<Greeting>,
+    give_up_after: Option<Duration>,
+) -> Result<Status, Unfinished> {
+    let task = Task { claim: claim.clone(), registry: registry.clone(), give_up_after };
+    perform(store, &task, || claim.at).await.map(|record| record.status)
 }
 
 /// Performs a request that is given up, whatever its age.
 async fn run_last(registry: &Registry, store: &Store, claim: &Claim<Greeting>) -> Result<Status, Unfinished> {
-    perform(registry, store, claim, Some(Duration::ZERO), || claim.at).await.map(|record| record.status)
+    performed(registry, store, claim, Some(Duration::ZERO)).await
 }
 
 fn no_verdict(cause: Option<Cause>, retry_after: Duration) -> Unfinished {
@@ -108,7 +119,7 @@ async fn fake_store_keeps_the_contract() {
     let store = Store::default();
     let promises = contract::check(&store, greeting, new_id).await;
     let broken: Vec<_> = promises.iter().filter(|promise| promise.failure.is_some()).map(ToString::to_string).collect();
-    assert_eq!((promises.len(), broken), (58, Vec::new()));
+    assert_eq!((promises.len(), broken), (68, Vec::new()));
     let records = store.records();
     assert!(Status::ALL.iter().all(|status| records.iter().any(|record| record.status == *status)));
     assert!(promises[0].to_string().starts_with("ok "), "{}", promises[0]);
@@ -212,8 +223,45 @@ impl JobStore<Greeting> for TakenOver {
 #[tokio::test]
 async fn job_that_another_instance_took_over_is_in_progress() {
     let (registry, store) = (Registry::answering(Ok(greeted(true))), TakenOver(Store::default()));
-    let result = perform(&registry, &store, &claim("a", AT), None, || AT).await;
+    let result = performed(&registry, &store, &claim("a", AT), None).await;
     assert_eq!(result, Err(Unfinished::InProgress(Duration::from_secs(1))));
+}
+
+#[tokio::test]
+async fn jobs_that_are_performed_together_have_the_results_that_each_has_alone() {
+    let (greeting_registry, down) = (Registry::answering(Ok(greeted(true))), Registry::answering(Err(unavailable())));
+    let store = Store::default();
+    let task = |number: u32, registry: &Registry, give_up_after| {
+        let message_id = MessageId::parse(&format!("m-{number}")).expect("an id");
+        let claim = Claim { message_id, request: greeting(number), ..claim(&format!("{number}"), AT) };
+        Task { claim, registry: registry.clone(), give_up_after }
+    };
+    let finished = task(0, &Registry::answering(Ok(greeted(false))), None);
+    perform(&store, &finished, || AT).await.expect("a record");
+    let first = task(1, &greeting_registry, None);
+    let repeated = Task { claim: Claim { token: "again".into(), ..first.claim.clone() }, ..first.clone() };
+    let mut other = task(0, &greeting_registry, None);
+    other.claim.request = greeting(9);
+    let (pending, ended) = (task(2, &down, None), task(3, &down, Some(Duration::ZERO)));
+    let tasks = [first, repeated, finished, other, pending, ended];
+    let results = perform_all(&store, &tasks, || AT).await;
+    let results: Vec<_> = results.into_iter().map(|result| result.map(|record| record.status)).collect();
+    let expected = [
+        Ok(Status::Success),
+        Err(Unfinished::InProgress(LEASE)),
+        Ok(Status::Failed),
+        Err(Unfinished::MessageIdReused),
+        Err(no_verdict(Some(Cause::Timeout), RETRY_AFTER)),
+        Ok(Status::Error),
+    ];
+    assert_eq!(results, expected);
+    assert_eq!((greeting_registry.calls(), down.calls()), (1, 2));
+    assert_eq!(run(&down, &store, &tasks[4].claim).await, results[4], "the claim was released");
+    let without_store = perform_all(&Store::down(), &tasks, || AT).await;
+    assert!(without_store.iter().all(|result| *result == Err(Unfinished::NotRecorded)));
+    let taken_over = perform_all(&TakenOver(Store::default()), &tasks[..1], || AT).await;
+    assert_eq!(taken_over, [Err(Unfinished::InProgress(Duration::from_secs(1)))]);
+    assert!(perform_all(&store, &[] as &[Task<Greeting, Registry>], || AT).await.is_empty());
 }
 
 #[tokio::test]
@@ -226,13 +274,11 @@ async fn request_is_given_up_by_the_time_of_its_first_receipt() {
         ("c", limit, Ok(Status::Error)),
     ] {
         let claim = claim(token, AT.plus(age));
-        let performed = perform(&registry, &store, &claim, Some(limit), || claim.at).await;
-        assert_eq!(performed.map(|record| record.status), expected, "{age:?}");
+        assert_eq!(performed(&registry, &store, &claim, Some(limit)).await, expected, "{age:?}");
     }
     assert_eq!(registry.calls(), 3, "the registry is asked before the request is given up");
     let replay = Claim { message_id: MessageId::parse("m-1").expect("an id").replay(1), ..claim("d", AT.plus(limit)) };
-    let performed = perform(&registry, &store, &replay, Some(limit), || replay.at).await;
-    assert!(performed.is_err(), "a replay starts anew");
+    assert!(performed(&registry, &store, &replay, Some(limit)).await.is_err(), "a replay starts anew");
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ pub struct JobStatements {
     #[doc(hidden)]
     pub table: &'static str,
     #[doc(hidden)]
+    pub verdict: &'static str,
+    #[doc(hidden)]
     pub insert: Sql,
     #[doc(hidden)]
     pub by_message: Sql,
@@ -58,6 +60,7 @@ macro_rules! job_statements {
     (table: $table:literal, verdict: $verdict:literal, question: $question:literal, parameters: $parameters:literal,) => {
         $crate::job_store::JobStatements {
             table: $table,
+            verdict: $verdict,
             // Creates a record with its first claim.
             insert: $crate::database::Sql::same(concat!(
                 "INSERT INTO ", $table, " (id, message_id, status, received_at, traceparent, tracestate, claim, ",
