@@ -1,16 +1,22 @@
 //! The HTTP client of the components.
 
-use crate::delivery::{self, Attempt, Delivered};
+mod batch;
+mod problem;
+
+use crate::batches::Post;
+use crate::delivery::{self, Answer, Attempt, Delivered, HttpDelivery};
 use crate::event::Event;
 use crate::http;
 use crate::job::Job;
 use crate::message::Message;
-use crate::retention::{Batches, Processed};
+use crate::retention::{self, Processed};
 use crate::text::http_cause;
 use crate::token::Tokens;
-use crate::trace::{Fault, Span};
+use crate::trace::Span;
 use async_trait::async_trait;
+use batch::{Answers, Batch};
 use connectivity_domain::job::settlement::Reply;
+use problem::Problem;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use rustls::ClientConfig;
 use serde::Deserialize;
@@ -47,22 +53,11 @@ pub(crate) struct Leased {
     pub(crate) oldest_unpublished_seconds: Option<f64>,
 }
 
-/// A problem (RFC 9457).
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    #[serde(rename = "type")]
-    kind: String,
-    detail: String,
-    /// False if the registry was not asked. See [`Reply::Problem`].
-    asked: Option<bool>,
-}
-
 /// Where messages are processed.
 #[async_trait]
 pub(crate) trait Deliver: Send + Sync {
     /// Delivers a message. Its body is sent as it is.
-    async fn deliver(&self, job: &Job, message: &Message, attempt: Attempt, span: &Span) -> Delivered;
+    async fn deliver(&self, message: &Message, attempt: Attempt, span: &Span) -> Delivered;
 }
 
 /// The client. Its connections are kept open.
@@ -96,7 +91,7 @@ impl Components {
     /// Leases events of a job's outbox. With `waiting` the components tell how long records have
     /// been waiting.
     pub(crate) async fn lease(&self, job: &Job, limit: usize, waiting: bool) -> Result<Leased, Reply> {
-        let request = self.post(&job.outbox_path()).json(&json!({"limit": limit, "waiting": waiting}));
+        let request = self.post_to(&job.outbox_path()).json(&json!({"limit": limit, "waiting": waiting}));
         let leasing = async { read(self.send(request).await?).await };
         let leased = tokio::time::timeout(self.outbox_timeout, leasing).await;
         leased.unwrap_or_else(|_| {
@@ -121,11 +116,11 @@ impl Components {
     /// Marks the events of these records as published.
     pub(crate) async fn mark_published(&self, job: &Job, results: &[String], requests: &[String]) -> Result<(), Reply> {
         let path = format!("{}/published", job.outbox_path());
-        let request = self.post(&path).json(&json!({"results": results, "requests": requests}));
+        let request = self.post_to(&path).json(&json!({"results": results, "requests": requests}));
         successful(self.send(request).await?).await.map(|_| ())
     }
 
-    fn post(&self, path: &str) -> RequestBuilder {
+    fn post_to(&self, path: &str) -> RequestBuilder {
         self.http.lock().unwrap_or_else(PoisonError::into_inner).post(format!("{}{path}", self.url))
     }
 
@@ -144,29 +139,30 @@ impl Components {
 }
 
 #[async_trait]
-impl Deliver for Components {
-    async fn deliver(&self, job: &Job, message: &Message, attempt: Attempt, span: &Span) -> Delivered {
-        let path = job.delivery_path();
-        let span = span.call(&path);
-        let trace = span.trace().or_else(|| message.trace.clone());
-        let headers = delivery::headers(message, attempt, trace.as_ref());
-        let request = self.post(&path).headers(headers).body(message.body.clone());
-        let delivered = match self.send(request).await {
+impl Post for Components {
+    async fn post(&self, job: &Job, HttpDelivery { headers, body }: &HttpDelivery) -> Answer {
+        let request = self.post_to(&job.delivery_path()).headers(headers.clone()).body(body.clone());
+        match self.send(request).await {
             Ok(response) => {
-                span.set_http_status(response.status().as_u16());
+                let status = Some(response.status().as_u16());
                 let request_id = delivery::request_id(response.headers());
-                Delivered::new(read(response).await, request_id)
+                Answer { status, delivered: Delivered::new(read(response).await, request_id) }
             }
-            Err(reply) => Delivered::new(Err(reply), None),
-        };
-        span.set_fault(Fault::from_reply(&delivered.reply));
-        delivered
+            Err(reply) => Answer { status: None, delivered: Delivered::new(Err(reply), None) },
+        }
+    }
+
+    async fn post_all(&self, job: &Job, deliveries: &[Arc<HttpDelivery>]) -> Result<Vec<Answer>, Reply> {
+        let batch = Batch::new(deliveries).ok_or_else(|| Reply::None("a body is not text".to_owned()))?;
+        let response = self.send(self.post_to(&job.batch_path()).json(&batch)).await?;
+        let Answers { deliveries } = read(response).await?;
+        Ok(deliveries.into_iter().map(Answer::from).collect())
     }
 }
 
-impl Batches for Components {
+impl retention::Batches for Components {
     async fn expire(&self, path: &str, after: &str) -> Result<Processed, Reply> {
-        read(self.send(self.post(path).json(&json!({"after": after}))).await?).await
+        read(self.send(self.post_to(path).json(&json!({"after": after}))).await?).await
     }
 }
 
@@ -181,15 +177,8 @@ async fn successful(response: Response) -> Result<Response, Reply> {
     }
     let status = response.status().as_u16();
     let seconds = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-    let Problem { kind, detail, asked } = response.json().await.unwrap_or_default();
-    let slug = kind.rsplit(':').next().unwrap_or_default().to_owned();
-    Err(Reply::Problem {
-        status,
-        slug,
-        detail,
-        retry_after: seconds.map(Duration::from_secs),
-        asked: asked.unwrap_or(true),
-    })
+    let problem: Problem = response.json().await.unwrap_or_default();
+    Err(problem.reply(status, seconds))
 }
 
 /// The reply of components whose connections were given up.
@@ -206,7 +195,8 @@ mod tests {
     use super::*;
     use crate::job;
     use crate::settings::Credentials;
-    use crate::trace::Tracer;
+    use bytes::Bytes;
+    use reqwest::header::HeaderMap;
 
     #[tokio::test]
     async fn missing_answer_about_the_outbox_gives_up_what_was_asked_on_other_connections() {
@@ -220,11 +210,8 @@ mod tests {
         let mut components = Components::new(&url, &http::any_tls(), tokens).expect("a client");
         components.outbox_timeout = Duration::from_millis(100);
         let job = job::table("q".to_owned(), "k".to_owned(), None).remove(0);
-        let message = Message::default();
-        let attempt = Attempt { number: 1, give_up_after: TIMEOUT, is_removed: false };
-        let span = Tracer::disabled().process(&mut message.clone());
-        let (delivered, leased) =
-            tokio::join!(components.deliver(&job, &message, attempt, &span), components.lease(&job, 1, false));
-        assert_eq!((delivered.reply, leased.err()), (silent(), Some(silent())));
+        let delivery = HttpDelivery { headers: HeaderMap::new(), body: Bytes::new() };
+        let (answer, leased) = tokio::join!(components.post(&job, &delivery), components.lease(&job, 1, false));
+        assert_eq!((answer.delivered.reply, leased.err()), (silent(), Some(silent())));
     }
 }

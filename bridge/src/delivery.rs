@@ -1,5 +1,9 @@
 //! A delivery to the components: a message as an HTTP request, and what came of it.
 //!
+//! Messages that wait at the same time share a request (see [`crate::batches`]): its body is
+//! `{"deliveries": [{"headers": {…}, "body": "…"}]}`, and that of the response has for each of them
+//! `{"message_id": "…"}` with `finished` or `problem`, the body of its own response.
+//!
 //! The request has the body of the message, decompressed and otherwise unchanged, and these headers:
 //! `x-message-id` (the id of the cloud event in the headers of the message, else the AMQP property),
 //! `x-correlation-id` and `x-reply-to` (the AMQP properties, if there are any), `x-replay` (the
@@ -21,6 +25,7 @@
 
 use crate::event::Event;
 use crate::message::{Message, REPLAY, trace_headers};
+use bytes::Bytes;
 use connectivity_domain::job::settlement::Reply;
 use connectivity_domain::trace::TraceContext;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -52,6 +57,21 @@ pub(crate) struct Attempt {
     pub(crate) give_up_after: Duration,
     /// RabbitMQ has removed the message from the queue, because it expired for example.
     pub(crate) is_removed: bool,
+}
+
+/// A delivery as it is sent to the components.
+#[derive(Debug)]
+pub(crate) struct HttpDelivery {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// The answer of the components to a delivery.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The HTTP status, if there was a response.
+    pub(crate) status: Option<u16>,
+    pub(crate) delivered: Delivered,
 }
 
 /// What came of a delivery.

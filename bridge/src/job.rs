@@ -26,6 +26,11 @@ impl Job {
         format!("/internal/v1/{}/deliveries", self.name)
     }
 
+    /// The path to which the components take several deliveries in one request.
+    pub(crate) fn batch_path(&self) -> String {
+        format!("{}/batch", self.delivery_path())
+    }
+
     /// The path at which the components keep the outbox.
     pub(crate) fn outbox_path(&self) -> String {
         format!("/internal/v1/{}/outbox", self.name)
@@ -79,6 +84,7 @@ mod tests {
         assert_eq!(jobs[1].name, "b");
         assert_eq!(jobs[0].result_keys[1], "failed");
         assert_eq!(jobs[0].delivery_path(), "/internal/v1/a/deliveries");
+        assert_eq!(jobs[0].batch_path(), "/internal/v1/a/deliveries/batch");
         assert_eq!(jobs[0].outbox_path(), "/internal/v1/a/outbox");
         assert_eq!(jobs[0].result_queue, None);
         assert_eq!(parse("[]"), Some(Vec::new()));

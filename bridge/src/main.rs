@@ -1,6 +1,7 @@
 //! Connects RabbitMQ with the components: delivers requests to them and publishes their results.
 
 mod amqp;
+mod batches;
 mod cli;
 mod commands;
 mod components;

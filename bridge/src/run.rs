@@ -1,5 +1,6 @@
 //! `run`: runs all jobs until the bridge is stopped.
 
+use crate::batches::Batches;
 use crate::components::Components;
 use crate::job::Job;
 use crate::marks::Marks;
@@ -100,6 +101,7 @@ async fn run_job(
 ) {
     let (marks, unmarked) = Marks::new();
     let marking = unmarked.mark(Arc::clone(&components), job.clone());
-    let sessions = Sessions { settings, job: Arc::new(job), components, status, marks, stopping, tracer };
+    let batches = Arc::new(Batches::new(Arc::clone(&components), job.clone()));
+    let sessions = Sessions { settings, job: Arc::new(job), components, batches, status, marks, stopping, tracer };
     tokio::join!(sessions.run(), marking);
 }

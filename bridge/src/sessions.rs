@@ -1,6 +1,7 @@
 //! The sessions of a job with RabbitMQ, one after the other.
 
 use crate::amqp::{AmqpError, Blocked, Session};
+use crate::batches::Batches;
 use crate::components::Components;
 use crate::job::Job;
 use crate::marks::Marks;
@@ -43,6 +44,7 @@ pub(crate) struct Sessions {
     pub(crate) settings: RunSettings,
     pub(crate) job: Arc<Job>,
     pub(crate) components: Arc<Components>,
+    pub(crate) batches: Arc<Batches<Components>>,
     pub(crate) status: Arc<JobStatus>,
     pub(crate) marks: Marks,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -156,7 +158,7 @@ impl Sessions {
         Worker {
             job: Arc::clone(&self.job),
             session: Arc::<Session>::clone(session),
-            components: Arc::<Components>::clone(&self.components),
+            components: Arc::<Batches<Components>>::clone(&self.batches),
             status: Arc::clone(&self.status),
             give_up_after: self.settings.give_up_after,
             held_until: Instant::now(),

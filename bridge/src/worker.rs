@@ -221,7 +221,7 @@ impl Worker {
             }
         }
         let metrics = &self.status.metrics;
-        let delivering = self.components.deliver(&self.job, &message, attempt, span);
+        let delivering = self.components.deliver(&message, attempt, span);
         let delivered = timed(&metrics.delivery, delivering).await;
         let failed = is_component_failure(&settle(&delivered.reply, 0));
         if failed {

@@ -15,7 +15,7 @@ struct FakeComponents;
 
 #[async_trait]
 impl Deliver for FakeComponents {
-    async fn deliver(&self, _: &Job, message: &Message, attempt: Attempt, _: &Span) -> Delivered {
+    async fn deliver(&self, message: &Message, attempt: Attempt, _: &Span) -> Delivered {
         assert!(message.body != PANICS, "the body is {:?}", message.body);
         if message.body == INVALID {
             let (slug, detail) = ("invalid-request".to_owned(), "why".to_owned());
