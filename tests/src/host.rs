@@ -1,8 +1,8 @@
 //! Runs the application as a child process, on the local host or on Spin.
 
+use crate::build::Build;
 use crate::folder;
 use crate::logs;
-use crate::servers::root;
 use crate::spin;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -51,18 +51,25 @@ impl Host {
     ) -> Self {
         let variables = variables.iter().map(|(name, value)| (*name, value.as_ref()));
         let variables: Vec<_> = [("jwt_secret", SECRET)].into_iter().chain(variables).collect();
-        Self::launch(&variables, arguments, environment)
+        Self::launch(&Build::current(), &variables, arguments, environment)
+    }
+
+    /// Like [`Self::start`], with the programs and components of this build.
+    pub fn start_build(build: &Build, variables: &[(&str, String)], arguments: &[&str]) -> Self {
+        let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
+        let variables: Vec<_> = [("jwt_secret", SECRET)].into_iter().chain(variables).collect();
+        Self::launch(build, &variables, arguments, &[])
     }
 
     /// Starts the application that `--from` names, with SQLite databases of its own.
     pub fn start_application(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
-        Self::launch(variables, arguments, &[])
+        Self::launch(&Build::current(), variables, arguments, &[])
     }
 
-    fn launch(variables: &[(&str, &str)], arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    fn launch(build: &Build, variables: &[(&str, &str)], arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let state = folder::temporary();
-        let mut command = program();
-        command.current_dir(root()).args(arguments).envs(environment.iter().copied());
+        let mut command = build.host();
+        command.args(arguments).envs(environment.iter().copied());
         if !arguments.contains(&"--state-dir") {
             command.arg("--state-dir").arg(&state);
         }
@@ -102,6 +109,11 @@ impl Host {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the folder with the SQLite databases of the application.
+    pub fn state(&self) -> PathBuf {
+        self.state.clone().unwrap_or_default()
     }
 
     /// Returns the id of the process that serves.
@@ -165,17 +177,6 @@ impl Host {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
     }
-}
-
-/// Returns the command that runs the application: the local host or Spin. They have the same
-/// options.
-fn program() -> Command {
-    spin::up().unwrap_or_else(|| {
-        let mut command = Command::new(root().join("target/release/connectivity-host"));
-        // All tests share the compiled components, because compiling takes longer than most tests.
-        command.arg("--compiled-dir").arg(root().join("target"));
-        command
-    })
 }
 
 fn collect(lines: impl BufRead + Send + 'static, log: Arc<Mutex<Vec<String>>>) {

@@ -10,6 +10,7 @@ pub mod backend;
 pub mod bench;
 pub mod bridge;
 pub mod broker;
+pub mod build;
 pub mod certificates;
 pub mod check;
 pub mod client;

@@ -3,10 +3,11 @@
 
 use crate::access::{SECRETS, service_accounts};
 use crate::broker::{self, Broker, Names, REQUESTED};
+use crate::build::Build;
 use crate::client::Client;
 use crate::host::Host;
 use crate::proxy::Proxy;
-use crate::servers::{Servers, root};
+use crate::servers::Servers;
 use govcarpeta_simulator::Simulator;
 use serde_json::{Value, json};
 use std::process::{Command, Output};
@@ -25,6 +26,7 @@ pub struct Pipeline {
     pub servers: Servers,
     /// The name of the database on MariaDB.
     pub database: String,
+    build: Build,
     variables: Vec<(&'static str, String)>,
     settings: Vec<(&'static str, String)>,
     links: Option<Links>,
@@ -82,6 +84,16 @@ impl Pipeline {
         further: &[(&'static str, &str)],
         settings: &[(&'static str, &str)],
     ) -> Self {
+        Self::of_build(Build::current(), simulator, further, settings).await
+    }
+
+    /// Like [`Self::with_variables`], with the programs and components of this build.
+    pub async fn of_build(
+        build: Build,
+        simulator: Simulator,
+        further: &[(&'static str, &str)],
+        settings: &[(&'static str, &str)],
+    ) -> Self {
         let servers = Servers::running();
         let names = Names::fresh();
         let broker = Broker::connect(&servers, &names).await.expect("RabbitMQ");
@@ -94,13 +106,13 @@ impl Pipeline {
             ("log_level", "warn".to_owned()),
         ]);
         variables.extend(further.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let host = start_host(&variables, "127.0.0.1:0");
+        let host = start_host(&build, &variables, "127.0.0.1:0");
         let mut settings: Vec<_> = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         // Before those of the test, which take precedence.
         settings.insert(0, ("RABBITMQ_URL", broker::url(&servers, servers.rabbitmq.address())));
         settings.insert(0, ("COMPONENTS_URL", host.url("")));
-        let bridge = start_bridge(&names, &settings);
-        Self { simulator, host, bridge, broker, names, servers, database, variables, settings, links: None }
+        let bridge = start_bridge(&build, &names, &settings);
+        Self { simulator, host, bridge, broker, names, servers, database, build, variables, settings, links: None }
     }
 
     /// Like [`Self::without_results`], with a proxy on each link, with further variables of the
@@ -130,15 +142,16 @@ impl Pipeline {
             ("log_level", "warn".to_owned()),
         ]);
         all.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let host = start_host(&all, "127.0.0.1:0");
+        let build = Build::current();
+        let host = start_host(&build, &all, "127.0.0.1:0");
         let [callers, components] = [proxy(host.address()).await, proxy(host.address()).await];
         let mut settings: Vec<_> = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         settings.push(("RABBITMQ_URL", broker::url(&servers, rabbitmq.address())));
         settings.push(("COMPONENTS_URL", format!("http://{}", components.address())));
-        let bridge = start_bridge(&names, &settings);
+        let bridge = start_bridge(&build, &names, &settings);
         settings.push(("BRIDGE_LISTEN", bridge.address().to_string()));
         let links = Some(Links { callers, mariadb, redis, registry, rabbitmq, components });
-        Self { simulator, host, bridge, broker, names, servers, database, variables: all, settings, links }
+        Self { simulator, host, bridge, broker, names, servers, database, build, variables: all, settings, links }
     }
 
     /// Returns the proxies of a pipeline that was started with [`Self::behind_proxies`].
@@ -153,13 +166,13 @@ impl Pipeline {
 
     /// Starts the components again, at the same address.
     pub fn restart_host(&mut self) {
-        self.host = start_host(&self.variables, &self.host.address().to_string());
+        self.host = start_host(&self.build, &self.variables, &self.host.address().to_string());
     }
 
     /// Starts a second host, sends new connections there, and ends the first one with SIGTERM, as a
     /// rolling restart behind a proxy does.
     pub async fn replace_host(&mut self) {
-        let second = start_host(&self.variables, "127.0.0.1:0");
+        let second = start_host(&self.build, &self.variables, "127.0.0.1:0");
         let links = self.links();
         links.callers.retarget(second.address());
         links.components.retarget(second.address());
@@ -181,7 +194,7 @@ impl Pipeline {
 
     /// Starts another bridge.
     pub fn restart_bridge(&mut self) {
-        self.bridge = start_bridge(&self.names, &self.settings);
+        self.bridge = start_bridge(&self.build, &self.names, &self.settings);
     }
 
     /// Replaces the client of RabbitMQ if its connection is lost. The collected results are kept.
@@ -217,7 +230,7 @@ impl Pipeline {
     }
 
     fn output(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Output {
-        let mut command = bridge(&self.names, &self.settings);
+        let mut command = bridge_command(&self.build, &self.names, &self.settings);
         command.envs(settings.iter().copied());
         command.args(arguments).output().expect("the bridge")
     }
@@ -255,14 +268,14 @@ impl Pipeline {
     }
 }
 
-fn start_host(variables: &[(&'static str, String)], listen: &str) -> Host {
+fn start_host(build: &Build, variables: &[(&'static str, String)], listen: &str) -> Host {
     let reuse = ["--max-instance-concurrent-reuse-count", "4", "--max-instance-reuse-count", "5000"];
     let arguments = [&reuse[..], &["--idle-instance-timeout", "30s", "--listen", listen]].concat();
-    Host::start(variables, &arguments)
+    Host::start_build(build, variables, &arguments)
 }
 
-fn bridge(names: &Names, settings: &[(&'static str, String)]) -> Command {
-    let mut command = Command::new(root().join("target/release/connectivity-bridge"));
+fn bridge_command(build: &Build, names: &Names, settings: &[(&'static str, String)]) -> Command {
+    let mut command = build.program("connectivity-bridge");
     command
         .env("RABBITMQ_EXCHANGE", &names.exchange)
         .env("RABBITMQ_DOCUMENT_AUTH_QUEUE", &names.queue)
@@ -276,8 +289,8 @@ fn bridge(names: &Names, settings: &[(&'static str, String)]) -> Command {
     command
 }
 
-fn start_bridge(names: &Names, settings: &[(&'static str, String)]) -> Host {
-    let mut command = bridge(names, settings);
+fn start_bridge(build: &Build, names: &Names, settings: &[(&'static str, String)]) -> Host {
+    let mut command = bridge_command(build, names, settings);
     command.arg("run");
     Host::run(command)
 }

@@ -4,17 +4,9 @@
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-fn program() -> Option<OsString> {
+/// Returns the program of Spin, or `None` if the local host is tested.
+pub(crate) fn program() -> Option<OsString> {
     std::env::var_os("CONNECTIVITY_TEST_SPIN")
-}
-
-/// Returns the command `spin up`, or `None` without Spin.
-pub(crate) fn up() -> Option<Command> {
-    program().map(|spin| {
-        let mut command = Command::new(spin);
-        command.arg("up");
-        command
-    })
 }
 
 /// Kills the child process of Spin that serves, which would outlive `process`.
@@ -26,9 +18,10 @@ pub(crate) fn kill_child_of(process: u32) {
     }
 }
 
-/// Returns the process that serves: the child of `process` under Spin, else `process`.
+/// Returns the process that serves: the child of `process` under Spin, else `process`, which has no
+/// children.
 pub(crate) fn serving(process: u32) -> u32 {
-    let threads = program().and_then(|_| std::fs::read_dir(format!("/proc/{process}/task")).ok());
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).ok();
     let children = threads.into_iter().flatten().flatten().filter_map(|thread| {
         let children = std::fs::read_to_string(thread.path().join("children")).ok()?;
         children.split_whitespace().next()?.parse().ok()

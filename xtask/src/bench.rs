@@ -2,9 +2,10 @@
 
 use crate::build;
 use crate::failure::{Failure, failed};
-use crate::project::{built, target};
+use crate::manifest::Manifest;
+use crate::project::{built, root, target};
 use crate::run::{announce, cargo, program, run};
-use crate::services;
+use crate::{services, up};
 use std::path::PathBuf;
 
 /// Builds everything, starts the servers, and runs chaos.
@@ -21,9 +22,15 @@ pub(crate) fn run_chaos(options: &[&str]) -> Result<(), Failure> {
     run(program(&built("chaos"), &["--restart", &this]).args(options))
 }
 
-/// Builds everything, starts the servers, and runs a benchmark.
+/// Builds everything, starts the servers, and runs a benchmark. With `--spin` nothing is built: who
+/// compares builds on Spin puts them there.
 pub(crate) fn bench(what: &[String]) -> Result<(), Failure> {
-    build::everything()?;
+    if what.iter().any(|option| option == "--spin") {
+        check_built()?;
+        up::check_spin()?;
+    } else {
+        build::everything()?;
+    }
     let mut bench = program(&built("bench"), &[]);
     if what.first().is_some_and(|what| what == "guard") {
         bench.env("UNGUARDED_AFFILIATION", unguarded()?);
@@ -31,6 +38,16 @@ pub(crate) fn bench(what: &[String]) -> Result<(), Failure> {
     services::during(|| {
         announce("measuring");
         run(bench.args(what))
+    })
+}
+
+/// Checks that the benchmark and the components have been built.
+fn check_built() -> Result<(), Failure> {
+    let components = Manifest::read()?.components.into_values().map(|component| root().join(component.source));
+    let missing = components.chain([PathBuf::from(built("bench"))]).find(|path| !path.is_file());
+    missing.map_or(Ok(()), |path| {
+        let run = "run `cargo xtask bench --help`, which builds everything, and try again";
+        Err(Failure(format!("{} has not been built: {run}", path.display())))
     })
 }
 

@@ -1,7 +1,8 @@
 //! Measures the cost of the guard's Redis call: the application as it is, and with an affiliation
 //! component that was built without the call. Both verify tokens.
 
-use super::load::{self, Requests};
+use super::load::{self, Load, Requests};
+use crate::client::token;
 use crate::host::Host;
 use crate::servers::{Servers, root};
 use govcarpeta_simulator::Simulator;
@@ -35,14 +36,14 @@ pub async fn compare(unguarded: &Path, rounds: u32, seconds: u64, connections: u
         start("off", &without, &servers, &registry.url()).await,
     ];
     println!("{:>5}  {:>12} {:>12}  ratio", "round", "on: checks/s", "off: checks/s");
+    let load = Load { requests: Requests::Single, tokens: vec![token()] };
     let mut ratios = Vec::new();
     for round in 0..rounds {
         // The first and the second place in a round alternate, because the machine is warmer for
         // the second.
         for turn in 0..2 {
             let subject = &mut subjects[(round + turn) as usize % 2];
-            let outcome =
-                load::run(subject.host.address(), connections, Requests::Single, Duration::from_secs(seconds)).await;
+            let outcome = load::run(subject.host.address(), connections, &load, Duration::from_secs(seconds)).await;
             assert_eq!(outcome.errors, 0, "{}: responses without a verdict", subject.name);
             subject.rates.push(outcome.per_second);
         }

@@ -1,7 +1,6 @@
 //! Generates load on a number of connections. Each sends its next request when the last one is
 //! answered.
 
-use crate::client::token;
 use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::{BodyExt, Full};
@@ -29,6 +28,14 @@ impl Requests {
     }
 }
 
+/// What a load consists of.
+#[derive(Clone, Debug)]
+pub struct Load {
+    pub requests: Requests,
+    /// The requests take turns in these tokens.
+    pub tokens: Vec<String>,
+}
+
 /// The result of a measurement.
 pub struct Outcome {
     /// The number of citizens with a verdict per second.
@@ -39,46 +46,58 @@ pub struct Outcome {
     pub p99: Duration,
     /// The number of responses without all verdicts, and of broken connections.
     pub errors: usize,
+    /// The number of all citizens with a verdict, those of the warm-up included.
+    pub all: f64,
 }
 
 /// Sends affiliation checks on `connections` connections for `duration`, after one second of
 /// warm-up.
-pub async fn run(address: SocketAddr, connections: usize, requests: Requests, duration: Duration) -> Outcome {
-    let token = token();
+pub async fn run(address: SocketAddr, connections: usize, load: &Load, duration: Duration) -> Outcome {
     let begin = Instant::now() + Duration::from_secs(1);
     let end = begin + duration;
-    let workers: Vec<_> = (0..connections)
-        .map(|number| tokio::spawn(worker(address, token.clone(), number, requests, begin, end)))
-        .collect();
-    let (mut latencies, mut errors) = (Vec::new(), 0);
+    let workers: Vec<_> =
+        (0..connections).map(|number| tokio::spawn(worker(address, load.clone(), number, begin, end))).collect();
+    let mut sum = Answers::default();
     for worker in workers {
-        let (own, failed) = worker.await.expect("a worker");
-        latencies.extend(own);
-        errors += failed;
+        let own = worker.await.expect("a worker");
+        sum.latencies.extend(own.latencies);
+        sum.errors += own.errors;
+        sum.warm_up += own.warm_up;
     }
+    let Answers { mut latencies, errors, warm_up } = sum;
     latencies.sort_unstable();
     let at = |percent: usize| latencies.get(latencies.len() * percent / 100).copied().unwrap_or_default();
-    let answered = u32::try_from(latencies.len() * requests.citizens()).unwrap_or(u32::MAX);
-    let per_second = f64::from(answered) / duration.as_secs_f64();
-    Outcome { per_second, median: at(50), p99: at(99), errors }
+    let citizens = |requests: usize| f64::from(u32::try_from(requests * load.requests.citizens()).unwrap_or(u32::MAX));
+    let (answered, all) = (citizens(latencies.len()), citizens(latencies.len() + warm_up));
+    Outcome { per_second: answered / duration.as_secs_f64(), median: at(50), p99: at(99), errors, all }
+}
+
+/// What one connection got.
+#[derive(Default)]
+struct Answers {
+    /// Of each request after the warm-up that was answered with all verdicts.
+    latencies: Vec<Duration>,
+    errors: usize,
+    /// The number of requests during the warm-up.
+    warm_up: usize,
 }
 
 async fn worker(
     address: SocketAddr,
-    token: String,
+    Load { requests, tokens }: Load,
     number: usize,
-    requests: Requests,
     begin: Instant,
     end: Instant,
-) -> (Vec<Duration>, usize) {
-    let (mut latencies, mut errors, mut sent) = (Vec::new(), 0, 0);
+) -> Answers {
+    let (mut answers, mut sent) = (Answers::default(), 0);
     let mut sender = connect(address).await;
     while Instant::now() < end {
         let started = Instant::now();
         // Even numbers are eligible citizens, odd ones are affiliated.
         let citizen = 1_000_000 + number * 1_000_000 + sent % 1_000_000;
+        let token = &tokens[(number + sent / requests.citizens()) % tokens.len()];
         sent += requests.citizens();
-        let answered = sender.send_request(request(address, &token, requests, citizen)).await;
+        let answered = sender.send_request(request(address, token, requests, citizen)).await;
         let has_verdicts = match answered {
             Ok(response) => {
                 let is_success = response.status().as_u16() == 200;
@@ -88,18 +107,19 @@ async fn worker(
             Err(_) => None,
         };
         if started < begin {
+            answers.warm_up += 1;
             continue;
         }
         match has_verdicts {
-            Some(true) => latencies.push(started.elapsed()),
-            Some(false) => errors += 1,
+            Some(true) => answers.latencies.push(started.elapsed()),
+            Some(false) => answers.errors += 1,
             None => {
-                errors += 1;
+                answers.errors += 1;
                 sender = connect(address).await;
             }
         }
     }
-    (latencies, errors)
+    answers
 }
 
 async fn connect(address: SocketAddr) -> http1::SendRequest<Full<Bytes>> {
