@@ -15,7 +15,8 @@ pub use record::{Affiliation, CheckRecord, CheckRequest, CheckStatus, HeldCheck,
 
 use crate::time::Timestamp;
 use crate::verdict::Cause;
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::future::join_all;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How many questions the registry is asked at the same time for one request.
@@ -64,30 +65,30 @@ pub async fn check_affiliations<R: Registry, S: CheckStore, C: AffiliatedCache>(
     requests: Vec<CheckRequest>,
     now: impl Fn() -> Timestamp + Send + Sync,
 ) -> Result<Vec<Result<CheckRecord, CheckError>>, StoreError> {
-    let mut asked = Vec::with_capacity(requests.len());
-    let mut waiting = requests.into_iter().enumerate();
-    let mut asking = FuturesUnordered::new();
-    loop {
-        for (position, request) in waiting.by_ref().take(AT_ONCE - asking.len()) {
-            asking.push(ask(registry, cache, position, request, &now));
+    // As many as are asked at once take one request after the other. `FuturesUnordered` would do it, but
+    // it wakes its task once more for each event.
+    let at_once = requests.len().min(AT_ONCE);
+    let waiting = Mutex::new(requests.into_iter().enumerate());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let asking = (0..at_once).map(async |_| {
+        let mut asked = Vec::new();
+        while let Some((position, request)) = next() {
+            asked.push(ask(registry, cache, position, request, &now).await);
         }
-        let Some(answered) = asking.next().await else { break };
-        asked.push(answered);
-    }
+        asked
+    });
+    let mut asked = join_all(asking).await.into_iter().flatten().collect::<Vec<_>>();
     asked.sort_unstable_by_key(|asked| asked.position);
     let (records, answers): (Vec<_>, Vec<_>) =
         asked.into_iter().map(|asked| (asked.record, (asked.answer, asked.is_new))).unzip();
     if !records.is_empty() {
         store.record(&records).await?;
     }
-    let mut caching = FuturesUnordered::new();
-    for (record, answer) in records.iter().zip(&answers) {
-        if let (Ok(Affiliation::Affiliated(evidence)), true) = answer {
-            caching.push(cache.put(record.citizen(), evidence));
-        }
-    }
-    while caching.next().await.is_some() {}
-    drop(caching);
+    let caching = records.iter().zip(&answers).filter_map(|(record, answer)| match answer {
+        (Ok(Affiliation::Affiliated(evidence)), true) => Some(cache.put(record.citizen(), evidence)),
+        _ => None,
+    });
+    join_all(caching).await;
     Ok(records.into_iter().zip(answers).map(|(record, (answer, _))| result(record, &answer)).collect())
 }
 

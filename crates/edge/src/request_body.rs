@@ -9,13 +9,14 @@ use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use connectivity_domain::problem::ProblemKind;
 use connectivity_runtime::deadline::timeout;
+use connectivity_runtime::instant;
 use http::header;
 use http_body::Body;
 use http_body_util::BodyExt;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The longest body that is read, in bytes. A check has 30 bytes, and the longest document request
 /// stays under 8 KiB.
@@ -86,9 +87,9 @@ impl RequestBody {
         if self.length.is_some_and(|length| length > self.max as u64) {
             return Err(BodyError::TooLarge(self.max));
         }
-        let started = Instant::now();
+        let started = instant();
         let mut reading = pin!(read_body(self.body, self.max));
-        while started.elapsed() < limit {
+        while instant() - started < limit {
             if let Some(read) = timeout(POLL_INTERVAL.min(limit), reading.as_mut()).await {
                 return read;
             }

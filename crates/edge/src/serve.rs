@@ -14,14 +14,13 @@ use bytes::Bytes;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_runtime::message_body::chunks;
 use connectivity_runtime::request_context::RequestContext;
-use connectivity_runtime::{new_id, request_scope, spawn};
-use http::Request;
+use connectivity_runtime::{IdleTask, instant, new_id, request_scope, spawn, with_few_readings};
+use http::{Request, StatusCode};
 use http_body::Body as _;
 use spin_sdk::wasip3::http::types;
 use spin_sdk::wasip3::{wit_future, wit_stream};
 use std::future::{Future, poll_fn};
 use std::task::Poll;
-use std::time::Instant;
 
 /// Serves one request with the routes of a component. It is `None` while the settings are invalid.
 pub async fn serve_component(
@@ -29,7 +28,7 @@ pub async fn serve_component(
     component: Option<&'static Component>,
 ) -> Result<types::Response, types::ErrorCode> {
     if request.uri().path() == config_state::PATH {
-        return send(config_state::respond(component)).await;
+        return send(config_state::respond(component), IdleTask::start()).await;
     }
     let Some(component) = component else {
         let problem =
@@ -52,11 +51,14 @@ where
     F: FnOnce(Request<Body>) -> Fut,
     Fut: Future<Output = Response>,
 {
-    let started = Instant::now();
-    let request = with_body(request);
-    let context = RequestContext::from_headers(request.headers(), new_id);
-    let work = respond_within(request, cors, handle, &context, started);
-    send(request_scope::enter(&context, work).await).await
+    let idle = IdleTask::start();
+    let response = with_few_readings(async {
+        let started = instant();
+        let request = with_body(request);
+        let context = RequestContext::from_headers(request.headers(), new_id);
+        request_scope::enter(&context, respond_within(request, cors, handle, &context, started)).await
+    });
+    send(response.await, idle).await
 }
 
 /// Lets the request's body be read with few calls of the host. A route that reads none makes no call.
@@ -71,7 +73,7 @@ fn with_body(request: spin_sdk::http::Request) -> Request<Body> {
 ///
 /// The write of the body begins before the host gets the head, so that the host finds both.
 /// Otherwise Nagle's algorithm and the client's delayed acknowledgement add 40 ms.
-async fn send(response: http::Response<Bytes>) -> Result<types::Response, types::ErrorCode> {
+async fn send(response: http::Response<Bytes>, idle: IdleTask) -> Result<types::Response, types::ErrorCode> {
     let (parts, body) = response.into_parts();
     let fields = parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
     let fields = types::Fields::from_list(&fields.collect::<Vec<_>>());
@@ -79,14 +81,18 @@ async fn send(response: http::Response<Bytes>) -> Result<types::Response, types:
     let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
     let (contents, contents_reader) = (!body.is_empty()).then(wit_stream::new).unzip();
     let (response, _) = types::Response::new(fields, contents_reader, trailers_reader);
-    // The status came out of an `http::Response`, so the host accepts it.
-    let _ = response.set_status_code(parts.status.as_u16());
+    // A new response has the status 200. Another one came out of an `http::Response`, so the host
+    // accepts it.
+    if parts.status != StatusCode::OK {
+        let _ = response.set_status_code(parts.status.as_u16());
+    }
     let mut writing = Box::pin(async move {
         if let Some(mut contents) = contents {
             // A caller that has gone reads nothing. The host knows.
             contents.write_all(body.into()).await;
         }
         let _ = trailers.write(Ok(None)).await;
+        drop(idle);
     });
     if poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await.is_pending() {
         spawn(writing);

@@ -5,8 +5,8 @@ use connectivity_domain::backoff::{Backoff, Step, next_step};
 use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::verdict::{Cause, Evidence};
 use connectivity_runtime::log::{self, Level};
-use connectivity_runtime::{random, sleep};
-use std::time::{Duration, Instant};
+use connectivity_runtime::{instant, random, sleep, with_few_readings};
+use std::time::Duration;
 
 /// The pauses between attempts: from 100 ms up to 2 s, with jitter so that callers spread out.
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
@@ -48,10 +48,18 @@ pub async fn call<V>(
     attempt: impl AsyncFn(Duration) -> Exchange,
     meaning: impl Fn(Answer) -> Meaning<V>,
 ) -> Result<V, RegistryError> {
-    let started = Instant::now();
+    with_few_readings(ask(budget, attempt, meaning)).await
+}
+
+async fn ask<V>(
+    budget: Budget,
+    attempt: impl AsyncFn(Duration) -> Exchange,
+    meaning: impl Fn(Answer) -> Meaning<V>,
+) -> Result<V, RegistryError> {
+    let started = instant();
     let mut attempts = 1;
     loop {
-        let left = budget.call_timeout.saturating_sub(started.elapsed());
+        let left = budget.call_timeout.saturating_sub(instant() - started);
         let (cause, status, retry_after) = match attempt(budget.attempt_timeout.min(left)).await {
             Exchange::Failed(cause) => (cause, None, None),
             Exchange::Answered { answer, retry_after } => match meaning(answer) {
@@ -62,7 +70,7 @@ pub async fn call<V>(
         let fields = [("cause", format!("{cause:?}").into()), ("status", status.into()), ("attempt", attempts.into())];
         log::line(Level::Warn, "registry", &fields);
         let delay = BACKOFF.delay(attempts, random(), retry_after);
-        match next_step(attempts, budget.attempts, started.elapsed(), budget.call_timeout, delay) {
+        match next_step(attempts, budget.attempts, instant() - started, budget.call_timeout, delay) {
             Step::Retry(pause) => sleep(pause).await,
             Step::GiveUp => {
                 let retry_after = retry_after.unwrap_or(DEFAULT_RETRY_AFTER);

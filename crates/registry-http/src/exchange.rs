@@ -2,15 +2,17 @@
 //! say.
 
 use crate::body;
+use crate::cause::cause;
 use connectivity_domain::verdict::{Cause, Evidence};
-use connectivity_runtime::deadline::timeout;
+use connectivity_runtime::deadline::timeout_at;
 use connectivity_runtime::message_body::chunks;
-use connectivity_runtime::spawn;
+use connectivity_runtime::{instant, spawn};
 use futures_util::TryStreamExt;
 use http::{HeaderMap, Method};
 use spin_sdk::wasip3::http::client;
-use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, Response, Scheme};
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, RequestOptions, Response, Scheme};
 use spin_sdk::wasip3::{wit_future, wit_stream};
+use spin_sdk::wit_bindgen::FutureWriter;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -64,43 +66,66 @@ pub enum Exchange {
     Failed(Cause),
 }
 
+/// The end of a request's trailers into which they are written.
+type Trailers = FutureWriter<Result<Option<Fields>, ErrorCode>>;
+
 /// Sends a question and reads the response within `limit`. `trace` is added to the request's
 /// headers.
 ///
 /// A response that breaks off counts as none (RFC 9112 section 8).
 pub async fn exchange(endpoint: &Endpoint, question: &Question, trace: &HeaderMap, limit: Duration) -> Exchange {
-    let answered = timeout(limit, async {
-        let response = client::send(request(endpoint, question, trace)?).await.map_err(|error| cause(&error))?;
-        read(response).await
-    });
-    match answered.await {
-        Some(Ok(exchange)) => exchange,
-        Some(Err(cause)) => Exchange::Failed(cause),
-        None => Exchange::Failed(Cause::Timeout),
-    }
+    let end = instant() + limit;
+    let answered = async {
+        let response = send(endpoint, question, trace, limit).await?;
+        timeout_at(end, read(response)).await.unwrap_or(Err(Cause::Timeout))
+    };
+    answered.await.unwrap_or_else(Exchange::Failed)
 }
 
-/// Makes a request of the host's. Validated settings cannot make this fail. If it does, the registry
-/// was not asked.
-fn request(endpoint: &Endpoint, question: &Question, trace: &HeaderMap) -> Result<Request, Cause> {
+/// Sends a question and waits for the head of the response. The host keeps the time limit, which
+/// takes fewer calls than a timer.
+async fn send(endpoint: &Endpoint, question: &Question, trace: &HeaderMap, limit: Duration) -> Result<Response, Cause> {
+    let (request, trailers) = request(endpoint, question, trace, limit)?;
+    let response = client::send(request).await.map_err(|error| cause(&error))?;
+    if let Some(trailers) = trailers {
+        // The host waits for them by now, so that this takes no event.
+        let _ = trailers.write(Ok(None)).await;
+    }
+    Ok(response)
+}
+
+/// Makes a request of the host's, and the end of its trailers if it has no body. Validated settings
+/// cannot make this fail. If it does, the registry was not asked.
+fn request(
+    endpoint: &Endpoint,
+    question: &Question,
+    trace: &HeaderMap,
+    limit: Duration,
+) -> Result<(Request, Option<Trailers>), Cause> {
+    let options = RequestOptions::new();
+    // A host may not support it. Then the caller's own limit ends the call.
+    let _ = options.set_first_byte_timeout(Some(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)));
     let fields = Fields::from_list(&fields(endpoint, question, trace)).map_err(|_| Cause::Connection)?;
     let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
     let (contents, contents_reader) = question.body.is_some().then(wit_stream::new).unzip();
-    let (request, _) = Request::new(fields, contents_reader, trailers_reader, None);
+    let (request, _) = Request::new(fields, contents_reader, trailers_reader, Some(options));
     let (scheme, authority) = match endpoint.url.strip_prefix("http://") {
         Some(authority) => (Scheme::Http, authority),
         None => (Scheme::Https, endpoint.url.strip_prefix("https://").unwrap_or_default()),
     };
-    let head = request.set_method(&question.method.clone().into());
+    // A new request has the method GET.
+    let is_get = question.method == Method::GET;
+    let head = if is_get { Ok(()) } else { request.set_method(&question.method.clone().into()) };
     let head = head.and(request.set_scheme(Some(&scheme))).and(request.set_authority(Some(authority)));
     head.and(request.set_path_with_query(Some(&question.path))).map_err(|()| Cause::Connection)?;
-    if let (Some(mut contents), Some(body)) = (contents, question.body.clone()) {
-        spawn(async move {
-            contents.write_all(body.into_bytes()).await;
-            drop((contents, trailers));
-        });
-    }
-    Ok(request)
+    let (Some(mut contents), Some(body)) = (contents, question.body.clone()) else {
+        return Ok((request, Some(trailers)));
+    };
+    spawn(async move {
+        contents.write_all(body.into_bytes()).await;
+        drop((contents, trailers));
+    });
+    Ok((request, None))
 }
 
 /// Returns the header fields of a request. With a length, the host sends no body in chunks.
@@ -143,47 +168,4 @@ async fn read(response: Response) -> Result<Exchange, Cause> {
 /// Returns the number that a header field of the response has as its value.
 fn number(response: &Response, name: &str) -> Option<u64> {
     std::str::from_utf8(response.get_headers().get(name).first()?).ok()?.trim().parse().ok()
-}
-
-/// Translates an error of the host.
-fn cause(error: &ErrorCode) -> Cause {
-    match error {
-        ErrorCode::DnsTimeout
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => Cause::Timeout,
-        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => Cause::Tls,
-        ErrorCode::DnsError(_)
-        | ErrorCode::DestinationNotFound
-        | ErrorCode::DestinationUnavailable
-        | ErrorCode::DestinationIpProhibited
-        | ErrorCode::DestinationIpUnroutable
-        | ErrorCode::ConnectionRefused
-        | ErrorCode::ConnectionTerminated
-        | ErrorCode::ConnectionLimitReached
-        | ErrorCode::HttpRequestDenied
-        | ErrorCode::HttpRequestLengthRequired
-        | ErrorCode::HttpRequestBodySize(_)
-        | ErrorCode::HttpRequestMethodInvalid
-        | ErrorCode::HttpRequestUriInvalid
-        | ErrorCode::HttpRequestUriTooLong
-        | ErrorCode::HttpRequestHeaderSectionSize(_)
-        | ErrorCode::HttpRequestHeaderSize(_)
-        | ErrorCode::HttpRequestTrailerSectionSize(_)
-        | ErrorCode::HttpRequestTrailerSize(_)
-        | ErrorCode::HttpResponseIncomplete
-        | ErrorCode::HttpResponseHeaderSectionSize(_)
-        | ErrorCode::HttpResponseHeaderSize(_)
-        | ErrorCode::HttpResponseBodySize(_)
-        | ErrorCode::HttpResponseTrailerSectionSize(_)
-        | ErrorCode::HttpResponseTrailerSize(_)
-        | ErrorCode::HttpResponseTransferCoding(_)
-        | ErrorCode::HttpResponseContentCoding(_)
-        | ErrorCode::HttpUpgradeFailed
-        | ErrorCode::HttpProtocolError
-        | ErrorCode::LoopDetected
-        | ErrorCode::ConfigurationError
-        | ErrorCode::InternalError(_) => Cause::Connection,
-    }
 }

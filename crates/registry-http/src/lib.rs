@@ -9,4 +9,5 @@
 
 pub mod body;
 pub mod call;
+mod cause;
 pub mod exchange;

@@ -12,12 +12,12 @@ use connectivity_domain::registry::{NoVerdict, RegistryError};
 use connectivity_domain::trace::TraceContext;
 use connectivity_domain::verdict::Cause;
 use connectivity_runtime::deadline::timeout_detached;
-use connectivity_runtime::metrics;
 use connectivity_runtime::request_context::RequestContext;
+use connectivity_runtime::{instant, metrics};
 use connectivity_storage::cache::Cache;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How much longer than it promised a plugin may take before its call is abandoned.
 const GRACE: Duration = Duration::from_secs(1);
@@ -70,10 +70,10 @@ impl PluginCall {
         V: Send + 'static,
         F: Future<Output = Result<V, RegistryError>> + Send + 'static,
     {
-        let started = Instant::now();
+        let started = instant();
         let answer = self.guarded(citizen, question).await;
         let outcome = answer.as_ref().map_or_else(failure, outcome);
-        metrics::time(&metrics::REGISTRY, &[name, outcome], started.elapsed());
+        metrics::time(&metrics::REGISTRY, &[name, outcome], instant() - started);
         answer
     }
 
@@ -92,7 +92,7 @@ impl PluginCall {
         };
         let Plugin { breaker, call_timeout } = &*self.plugin;
         let call_timeout = *call_timeout + GRACE;
-        let limit = self.deadline.limit(call_timeout, Instant::now());
+        let limit = self.deadline.limit(call_timeout, instant());
         let limit = limit.ok_or_else(|| no_verdict(Cause::Timeout, OVERDUE_RETRY_AFTER, 0))?;
         let permission = breaker.permit(&self.subject).await;
         let permission = permission.map_err(|retry_after| no_verdict(Cause::BreakerOpen, retry_after, 0))?;

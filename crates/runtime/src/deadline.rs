@@ -1,5 +1,6 @@
 //! Limits on how long a future may take.
 
+use crate::clock::instant;
 use crate::host::spawn;
 use crate::request_scope;
 use crate::timer::{self, HostTimer};
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 /// # }
 /// ```
 pub async fn timeout<T>(limit: Duration, work: impl Future<Output = T> + Send) -> Option<T> {
-    timeout_at(Instant::now() + limit, work).await
+    timeout_at(instant() + limit, work).await
 }
 
 /// Waits for `work` until `moment`. When it passes, `work` is dropped and the result is `None`.
@@ -43,7 +44,7 @@ pub async fn timeout_detached<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
-    match select(Box::pin(work), Deadline { moment: Instant::now() + limit, own: None }).await {
+    match select(Box::pin(work), Deadline { moment: instant() + limit, own: None }).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(((), unfinished)) => {
             spawn(async move {
@@ -69,7 +70,7 @@ impl Future for Deadline {
         if let Some(scope) = request_scope::current() {
             return scope.timer.poll(self.moment, context);
         }
-        let left = self.moment.saturating_duration_since(Instant::now());
+        let left = self.moment.saturating_duration_since(instant());
         self.own.get_or_insert_with(|| timer::start(left)).as_mut().poll(context)
     }
 }

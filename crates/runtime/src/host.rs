@@ -1,29 +1,17 @@
-//! Calls of the host: the clock, ids, random bits, sleeping and spawning.
+//! Calls of the host: sleeping and spawning.
 
-use connectivity_domain::time::Timestamp;
+use std::cell::Cell;
 use std::future::Future;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-/// Returns the current time in UTC.
-pub fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+thread_local! {
+    /// Whether the running code of a request has started a task.
+    static HAS_SPAWNED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns a new UUID version 7. Such ids sort by the time they were made (RFC 9562 section 5.7).
-///
-/// ```
-/// let (first, second) = (connectivity_runtime::new_id(), connectivity_runtime::new_id());
-/// assert_eq!(first.len(), 36);
-/// assert_ne!(first, second);
-/// ```
-pub fn new_id() -> String {
-    uuid::Uuid::now_v7().to_string()
-}
-
-/// Returns 64 random bits.
-pub fn random() -> u64 {
-    uuid::Uuid::new_v4().as_u64_pair().1
+/// Returns whether a task was started since this was last called.
+pub(crate) fn has_spawned() -> bool {
+    HAS_SPAWNED.replace(false)
 }
 
 /// Waits for `duration`.
@@ -46,10 +34,12 @@ pub async fn sleep(duration: Duration) {
 #[cfg(target_family = "wasm")]
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     spin_sdk::wit_bindgen::spawn(future);
+    HAS_SPAWNED.set(true);
 }
 
 /// Runs a future to its end as a task of its own, which no request waits for.
 #[cfg(not(target_family = "wasm"))]
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(future);
+    HAS_SPAWNED.set(true);
 }

@@ -1,6 +1,6 @@
 //! What a component asks of its host besides storage.
 //!
-//! The crate offers the clock, ids and random bits ([`now`], [`new_id`], [`random`]), timers and
+//! The crate offers the clocks, ids and random bits ([`now`], [`instant`], [`new_id`], [`random`]), timers and
 //! deadlines ([`sleep`], [`deadline`]), waiting between requests ([`signal`], [`semaphore`]), the
 //! context of the current request ([`request_context`], [`request_scope`]), log lines ([`log`]),
 //! metric recording ([`metrics`]), the bodies of HTTP messages ([`message_body`]) and the settings
@@ -10,8 +10,11 @@
 //! connection, never sends an HTTP request, and keeps no request's data in a static. Outside of
 //! wasm the same functions run on tokio, so that the crates above can be tested natively.
 
+mod clock;
 pub mod deadline;
 mod host;
+mod idle_task;
+mod ids;
 pub mod log;
 pub mod message_body;
 pub mod metrics;
@@ -22,4 +25,7 @@ pub mod settings;
 pub mod signal;
 mod timer;
 
-pub use host::{new_id, now, random, sleep, spawn};
+pub use clock::{instant, now, with_few_readings};
+pub use host::{sleep, spawn};
+pub use idle_task::IdleTask;
+pub use ids::{new_id, random};

@@ -3,7 +3,7 @@
 //! A line holds the fields that its caller names and nothing else. Callers never pass a whole
 //! citizen id, a token, a body or a query string.
 
-use crate::host::now;
+use crate::clock::now;
 use crate::request_context::RequestContext;
 use crate::request_scope;
 use serde_json::{Map, Value};

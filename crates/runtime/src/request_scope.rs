@@ -4,6 +4,8 @@
 //! a request's future is polled, its state becomes the current one, so that log lines and deadlines
 //! find it without being passed a parameter.
 
+use crate::clock::with_one_time;
+use crate::host::has_spawned;
 use crate::request_context::RequestContext;
 use crate::timer::SharedTimer;
 use std::cell::RefCell;
@@ -33,13 +35,19 @@ pub fn request_id() -> Option<String> {
 
 /// Runs `work` as the work of the request with this context.
 ///
-/// Log lines written inside carry the request's id, and deadlines inside share one timer.
+/// Log lines written inside carry the request's id, deadlines inside share one timer, and code that
+/// does not wait reads each clock once.
 pub async fn enter<T>(context: &RequestContext, work: impl Future<Output = T>) -> T {
     let scope = Arc::new(RequestScope { context: context.clone(), timer: SharedTimer::default() });
     let mut work = pin!(work);
     poll_fn(|task| {
         let _restore = RestoreOnDrop(CURRENT.replace(Some(Arc::clone(&scope))));
-        work.as_mut().poll(task)
+        let polled = with_one_time(|| work.as_mut().poll(task));
+        if has_spawned() && polled.is_pending() {
+            // The new task would wait for the next event of this one (see `IdleTask`).
+            task.waker().wake_by_ref();
+        }
+        polled
     })
     .await
 }

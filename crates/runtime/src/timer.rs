@@ -5,6 +5,7 @@
 //! the other, and they hardly ever pass. One timer for all of them, polled only after it has fired,
 //! saves three percent of an affiliation check (docs/performance.md).
 
+use crate::clock::instant;
 use crate::host::sleep;
 use std::future::Future;
 use std::mem::take;
@@ -57,7 +58,7 @@ impl SharedTimer {
                     }
                 }
                 _ => {
-                    let left = moment.saturating_duration_since(Instant::now());
+                    let left = moment.saturating_duration_since(instant());
                     if left.is_zero() {
                         return Poll::Ready(());
                     }

@@ -24,10 +24,11 @@ use crate::database::{Database, DatabaseSettings};
 use crate::recent_failures::RecentFailures;
 use connectivity_domain::time::Timestamp;
 use connectivity_runtime::deadline::timeout;
+use connectivity_runtime::instant;
 use connectivity_runtime::log::{self, Level};
 use connectivity_runtime::metrics::Batch;
 use pause::Pause;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long one call of the cache may take. A cache that does not answer within milliseconds is not
 /// worth waiting for.
@@ -181,7 +182,7 @@ impl Cache {
     /// Returns whether the last calls of this instance have failed.
     pub fn is_failing(&self) -> bool {
         match &self.backend {
-            Backend::Redis(_) => self.failures.is_failing(Instant::now()),
+            Backend::Redis(_) => self.failures.is_failing(instant()),
             Backend::Embedded(database) => database.is_failing(),
         }
     }
@@ -192,7 +193,7 @@ impl Cache {
     }
 
     async fn call<T>(&self, work: impl Future<Output = Result<T, CacheDown>> + Send) -> Result<T, CacheDown> {
-        if self.pause.is_on(Instant::now) {
+        if self.pause.is_on(instant) {
             return Err(CacheDown("not called: it failed less than a second ago".into()));
         }
         let answer = timeout(CALL_TIMEOUT, work).await.unwrap_or_else(|| {
@@ -204,7 +205,7 @@ impl Cache {
         match &answer {
             Ok(_) => self.failures.succeeded(),
             Err(CacheDown(cause)) => {
-                let now = Instant::now();
+                let now = instant();
                 self.pause.start(now);
                 self.failures.failed(now);
                 log::line(Level::Warn, "cache", &[("cause", cause.as_str().into())]);

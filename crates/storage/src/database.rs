@@ -9,9 +9,10 @@ pub use settings::DatabaseSettings;
 
 use crate::pool::{Pool, PoolError};
 use crate::recent_failures::RecentFailures;
+use connectivity_runtime::instant;
 use connectivity_runtime::log::{self, Level};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Connections per instance. The requests of an instance share it for one statement at a time, and
 /// spend most of their time at the registry. More connections cost memory and gain nothing
@@ -54,7 +55,7 @@ impl Database {
     /// Returns whether the last statements of this instance that write have failed, and not because
     /// of what they write.
     pub fn is_failing(&self) -> bool {
-        self.failed_writes.is_failing(Instant::now())
+        self.failed_writes.is_failing(instant())
     }
 
     /// Runs a statement and returns its rows. Failures are logged here.
@@ -73,7 +74,7 @@ impl Database {
     /// [`DatabaseError::Duplicate`] is an expected result of inserts; a repeated insert whose first
     /// attempt worked is a success.
     pub async fn run(&self, sql: Sql, parameters: Vec<Value>) -> Result<Vec<Row>, DatabaseError> {
-        let deadline = Instant::now() + STATEMENT_TIMEOUT;
+        let deadline = instant() + STATEMENT_TIMEOUT;
         let result = match &self.backend {
             Backend::MySql(pool) => mysql::run(pool, deadline, sql.mysql, parameters).await,
             Backend::Sqlite(pool) => sqlite::run(pool, deadline, sqlite::Work::Statement(sql.sqlite, parameters)).await,
@@ -92,7 +93,7 @@ impl Database {
     /// As for [`Database::run`]. After [`DatabaseError::Unavailable`] the transaction may have taken
     /// effect.
     pub async fn run_together(&self, statements: Vec<(Sql, Vec<Value>)>) -> Result<(), DatabaseError> {
-        let deadline = Instant::now() + STATEMENT_TIMEOUT;
+        let deadline = instant() + STATEMENT_TIMEOUT;
         let result = match &self.backend {
             Backend::MySql(pool) => mysql::run_together(pool, deadline, statements).await,
             Backend::Sqlite(pool) => {
@@ -106,7 +107,7 @@ impl Database {
     fn noted<T>(&self, result: Result<T, DatabaseError>, writes: bool) -> Result<T, DatabaseError> {
         match &result {
             Ok(_) | Err(DatabaseError::Duplicate) if writes => self.failed_writes.succeeded(),
-            Err(DatabaseError::Unavailable(_)) if writes => self.failed_writes.failed(Instant::now()),
+            Err(DatabaseError::Unavailable(_)) if writes => self.failed_writes.failed(instant()),
             _ => {}
         }
         if let Err(error) = &result

@@ -3,6 +3,7 @@
 use super::failure::{Failure, translate};
 use crate::pool::{Connect, Lease, Pool};
 use crate::sql::{DatabaseError, Row};
+use connectivity_runtime::instant;
 use spin_sdk::mysql::{Error, ParameterValue};
 use std::future::Future;
 use std::pin::Pin;
@@ -83,7 +84,7 @@ where
         }
         // Only a connection that was kept may be worse than a new one.
         Err(Failure::Connection(error)) => Err(Failed { error, repeat: lease.was_idle() }),
-        Err(Failure::Leaving(error)) if lease.was_idle() && lease.may_exchange(Instant::now()) => {
+        Err(Failure::Leaving(error)) if lease.was_idle() && lease.may_exchange(instant()) => {
             // Where it fails, the server is closing the connection already.
             let _ = connection.send(CLOSE_SOON, &[]).await;
             Err(Failed { error, repeat: true })
@@ -104,7 +105,7 @@ async fn send(connection: &impl Session, deadline: Instant, work: &Work) -> Resu
             Work::Transaction(statements) => send_transaction(connection, statements).await.map(|()| Vec::new()),
         };
         match result {
-            Err(Failure::Contended(_)) if repeats < MAX_CONTENDED && Instant::now() < deadline => repeats += 1,
+            Err(Failure::Contended(_)) if repeats < MAX_CONTENDED && instant() < deadline => repeats += 1,
             result => return result,
         }
     }
