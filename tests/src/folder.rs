@@ -1,10 +1,29 @@
 //! Temporary folders.
 
-use std::path::PathBuf;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 
-/// Creates an empty folder in the system's temporary folder. The caller removes it.
-pub fn temporary() -> PathBuf {
+/// A folder in the system's temporary folder. It is removed on drop.
+pub struct Temporary(PathBuf);
+
+/// Creates an empty folder.
+pub fn temporary() -> Temporary {
     let path = std::env::temp_dir().join(format!("connectivity-{}", uuid::Uuid::new_v4().simple()));
     std::fs::create_dir(&path).expect("a folder");
-    path
+    Temporary(path)
+}
+
+impl Deref for Temporary {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What is left is in the system's temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

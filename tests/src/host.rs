@@ -1,12 +1,12 @@
 //! Runs the application as a child process, on the local host or on Spin.
 
 use crate::build::Build;
-use crate::folder;
+use crate::folder::{Temporary, temporary};
 use crate::logs;
 use crate::spin;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub struct Host {
     child: Child,
     address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
-    state: Option<PathBuf>,
+    state: Option<Temporary>,
 }
 
 impl Drop for Host {
@@ -30,10 +30,6 @@ impl Drop for Host {
         }
         self.kill();
         self.check_log();
-        if let Some(state) = &self.state {
-            // The folder is a temporary one, so a failure does not matter.
-            let _ = std::fs::remove_dir_all(state);
-        }
     }
 }
 
@@ -67,11 +63,11 @@ impl Host {
     }
 
     fn launch(build: &Build, variables: &[(&str, &str)], arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let state = folder::temporary();
+        let state = temporary();
         let mut command = build.host();
         command.args(arguments).envs(environment.iter().copied());
         if !arguments.contains(&"--state-dir") {
-            command.arg("--state-dir").arg(&state);
+            command.arg("--state-dir").arg(&*state);
         }
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -79,13 +75,15 @@ impl Host {
         for (name, value) in variables {
             command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
         }
-        let mut host = Self::run(command);
-        host.state = Some(state);
-        host
+        Self::run_in(command, Some(state))
     }
 
     /// Runs a program that prints the address it serves, as `Serving http://…`.
-    pub fn run(mut command: Command) -> Self {
+    pub fn run(command: Command) -> Self {
+        Self::run_in(command, None)
+    }
+
+    fn run_in(mut command: Command, state: Option<Temporary>) -> Self {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run `cargo xtask build` first");
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -104,7 +102,7 @@ impl Host {
             let _ = child.wait();
             panic!("the host did not start: {:?}", log.lock());
         };
-        Self { child, address, log, state: None }
+        Self { child, address, log, state }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -112,8 +110,8 @@ impl Host {
     }
 
     /// Returns the folder with the SQLite databases of the application.
-    pub fn state(&self) -> PathBuf {
-        self.state.clone().unwrap_or_default()
+    pub fn state(&self) -> &Path {
+        self.state.as_deref().expect("a state folder of its own")
     }
 
     /// Returns the id of the process that serves.

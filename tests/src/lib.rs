@@ -24,7 +24,6 @@ pub mod manifest;
 pub mod memory;
 pub mod otlp;
 pub mod own;
-pub mod own_mariadb;
 pub mod peer;
 pub mod pipeline;
 pub mod plugin;

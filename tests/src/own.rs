@@ -5,34 +5,33 @@ mod mariadb;
 mod rabbitmq;
 mod redis;
 
-pub use mariadb::mariadb;
+pub use mariadb::{MariaDb, mariadb};
 pub use rabbitmq::RabbitMq;
 pub use redis::{Redis, redis};
 
+use crate::folder::Temporary;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to start.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A server in a folder of its own. It is killed on drop, and the folder removed.
+/// A server in a folder of its own. It is killed on drop.
 pub struct Own {
     child: Child,
-    pub folder: PathBuf,
+    pub folder: Temporary,
     pub port: u16,
 }
 
 impl Drop for Own {
     fn drop(&mut self) {
         let _ = (self.child.kill(), self.child.wait());
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
 impl Own {
-    fn start(command: &mut Command, folder: PathBuf, port: u16) -> Self {
+    fn start(command: &mut Command, folder: Temporary, port: u16) -> Self {
         let log = std::fs::File::create(folder.join("log")).expect("a file");
         let errors = log.try_clone().expect("a file");
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().expect("the server");
@@ -43,11 +42,15 @@ impl Own {
     async fn until(&mut self, mut is_ready: impl FnMut() -> bool) {
         let started = Instant::now();
         while !is_ready() {
-            let log = || std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             let ended = self.child.try_wait().expect("a status");
-            assert!(ended.is_none() && started.elapsed() < TIMEOUT, "the server did not start: {ended:?} {}", log());
+            let waits = ended.is_none() && started.elapsed() < TIMEOUT;
+            assert!(waits, "the server did not start: {ended:?} {}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 }
 

@@ -5,10 +5,11 @@
 mod answers;
 mod wasm;
 
+use crate::client::Client;
+use crate::folder::{Temporary, temporary};
 use crate::host::Host;
 use crate::manifest::manifest;
 use crate::servers::root;
-use crate::{client::Client, folder};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::{Table, Value};
@@ -118,14 +119,7 @@ async fn refuses_invalid_settings(subject: &Subject, capabilities: &[Capability]
 /// The application with the plugin in it.
 struct Application {
     host: Host,
-    folder: PathBuf,
-}
-
-impl Drop for Application {
-    fn drop(&mut self) {
-        // The folder is a temporary one, so a failure does not matter.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+    _folder: Temporary,
 }
 
 impl Application {
@@ -136,14 +130,13 @@ impl Application {
         let (folder, from) = write(&with_plugin(manifest(), &subject.file, capabilities, &names));
         let mut variables = vec![("registry_timeout_ms", ATTEMPT_TIMEOUT_MS), ("registry_attempts", "1")];
         variables.extend(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        Self { host: Host::start(&variables, &["--from", &from]), folder }
+        Self { host: Host::start(&variables, &["--from", &from]), _folder: folder }
     }
 }
 
-/// Writes the manifest to a temporary folder, which the caller removes. Returns the folder, and the
-/// path of the manifest.
-pub fn write(manifest: &Table) -> (PathBuf, String) {
-    let folder = folder::temporary();
+/// Writes the manifest to a temporary folder. Returns the folder, and the path of the manifest.
+pub fn write(manifest: &Table) -> (Temporary, String) {
+    let folder = temporary();
     let path = folder.join("spin.toml");
     std::fs::write(&path, toml::to_string(manifest).expect("TOML")).expect("a manifest");
     (folder, path.display().to_string())

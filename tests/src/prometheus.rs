@@ -1,26 +1,24 @@
 //! A Prometheus server that scrapes one address every second.
 
 use crate::client::Client;
-use crate::folder;
+use crate::folder::{Temporary, temporary};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 /// A running Prometheus. It is killed on drop.
 pub struct Prometheus {
     child: Child,
-    folder: PathBuf,
+    _folder: Temporary,
     address: SocketAddr,
 }
 
 impl Drop for Prometheus {
     fn drop(&mut self) {
-        // The process may have ended already, and the folder is a temporary one.
+        // The process may have ended already.
         let _ = (self.child.kill(), self.child.wait());
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -28,7 +26,7 @@ impl Prometheus {
     /// Starts a Prometheus that scrapes `/metrics` at this address. `cargo xtask test` installs the
     /// program.
     pub fn scraping(address: SocketAddr) -> Self {
-        let folder = folder::temporary();
+        let folder = temporary();
         let config = folder.join("prometheus.yml");
         let text = format!(
             "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - job_name: connectivity\n    static_configs: [{{ targets: ['{address}'] }}]\n"
@@ -44,7 +42,7 @@ impl Prometheus {
             .stderr(Stdio::null())
             .spawn()
             .expect("Prometheus: Debian's package prometheus");
-        Self { child, folder, address: own }
+        Self { child, _folder: folder, address: own }
     }
 
     /// Returns the current values of an expression by the values of these labels, or `None` until

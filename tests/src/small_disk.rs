@@ -1,28 +1,27 @@
 //! A small file system that can be filled and freed.
 
-use crate::folder;
+use crate::folder::{Temporary, temporary};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A file system in memory. It is removed on drop.
-pub struct SmallDisk(PathBuf);
+pub struct SmallDisk(Temporary);
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // Lazily, because its users may have ended a moment ago only.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-        let _ = fs::remove_dir(&self.0);
+        let _ = Command::new("umount").arg("--lazy").arg(&*self.0).status();
     }
 }
 
 impl SmallDisk {
     /// Returns `None` where mounting needs more rights (root).
     pub fn mount(megabytes: u32) -> Option<Self> {
-        let disk = Self(folder::temporary());
+        let disk = Self(temporary());
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(&disk.0);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(&*disk.0);
         mount.status().is_ok_and(|status| status.success()).then_some(disk)
     }
 

@@ -1,20 +1,20 @@
 //! The backup of docs/recovery.md on a real MariaDB: dumped, restored and compared.
 
+use connectivity_tests::folder::{Temporary, temporary};
 use connectivity_tests::servers::{Servers, USER, root};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A folder with the dump and the option file. It is removed when this value is dropped.
+/// A folder with the dump and the option file.
 struct Backup {
-    folder: PathBuf,
+    folder: Temporary,
     servers: Servers,
 }
 
 impl Backup {
     fn new() -> Self {
         let servers = Servers::running();
-        let folder = std::env::temp_dir().join(format!("connectivity-backup-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::create_dir(&folder).expect("a folder");
+        let folder = temporary();
         let options = format!(
             "[client]\nprotocol=tcp\nhost=127.0.0.1\nport={}\nuser={USER}\npassword={}\n",
             servers.mariadb.port, servers.mariadb.password
@@ -34,13 +34,6 @@ impl Backup {
         let output = script.env("DEFAULTS_FILE", self.folder.join("backup.cnf")).output().expect("a script that runs");
         let printed = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&printed).into_owned())
-    }
-}
-
-impl Drop for Backup {
-    fn drop(&mut self) {
-        // What is left is in the system's temporary folder.
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use connectivity_tests::access::{SECRETS, service_accounts};
 use connectivity_tests::broker::{self, Broker, Names, REQUESTED};
 use connectivity_tests::client::{Client, check_request};
-use connectivity_tests::folder;
+use connectivity_tests::folder::{Temporary, temporary};
 use connectivity_tests::host::Host;
 use connectivity_tests::pipeline::{request, until};
 use connectivity_tests::servers::{Servers, root};
@@ -15,24 +15,17 @@ use http_body_util::Full;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A folder with a release. It is removed when this value is dropped.
-struct Release(PathBuf);
-
-impl Drop for Release {
-    fn drop(&mut self) {
-        // What is left is in the system's temporary folder.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+/// A folder with a release.
+struct Release(Temporary);
 
 impl Release {
     /// Makes a release of what is built, and unpacks it.
     fn unpacked() -> Self {
-        let release = Self(folder::temporary());
+        let release = Self(temporary());
         let files = release.make("files");
         for archive in std::fs::read_dir(&files).expect("a folder").map(|entry| entry.expect("an entry").path()) {
             if archive.extension().is_some_and(|extension| extension == "gz") {
-                run(Command::new("tar").arg("--extract").arg("--file").arg(archive).current_dir(&release.0));
+                run(Command::new("tar").arg("--extract").arg("--file").arg(archive).current_dir(&*release.0));
             }
         }
         release
@@ -47,7 +40,7 @@ impl Release {
 
     /// Returns the folder whose name begins with this.
     fn part(&self, prefix: &str) -> PathBuf {
-        let entries = std::fs::read_dir(&self.0).expect("a folder").map(|entry| entry.expect("an entry").path());
+        let entries = std::fs::read_dir(&*self.0).expect("a folder").map(|entry| entry.expect("an entry").path());
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let is_version = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
         let mut parts = entries.filter(|path| name(path).strip_prefix(prefix).is_some_and(is_version));
@@ -92,7 +85,7 @@ async fn application_and_bridge_run_out_of_an_unpacked_release() {
     let broker = Broker::connect(&servers, &names).await.expect("RabbitMQ");
     broker.collect().await.expect("a queue for results");
     let mut command = Command::new(&bridge);
-    command.arg("run").current_dir(&release.0).envs([
+    command.arg("run").current_dir(&*release.0).envs([
         ("RABBITMQ_URL", broker::url(&servers, servers.rabbitmq.address()).as_str()),
         ("RABBITMQ_EXCHANGE", &names.exchange),
         ("RABBITMQ_DOCUMENT_AUTH_QUEUE", &names.queue),
@@ -110,7 +103,7 @@ async fn application_and_bridge_run_out_of_an_unpacked_release() {
 
 #[test]
 fn release_of_a_commit_has_the_same_bytes_each_time() {
-    let release = Release(folder::temporary());
+    let release = Release(temporary());
     let sums = |name| std::fs::read_to_string(release.make(name).join("SHA256SUMS")).expect("checksums");
     let first = sums("first");
     assert_eq!(first.lines().count(), 4, "{first}");

@@ -3,7 +3,7 @@
 use connectivity_tests::backend::On;
 use connectivity_tests::check::{self, CHECK};
 use connectivity_tests::client::Client;
-use connectivity_tests::folder;
+use connectivity_tests::folder::temporary;
 use connectivity_tests::host::{Host, SECRET};
 use connectivity_tests::manifest::manifest;
 use connectivity_tests::plugin::{Capability, with_plugin, write};
@@ -90,22 +90,23 @@ async fn a_private_component_can_only_be_called_by_other_components() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_granted_databases_can_be_opened_at_their_configured_path() {
-    let folder = folder::temporary();
+    let folder = temporary();
     let (database, file) = (folder.join("own.db"), folder.join("runtime.toml"));
-    let text = format!("[sqlite_database.default]\ntype = \"spin\"\npath = {:?}\n", database.display().to_string());
+    let text = format!(
+        "[sqlite_database.default]\ntype = \"spin\"\npath = {:?}\n",
+        database.display().to_string()
+    );
     std::fs::write(&file, text).expect("a file");
     let scene = Scene::new(&["--runtime-config-file", &file.display().to_string()]).await;
     assert_eq!(scene.get("/probe/database?default").await, ok(""));
     assert!(database.is_file(), "the runtime configuration sets the path");
-    for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
+    for entry in std::fs::read_dir(&*folder).expect("a folder").flatten() {
         let (name, mode) = (entry.file_name(), entry.metadata().expect("metadata").permissions().mode());
         if name.to_string_lossy().starts_with("own.db") {
             assert_eq!(mode & 0o777, 0o600, "{name:?}");
         }
     }
     assert_eq!(scene.get("/probe/database?other").await, (418, "Error::AccessDenied".to_owned()));
-    drop(scene);
-    std::fs::remove_dir_all(folder).expect("removed");
 }
 
 /// Starts spin.toml with this plugin, which inherits these parts of the configuration, and returns
@@ -123,7 +124,7 @@ fn refusal(plugin: &str, inherits: &[&str]) -> String {
         .env("SPIN_VARIABLE_JWT_SECRET", SECRET)
         .output()
         .expect("the host");
-    std::fs::remove_dir_all(folder).expect("removed");
+    drop(folder);
     assert!(!output.status.success(), "the host started with {plugin}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

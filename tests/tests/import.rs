@@ -31,19 +31,9 @@ fn run(mut command: Command) -> Output {
     command.output().expect("the bridge")
 }
 
-/// A folder that is removed in the end.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left is in the system's temporary folder.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Writes a file of citizens.
-fn file(folder: &Folder, lines: &[String]) -> PathBuf {
-    let file = folder.0.join("citizens.csv");
+fn file(folder: &Path, lines: &[String]) -> PathBuf {
+    let file = folder.join("citizens.csv");
     std::fs::write(&file, lines.join("\n")).expect("a file");
     file
 }
@@ -60,7 +50,7 @@ fn rows(file: &Path) -> Vec<(String, String)> {
 async fn a_file_is_checked_and_only_what_has_no_verdict_is_asked_again() {
     let accounts = service_accounts();
     let scene = Scene::new(On::Embedded, &[("service_accounts", &accounts)]).await;
-    let folder = Folder(temporary());
+    let folder = temporary();
     let mut lines = ids(250);
     lines.insert(0, "Cédula".to_owned());
     lines.extend(["12345".to_owned(), "001000000".to_owned()]);
@@ -101,7 +91,7 @@ fn spawn(mut command: Command) -> Child {
 async fn a_killed_import_goes_on_where_it_stopped() {
     let accounts = service_accounts();
     let scene = Scene::new(On::Embedded, &[("service_accounts", &accounts)]).await;
-    let folder = Folder(temporary());
+    let folder = temporary();
     let path = file(&folder, &ids(300));
     scene.simulator.answer_all(Some(Behaviour::Slow(Duration::from_millis(20))));
     let arguments = ["--format", "jsonl", "--batch", "10"];
@@ -128,7 +118,7 @@ async fn an_import_obeys_the_rate_limit_and_waits_while_the_registry_is_down() {
     let accounts = service_accounts();
     let variables = [("service_accounts", accounts.as_str()), ("throttle_user", "60/second")];
     let scene = Scene::new(On::Embedded, &variables).await;
-    let folder = Folder(temporary());
+    let folder = temporary();
     let path = file(&folder, &ids(200));
     scene.simulator.set_down(true);
     let mut child = spawn(command(&scene, &path, &["--format", "jsonl"]));

@@ -1,7 +1,7 @@
 //! `connectivity-bridge publish` with many requests, on RabbitMQ.
 
 use connectivity_tests::broker::{Broker, Names, REQUESTED, url};
-use connectivity_tests::folder;
+use connectivity_tests::folder::{Temporary, temporary};
 use connectivity_tests::pipeline::until;
 use connectivity_tests::servers::{Servers, root};
 use std::io::Write;
@@ -13,21 +13,14 @@ struct Scene {
     broker: Broker,
     names: Names,
     servers: Servers,
-    folder: PathBuf,
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        // The folder is a temporary one, so a failure does not matter.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+    folder: Temporary,
 }
 
 impl Scene {
     async fn new() -> Self {
         let (servers, names) = (Servers::running(), Names::fresh());
         let broker = Broker::connect(&servers, &names).await.expect("RabbitMQ");
-        Self { broker, names, servers, folder: folder::temporary() }
+        Self { broker, names, servers, folder: temporary() }
     }
 
     fn file(&self, lines: usize) -> PathBuf {

@@ -6,7 +6,7 @@ use connectivity_tests::access::{OPERATOR, SECRETS, service_accounts};
 use connectivity_tests::certificates::{Authority, Certified};
 use connectivity_tests::client::{Client, check_request};
 use connectivity_tests::documented::{arguments, deployment};
-use connectivity_tests::folder;
+use connectivity_tests::folder::{Temporary, temporary};
 use connectivity_tests::host::Host;
 use connectivity_tests::own::{Own, RabbitMq, Redis, mariadb, redis};
 use connectivity_tests::pipeline::until;
@@ -15,7 +15,6 @@ use govcarpeta_simulator::Simulator;
 use http::Request;
 use http_body_util::Full;
 use serde_json::json;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// The password of all accounts. A test value: it protects nothing.
@@ -26,7 +25,7 @@ const ENCODED: &str = "a%20p%40ssword%2Fwith%3Fmarks";
 
 /// The servers and the files of their authority.
 struct Servers {
-    folder: PathBuf,
+    folder: Temporary,
     authority: Authority,
     client: Certified,
     mariadb: Own,
@@ -34,15 +33,9 @@ struct Servers {
     rabbitmq: RabbitMq,
 }
 
-impl Drop for Servers {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
 impl Servers {
     async fn start() -> Self {
-        let folder = folder::temporary();
+        let folder = temporary();
         let authority = Authority::new(&folder);
         let (server, client) = (authority.certify("server"), authority.certify("bridge"));
         // The accounts as docs/deployment.md creates them.

@@ -2,7 +2,7 @@
 
 use super::{Own, free_port};
 use crate::certificates::{Authority, Certified};
-use crate::folder;
+use crate::folder::temporary;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ impl RabbitMq {
     /// Starts a server with the accounts and permissions that these commands of `rabbitmqctl` create.
     /// Each command would take a second.
     pub async fn start(authority: &Authority, tls: &Certified, commands: &[Vec<String>], password: &str) -> Self {
-        let (folder, port, epmd) = (folder::temporary(), free_port(), free_port());
+        let (folder, port, epmd) = (temporary(), free_port(), free_port());
         let files = [authority.file(), tls.certificate.clone(), tls.key.clone()];
         let [ca, certificate, key] = files.map(|path| path.display().to_string());
         let settings = format!(
@@ -52,7 +52,7 @@ impl RabbitMq {
             .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))
             .env("RABBITMQ_MNESIA_DIR", folder.join("data"))
             .env("RABBITMQ_LOGS", "-")
-            .env("RABBITMQ_LOG_BASE", &folder)
+            .env("RABBITMQ_LOG_BASE", &*folder)
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("enabled_plugins"))
             .env("RABBITMQ_PID_FILE", folder.join("rabbitmq.pid"))
             .env("RABBITMQ_DIST_PORT", free_port().to_string())
@@ -60,7 +60,7 @@ impl RabbitMq {
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             // The start script then replaces itself with the server.
             .env("RUNNING_UNDER_SYSTEMD", "true")
-            .env("HOME", &folder);
+            .env("HOME", &*folder);
         let mut server = Own::start(&mut command, folder, port);
         server.until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
         Self { server, epmd }

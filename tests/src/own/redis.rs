@@ -2,7 +2,7 @@
 
 use super::{Own, free_port};
 use crate::certificates::Certified;
-use crate::folder;
+use crate::folder::temporary;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
@@ -20,7 +20,7 @@ pub enum Redis<'a> {
 
 /// Starts a server with this program.
 pub async fn redis(program: &str, how: &Redis<'_>) -> Own {
-    let (folder, port) = (folder::temporary(), free_port());
+    let (folder, port) = (temporary(), free_port());
     let mut settings = format!("bind 127.0.0.1\ndir {}\nsave \"\"\n", folder.display());
     let written = match how {
         Redis::Plain(lines) => write!(settings, "port {port}\n{lines}\n"),

@@ -1,6 +1,6 @@
 //! The MariaDB servers of one application.
 
-use crate::own_mariadb::OwnMariaDb;
+use crate::own::MariaDb;
 use crate::servers::{Server, Servers};
 use crate::small_disk::SmallDisk;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub enum Database {
 
 /// Servers of the application's own. They end on drop.
 pub(super) struct Databases {
-    own: Vec<OwnMariaDb>,
+    own: Vec<MariaDb>,
     disk: Option<Arc<SmallDisk>>,
     filling: Option<JoinHandle<()>>,
 }
@@ -40,11 +40,11 @@ impl Databases {
             Database::Shared => {}
             Database::SmallDisk => {
                 let mounted = SmallDisk::mount(DISK).ok_or("mounting a small file system needs root")?;
-                own.push(OwnMariaDb::start_in(mounted.path()).await.ok_or(missing)?);
+                own.push(MariaDb::start_in(mounted.path()).await.ok_or(missing)?);
                 disk = Some(Arc::new(mounted));
             }
             Database::Replicated => {
-                own.extend(OwnMariaDb::replicated().await.ok_or(missing)?);
+                own.extend(MariaDb::replicated().await.ok_or(missing)?);
             }
         }
         Ok(Self { own, disk, filling: None })
