@@ -47,7 +47,9 @@ struct Facts {
     /// The warnings of the session that consumes.
     session: Option<Vec<String>>,
     is_blocked: bool,
-    components_answered: Instant,
+    /// When the components answered last. `None` until their first answer: a bridge that was just
+    /// started is not ready before it has reached them, so that a rollout waits for that.
+    components_answered: Option<Instant>,
     succeeded: Option<Instant>,
     failing: Option<Failing>,
 }
@@ -59,10 +61,17 @@ struct Failing {
     last: Instant,
 }
 
+impl Facts {
+    /// Gives components that have answered before ten seconds from now: they were not asked until now.
+    fn asked_again(&mut self, now: Instant) {
+        self.components_answered = self.components_answered.map(|_| now);
+    }
+}
+
 impl Health {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new() -> Self {
         let facts =
-            Facts { session: None, is_blocked: false, components_answered: now, succeeded: None, failing: None };
+            Facts { session: None, is_blocked: false, components_answered: None, succeeded: None, failing: None };
         Self(Mutex::new(facts))
     }
 
@@ -71,7 +80,8 @@ impl Health {
     pub(crate) fn session_began(&self, warnings: Vec<String>, now: Instant) {
         let mut facts = self.facts();
         (facts.session, facts.is_blocked) = (Some(warnings), false);
-        (facts.components_answered, facts.failing) = (now, None);
+        facts.asked_again(now);
+        facts.failing = None;
     }
 
     /// Records whether RabbitMQ blocks publishes.
@@ -80,7 +90,7 @@ impl Health {
         let was_blocked = std::mem::replace(&mut facts.is_blocked, is_blocked);
         if was_blocked || is_blocked {
             // The relay does not ask the components while it cannot publish.
-            facts.components_answered = now;
+            facts.asked_again(now);
         }
     }
 
@@ -97,7 +107,7 @@ impl Health {
 
     /// Records that the components have answered a request of the bridge.
     pub(crate) fn components_answered(&self, now: Instant) {
-        self.facts().components_answered = now;
+        self.facts().components_answered = Some(now);
     }
 
     /// Records whether RabbitMQ took a message. The loss of the session is no refusal.
@@ -132,11 +142,12 @@ impl Health {
         }
     }
 
-    /// Returns false if the components have not answered for ten seconds. They are not asked while
-    /// there is no session.
+    /// Returns false if the components have not answered yet, or not for ten seconds. They are not asked
+    /// while there is no session.
     pub(crate) fn are_components_answering(&self, now: Instant) -> bool {
         let facts = self.facts();
-        facts.session.is_none() || now.duration_since(facts.components_answered) < COMPONENTS_TIMEOUT
+        let is_recent = |answered| now.duration_since(answered) < COMPONENTS_TIMEOUT;
+        facts.session.is_none() || facts.components_answered.is_some_and(is_recent)
     }
 
     /// Returns what an operator should know about the queues of the session.
@@ -163,7 +174,7 @@ mod tests {
 
     #[test]
     fn session_decides_the_state_of_rabbitmq() {
-        let (health, now) = (Health::new(Instant::now()), Instant::now());
+        let (health, now) = (Health::new(), Instant::now());
         assert_eq!(health.rabbitmq(now), Rabbitmq::Down);
         health.set_blocked(true, now);
         assert_eq!((health.rabbitmq(now), health.is_consuming()), (Rabbitmq::Blocked, false), "an alarm at the start");
@@ -179,7 +190,7 @@ mod tests {
 
     #[test]
     fn publishing_fails_if_nothing_is_accepted_for_ten_seconds() {
-        let (health, start) = (Health::new(Instant::now()), Instant::now());
+        let (health, start) = (Health::new(), Instant::now());
         health.session_began(Vec::new(), start);
         health.published(false, start);
         health.published(false, start + SECOND * 9);
@@ -195,15 +206,20 @@ mod tests {
 
     #[test]
     fn components_are_down_if_they_are_silent_for_ten_seconds_of_a_session() {
-        let (health, start) = (Health::new(Instant::now()), Instant::now());
+        let (health, start) = (Health::new(), Instant::now());
         let later = start + SECOND * 100;
         assert!(health.are_components_answering(later), "nobody asks them without a session");
         health.session_began(Vec::new(), later);
+        assert!(!health.are_components_answering(later), "they have never answered");
+        health.components_answered(later);
         assert!(health.are_components_answering(later + SECOND * 9));
         assert!(!health.are_components_answering(later + SECOND * 10));
         health.components_answered(later + SECOND * 10);
         assert!(health.are_components_answering(later + SECOND * 19));
-        health.set_blocked(true, later + SECOND * 30);
-        assert!(health.are_components_answering(later + SECOND * 30), "the relay does not ask them");
+        health.session_ended();
+        health.session_began(Vec::new(), later + SECOND * 25);
+        assert!(health.are_components_answering(later + SECOND * 25), "they were not asked without a session");
+        health.set_blocked(true, later + SECOND * 40);
+        assert!(health.are_components_answering(later + SECOND * 40), "the relay does not ask them");
     }
 }

@@ -29,12 +29,12 @@ pub(crate) struct JobStatus {
 
 impl Status {
     pub(crate) fn new(jobs: &[Job]) -> Arc<Self> {
-        let (metrics, now) = (Metrics::new(), Instant::now());
+        let metrics = Metrics::new();
         let status = |job: &Job| JobStatus {
             name: job.name.clone(),
             metrics: metrics.for_job(&job.name),
             flow_control: FlowControl::new(),
-            health: Health::new(now),
+            health: Health::new(),
         };
         let jobs = jobs.iter().map(|job| Arc::new(status(job))).collect();
         Arc::new(Self { metrics, jobs })
@@ -124,8 +124,11 @@ mod tests {
             (code.as_u16(), body["rabbitmq"].clone(), body["components"].clone())
         };
         documents.health.session_began(vec!["foreign".into()], now);
+        documents.health.components_answered(now);
         assert_eq!(ready(), (503, "down".into(), "up".into()));
         other.health.session_began(Vec::new(), now);
+        assert_eq!(ready(), (503, "up".into(), "down".into()), "the components have not answered the other job");
+        other.health.components_answered(now);
         assert_eq!(ready(), (200, "up".into(), "up".into()));
         other.health.set_blocked(true, now);
         assert_eq!(ready(), (503, "blocked".into(), "up".into()));
@@ -147,6 +150,7 @@ mod tests {
         documents.health.session_began(Vec::new(), now);
         documents.health.set_blocked(true, now);
         other.health.session_began(Vec::new(), now);
+        status.jobs().iter().for_each(|job| job.health.components_answered(now));
         let text = status.render(now);
         for line in [
             "connectivity_bridge_consuming 1",
