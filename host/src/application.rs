@@ -75,6 +75,15 @@ pub(crate) enum LoadError {
 struct RuntimeConfig {
     #[serde(default)]
     sqlite_database: BTreeMap<String, DatabaseFile>,
+    #[serde(default, rename = "log_dir")]
+    _log_dir: Option<NoFolder>,
+}
+
+/// `log_dir = ""`: the components' logs go to the output only, as they always do here.
+#[derive(Debug, Deserialize)]
+enum NoFolder {
+    #[serde(rename = "")]
+    Empty,
 }
 
 #[derive(Debug, Deserialize)]

@@ -93,7 +93,7 @@ async fn only_granted_databases_can_be_opened_at_their_configured_path() {
     let folder = temporary();
     let (database, file) = (folder.join("own.db"), folder.join("runtime.toml"));
     let text = format!(
-        "[sqlite_database.default]\ntype = \"spin\"\npath = {:?}\n",
+        "log_dir = \"\"\n[sqlite_database.default]\ntype = \"spin\"\npath = {:?}\n",
         database.display().to_string()
     );
     std::fs::write(&file, text).expect("a file");
