@@ -8,15 +8,17 @@ mod between;
 mod capacity;
 mod compose;
 mod files;
-mod findings;
-mod manifests;
+pub(crate) mod findings;
+pub(crate) mod manifests;
 #[cfg(test)]
 mod mutations;
 mod network;
+pub(crate) mod overlays;
 mod pipelines;
 mod pods;
 mod release;
 mod schemas;
+pub(crate) mod selectors;
 mod table;
 mod variables;
 
@@ -62,6 +64,12 @@ pub(crate) fn lint(options: &Options) -> Result<(), Failure> {
             findings.add(&format!("{name}: references between manifests"), between::manifests(&rendered)?);
             findings.add(&format!("{name}: monitoring"), alerts::of_environment(&rendered, environment));
             findings.add(&format!("{name}: release"), release::check(&tools, name)?);
+            schemas::check(&tools, &crds, name, &rendered, &mut findings)?;
+        }
+        for overlay in [overlays::KIND, overlays::PODMAN] {
+            let rendered = overlay.render(&tools, &release::images()?, "of-one-commit")?;
+            let name = overlay.name();
+            findings.add(&format!("{name}: references between manifests"), between::manifests(&rendered)?);
             schemas::check(&tools, &crds, name, &rendered, &mut findings)?;
         }
     } else {

@@ -4,6 +4,7 @@ mod api;
 mod application;
 mod bench;
 mod build;
+mod cluster;
 mod coverage;
 mod debian;
 mod deploy;
@@ -51,6 +52,11 @@ enum Task {
         /// Run only the scenarios, on Spin (4.1 or later on PATH) instead of the local host.
         #[arg(long)]
         spin: bool,
+        /// Apply the manifests of k8s/ to pods on this machine instead: a migration, a rollout, a
+        /// check, documents, killed pods and a second rollout. Needs root on Debian, and installs
+        /// podman.
+        #[arg(long, conflicts_with = "spin")]
+        cluster: bool,
     },
     /// Writes the OpenAPI document (components/ops/openapi.json) from the components' routes.
     Schema,
@@ -146,8 +152,9 @@ fn execute(command: Task) -> Result<(), Failure> {
     match command {
         Task::Up(options) => up::up(&options),
         Task::Build => build::application(&[HOST, SIMULATOR, BRIDGE]),
-        Task::Test { spin: false } => test::test(),
-        Task::Test { spin: true } => test::on_spin(),
+        Task::Test { cluster: true, .. } => cluster::test(),
+        Task::Test { spin: true, .. } => test::on_spin(),
+        Task::Test { .. } => test::test(),
         Task::Schema => api::write(),
         Task::Lint { part: None } => lint::lint(),
         Task::Lint { part: Some(part) } => lint::part(&part),

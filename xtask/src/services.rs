@@ -4,7 +4,7 @@ mod compose;
 mod list;
 pub(crate) mod mariadb;
 pub(crate) mod rabbitmq;
-mod redis;
+pub(crate) mod redis;
 mod server;
 
 pub(crate) use list::known;

@@ -1,7 +1,7 @@
 //! References between files: settings, config maps and secrets.
 
 use super::manifests::{at, called, find, read};
-use super::{access, capacity, network, pods, variables, walk};
+use super::{access, capacity, network, pods, selectors, variables, walk};
 use crate::failure::Failure;
 use crate::project::text;
 use serde_json::Value;
@@ -15,6 +15,7 @@ pub(super) fn manifests(objects: &[Value]) -> Result<Vec<String>, Failure> {
     found.extend(access::differences(objects));
     found.extend(network::problems(objects));
     found.extend(capacity::problems(objects));
+    found.extend(selectors::problems(objects)?);
     Ok(found)
 }
 

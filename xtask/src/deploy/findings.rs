@@ -34,11 +34,11 @@ impl Findings {
 }
 
 /// Returns the folder of the tools and of generated files.
-pub(super) fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     target().join("deploy")
 }
 
 /// Installs the tools of the checks.
-pub(super) fn tools() -> Result<Tools, Failure> {
+pub(crate) fn tools() -> Result<Tools, Failure> {
     Tools::prepare(&folder().join("tools"), include_str!("requirements.txt"))
 }

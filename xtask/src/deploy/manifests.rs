@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Returns the objects of an environment, as kustomize renders them.
-pub(super) fn render(kubectl: &str, overlay: &str) -> Result<Vec<Value>, Failure> {
+pub(crate) fn render(kubectl: &str, overlay: &str) -> Result<Vec<Value>, Failure> {
     let path = format!("k8s/overlays/{overlay}");
     let output = program(kubectl, &["kustomize", &path]).output().map_err(failed(kubectl))?;
     if !output.status.success() {
@@ -17,12 +17,12 @@ pub(super) fn render(kubectl: &str, overlay: &str) -> Result<Vec<Value>, Failure
 }
 
 /// Returns the YAML documents of a file of the checkout.
-pub(super) fn read(path: &str) -> Result<Vec<Value>, Failure> {
+pub(crate) fn read(path: &str) -> Result<Vec<Value>, Failure> {
     documents(&text(path)?, path)
 }
 
 /// Returns the YAML documents of a text. `name` is used in errors.
-pub(super) fn documents(text: &str, name: &str) -> Result<Vec<Value>, Failure> {
+pub(crate) fn documents(text: &str, name: &str) -> Result<Vec<Value>, Failure> {
     serde_norway::Deserializer::from_str(text)
         .map(|document| Value::deserialize(document).map_err(failed(name)))
         .filter(|document| !matches!(document, Ok(Value::Null)))
@@ -30,13 +30,13 @@ pub(super) fn documents(text: &str, name: &str) -> Result<Vec<Value>, Failure> {
 }
 
 /// Returns the text at a JSON pointer (RFC 6901), or an empty text.
-pub(super) fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
+pub(crate) fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Returns the object of this kind and name. The name of a config map may have the hash that
 /// kustomize adds.
-pub(super) fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Option<&'a Value> {
+pub(crate) fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Option<&'a Value> {
     objects.iter().find(|object| {
         let found = at(object, "/metadata/name");
         let digest = found.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
@@ -46,6 +46,6 @@ pub(super) fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Option<&
 }
 
 /// Returns an object's kind and name, for messages.
-pub(super) fn called(object: &Value) -> String {
+pub(crate) fn called(object: &Value) -> String {
     format!("{} {}", at(object, "/kind"), at(object, "/metadata/name"))
 }

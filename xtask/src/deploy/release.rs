@@ -7,6 +7,7 @@ use crate::project::root;
 use crate::run::program;
 use crate::tools::Tools;
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// The images: kind and name of the object, and where the image stands in it.
 const IMAGES: [(&str, &str, &str); 4] = [
@@ -21,9 +22,7 @@ const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012
 
 /// Renders a release with the script, and returns what does not belong to that release.
 pub(super) fn check(tools: &Tools, environment: &str) -> Result<Vec<String>, Failure> {
-    let images = folder().join("images");
-    let list = ["", "-spin", "-bridge"].map(|name| format!("registry.test/team/connectivity{name}@{DIGEST}\n"));
-    std::fs::write(&images, list.concat()).map_err(failed(images.display().to_string()))?;
+    let images = images()?;
     let script = root().join("k8s/deploy.sh").display().to_string();
     let mut command = program(&script, &[environment, "--render", "of-one-commit"]);
     let output = command.env("PATH", tools.path()).env("IMAGES", images).output().map_err(failed(script.clone()))?;
@@ -31,6 +30,14 @@ pub(super) fn check(tools: &Tools, environment: &str) -> Result<Vec<String>, Fai
         return Ok(vec![String::from_utf8_lossy(&output.stderr).into_owned()]);
     }
     Ok(differences(&documents(&String::from_utf8_lossy(&output.stdout), &script)?))
+}
+
+/// Writes the file with the images and their digests, as k8s/publish.sh prints them.
+pub(super) fn images() -> Result<PathBuf, Failure> {
+    let images = folder().join("images");
+    let list = ["", "-spin", "-bridge"].map(|name| format!("registry.test/team/connectivity{name}@{DIGEST}\n"));
+    std::fs::write(&images, list.concat()).map_err(failed(images.display().to_string()))?;
+    Ok(images)
 }
 
 fn differences(objects: &[Value]) -> Vec<String> {

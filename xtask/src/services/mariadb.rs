@@ -4,7 +4,7 @@ use super::server::{Server, folder, spawn};
 use crate::failure::{Failure, failed};
 use crate::run::{program, run};
 use crate::token::write_private;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
@@ -72,6 +72,19 @@ pub(super) fn answers(server: &Server) -> bool {
         Ok(greeting)
     };
     greeting().is_ok_and(|greeting| greeting[3..] == [0, 10])
+}
+
+/// Runs statements as the administrator.
+pub(crate) fn administer(server: &Server, statements: &str) -> Result<(), Failure> {
+    // Relative to the data folder, like the socket itself.
+    let mut client = program("mariadb", &["--no-defaults", "--user=root", "--socket=mariadb.sock"]);
+    client.current_dir(folder().join("mariadb")).env("MYSQL_PWD", &server.password).stdin(Stdio::piped());
+    let mut child = client.spawn().map_err(failed("mariadb"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(statements.as_bytes()).map_err(failed("mariadb"))?;
+    }
+    let status = child.wait().map_err(failed("mariadb"))?;
+    if status.success() { Ok(()) } else { Err(Failure(format!("mariadb ended with {status}"))) }
 }
 
 /// Returns the URL of the database of `up --services`.

@@ -2,7 +2,7 @@
 
 use super::server::{Server, folder, free_port, spawn};
 use crate::failure::{Failure, failed};
-use crate::run::program;
+use crate::run::{program, run};
 use crate::token::write_private;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -42,8 +42,7 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
     write_private(&settings, &text)?;
     let mut command = program(self::server(), &[]);
     command
-        // Named after its port, so that the nodes of several checkouts do not conflict.
-        .env("RABBITMQ_NODENAME", format!("connectivity-{}@localhost", server.port))
+        .env("RABBITMQ_NODENAME", node(server))
         .env("RABBITMQ_CONFIG_FILE", &settings)
         .env("RABBITMQ_MNESIA_DIR", data.join("data"))
         .env("RABBITMQ_LOGS", "-")
@@ -72,6 +71,28 @@ fn epmd_port(server: &Server) -> Result<u16, Failure> {
     let port = free_port(server.port.wrapping_add(1).max(1024))?;
     std::fs::write(&path, port.to_string()).map_err(failed(path.display().to_string()))?;
     Ok(port)
+}
+
+/// Where Debian keeps the operator's command itself, for the same reason as [`DEBIAN`].
+const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+
+/// Runs the operator's command.
+pub(crate) fn ctl(server: &Server, arguments: &[&str]) -> Result<(), Failure> {
+    let name = if Path::new(CTL).exists() { CTL } else { "rabbitmqctl" };
+    let mut command = program(name, &["--quiet", "--node", &node(server)]);
+    command
+        .args(arguments)
+        .env("HOME", folder().join("rabbitmq"))
+        // The command is an Erlang node itself.
+        .env("RABBITMQ_CTL_ERL_ARGS", LOOPBACK_ONLY)
+        .env("ERL_EPMD_PORT", epmd_port(server)?.to_string());
+    run(&mut command)
+}
+
+/// Returns the name of the node. It has the port in it, so that the nodes of several checkouts do not
+/// conflict.
+fn node(server: &Server) -> String {
+    format!("connectivity-{}@localhost", server.port)
 }
 
 /// Stops epmd, which the server starts and does not stop.

@@ -27,13 +27,21 @@ pub(super) fn start(server: &Server) -> Result<u32, Failure> {
 
 /// Returns whether the server accepts the password and answers a ping.
 pub(super) fn answers(server: &Server) -> bool {
-    let ping = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        write!(stream, "AUTH {}\r\nPING\r\nQUIT\r\n", server.password)?;
-        let mut response = String::new();
-        stream.read_to_string(&mut response)?;
-        Ok(response.contains("+PONG"))
-    };
-    ping().unwrap_or(false)
+    call(server, "PING").is_ok_and(|response| response.contains("+PONG"))
+}
+
+/// Deletes everything in a database.
+pub(crate) fn empty(server: &Server, database: u16) -> Result<(), Failure> {
+    let response = call(server, &format!("SELECT {database}\r\nFLUSHDB")).map_err(failed("Redis"))?;
+    if response.contains("-ERR") { Err(Failure(format!("Redis: {response}"))) } else { Ok(()) }
+}
+
+/// Sends commands after the password, and returns all responses.
+fn call(server: &Server, commands: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    write!(stream, "AUTH {}\r\n{commands}\r\nQUIT\r\n", server.password)?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
 }
