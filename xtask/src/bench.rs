@@ -46,7 +46,7 @@ fn check_built() -> Result<(), Failure> {
     let components = Manifest::read()?.components.into_values().map(|component| root().join(component.source));
     let missing = components.chain([PathBuf::from(built("bench"))]).find(|path| !path.is_file());
     missing.map_or(Ok(()), |path| {
-        let run = "run `cargo xtask bench --help`, which builds everything, and try again";
+        let run = "run `cargo xtask bench`, which builds everything, and try again";
         Err(Failure(format!("{} has not been built: {run}", path.display())))
     })
 }

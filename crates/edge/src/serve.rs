@@ -14,13 +14,12 @@ use bytes::Bytes;
 use connectivity_domain::problem::ProblemKind;
 use connectivity_runtime::message_body::chunks;
 use connectivity_runtime::request_context::RequestContext;
-use connectivity_runtime::{IdleTask, instant, new_id, request_scope, spawn, with_few_readings};
+use connectivity_runtime::{IdleTask, begin, instant, new_id, request_scope, with_few_readings};
 use http::{Request, StatusCode};
 use http_body::Body as _;
 use spin_sdk::wasip3::http::types;
 use spin_sdk::wasip3::{wit_future, wit_stream};
-use std::future::{Future, poll_fn};
-use std::task::Poll;
+use std::future::Future;
 
 /// Serves one request with the routes of a component. It is `None` while the settings are invalid.
 pub async fn serve_component(
@@ -86,16 +85,14 @@ async fn send(response: http::Response<Bytes>, idle: IdleTask) -> Result<types::
     if parts.status != StatusCode::OK {
         let _ = response.set_status_code(parts.status.as_u16());
     }
-    let mut writing = Box::pin(async move {
+    begin(async move {
         if let Some(mut contents) = contents {
             // A caller that has gone reads nothing. The host knows.
             contents.write_all(body.into()).await;
         }
         let _ = trailers.write(Ok(None)).await;
         drop(idle);
-    });
-    if poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await.is_pending() {
-        spawn(writing);
-    }
+    })
+    .await;
     Ok(response)
 }

@@ -1,7 +1,8 @@
 //! Calls of the host: sleeping and spawning.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 thread_local! {
@@ -25,6 +26,14 @@ pub async fn sleep(duration: Duration) {
 #[cfg(not(target_family = "wasm"))]
 pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
+}
+
+/// Begins work, and runs the rest of it as a task of its own, which no request waits for.
+pub async fn begin(work: impl Future<Output = ()> + Send + 'static) {
+    let mut work = Box::pin(work);
+    if poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await.is_pending() {
+        spawn(work);
+    }
 }
 
 /// Runs a future to its end as a task of its own, which no request waits for.

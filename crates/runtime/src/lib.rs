@@ -26,6 +26,6 @@ pub mod signal;
 mod timer;
 
 pub use clock::{instant, now, with_few_readings};
-pub use host::{sleep, spawn};
+pub use host::{begin, sleep, spawn};
 pub use idle_task::IdleTask;
 pub use ids::{new_id, random};

@@ -42,6 +42,7 @@ pub async fn enter<T>(context: &RequestContext, work: impl Future<Output = T>) -
     let mut work = pin!(work);
     poll_fn(|task| {
         let _restore = RestoreOnDrop(CURRENT.replace(Some(Arc::clone(&scope))));
+        has_spawned();
         let polled = with_one_time(|| work.as_mut().poll(task));
         if has_spawned() && polled.is_pending() {
             // The new task would wait for the next event of this one (see `IdleTask`).
