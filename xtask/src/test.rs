@@ -6,7 +6,7 @@ use crate::debian::{self, is_installed};
 use crate::failure::{Failure, failed};
 use crate::manifest::Manifest;
 use crate::project::root;
-use crate::run::{announce, cargo, say};
+use crate::run::{announce, cargo, run, say};
 use crate::{api, bench, build, deploy, lint, services, up};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -20,17 +20,34 @@ pub(crate) fn test() -> Result<(), Failure> {
     deploy::lint(&deploy::Options::from_environment())?;
     build::everything()?;
     check_sizes()?;
-    api::check()?;
     prometheus()?;
+    check_api_and_compile_tests()?;
     finish(services::during(|| {
         announce("tests");
-        let (passed, failures) = count_tests(native("test", &["--no-fail-fast"]))?;
-        let (own, own_failures) = count_tests(cargo(&["test", "--release", "-p", "xtask"]))?;
+        let mut tests = native("test", &["--no-fail-fast"]);
+        let (passed, failures) = count_tests(tests.env("RUST_TEST_THREADS", test_threads()))?;
+        let (own, own_failures) = count_tests(&mut cargo(&["test", "--release", "-p", "xtask"]))?;
         // Last, because it kills the servers that the tests use.
         bench::run_chaos(&["--requests", "300", "--rounds", "1"])?;
         bench::run_chaos(&["--faults", "short"])?;
         Ok((passed + own, failures + own_failures))
     })?)
+}
+
+/// Compares the service with its API while the tests are compiled: one waits where the other computes.
+fn check_api_and_compile_tests() -> Result<(), Failure> {
+    std::thread::scope(|scope| {
+        let compiling = scope.spawn(|| run(&mut native("test", &["--no-run", "--quiet"])));
+        let checked = api::check();
+        let compiled = compiling.join().unwrap_or_else(|_| Err(Failure("compiling the tests panicked".into())));
+        checked.and(compiled)
+    })
+}
+
+/// Returns the number of tests that run at the same time: twice as many as there are cores, because
+/// most of them wait for servers.
+fn test_threads() -> String {
+    (std::thread::available_parallelism().map_or(1, usize::from) * 2).to_string()
 }
 
 /// Runs the scenarios on Spin instead of the local host.
@@ -45,7 +62,7 @@ pub(crate) fn on_spin() -> Result<(), Failure> {
     }
     finish(services::during(|| {
         announce("scenarios, on Spin");
-        count_tests(scenarios)
+        count_tests(&mut scenarios)
     })?)
 }
 
@@ -89,7 +106,7 @@ fn check_sizes() -> Result<(), Failure> {
 }
 
 /// Runs tests, shows what they print, and adds up their results.
-fn count_tests(mut command: Command) -> Result<(u64, u64), Failure> {
+fn count_tests(command: &mut Command) -> Result<(u64, u64), Failure> {
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed("cargo test"))?;
     let (mut passed, mut failures) = (0, 0);
     if let Some(stdout) = child.stdout.take() {
