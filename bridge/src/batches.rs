@@ -21,7 +21,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// The most deliveries in a batch.
 const MAX_DELIVERIES: usize = MAX_TOGETHER;
@@ -33,6 +33,10 @@ const MAX_BODIES: usize = 64 * 1024;
 /// How long a batch counts as in flight. Deliveries do not wait longer than this for others that take
 /// long.
 const COUNTED: Duration = Duration::from_millis(100);
+
+/// How many requests are sent at the same time, alone and of batches. A component may open a database
+/// connection for every four (docs/deployment.md).
+const MAX_REQUESTS: usize = 64;
 
 /// Sends deliveries to the components.
 #[async_trait]
@@ -51,6 +55,8 @@ struct Shared<P: Post> {
     components: Arc<P>,
     job: Job,
     queue: Mutex<Queue<Waiting<P>>>,
+    /// A permit for each request that may be sent.
+    requests: Semaphore,
 }
 
 /// A delivery that waits, and where its caller waits for it.
@@ -72,7 +78,12 @@ struct InFlight<P: Post>(Arc<Shared<P>>);
 
 impl<P: Post> Batches<P> {
     pub(crate) fn new(components: Arc<P>, job: Job) -> Self {
-        Self(Arc::new(Shared { components, job, queue: Mutex::new(Queue::new()) }))
+        Self(Arc::new(Shared {
+            components,
+            job,
+            queue: Mutex::new(Queue::new()),
+            requests: Semaphore::new(MAX_REQUESTS),
+        }))
     }
 
     /// Sends a delivery, together with others that wait.
@@ -87,7 +98,7 @@ impl<P: Post> Batches<P> {
         } else {
             Sent::Alone(None)
         };
-        let alone = shared.components.post(&shared.job, &delivery);
+        let alone = shared.permitted(shared.components.post(&shared.job, &delivery));
         match sent {
             Sent::Together(answer) => *answer,
             Sent::Alone(Some(in_flight)) => {
@@ -103,6 +114,13 @@ impl<P: Post> Batches<P> {
 impl<P: Post> Shared<P> {
     fn queue(&self) -> MutexGuard<'_, Queue<Waiting<P>>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a request as soon as there are few others.
+    async fn permitted<T>(&self, request: impl Future<Output = T>) -> T {
+        // It is not closed.
+        let _permit = self.requests.acquire().await;
+        request.await
     }
 
     /// Sends batches of what waits, as long as few of them are in flight.
@@ -127,7 +145,7 @@ impl<P: Post> Shared<P> {
             return;
         }
         let deliveries: Vec<_> = batch.iter().map(|waiting| Arc::clone(&waiting.delivery)).collect();
-        let (answers, took) = in_flight.during(self.components.post_all(&self.job, &deliveries)).await;
+        let (answers, took) = in_flight.during(self.permitted(self.components.post_all(&self.job, &deliveries))).await;
         let sent: Vec<_> = match answers {
             Ok(answers) if answers.len() == batch.len() => {
                 self.queue().took(took);

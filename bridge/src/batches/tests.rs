@@ -2,7 +2,6 @@ use super::*;
 use crate::delivery::Finished;
 use crate::job;
 use crate::trace::Tracer;
-use tokio::sync::Semaphore;
 
 /// The body of a message that ends the component.
 const PANICS: &str = "panics";
@@ -159,6 +158,18 @@ async fn caller_that_goes_takes_no_other_delivery_with_it() {
     first.abort();
     components.answers.add_permits(100);
     assert_eq!(second.await.expect("an answer"), (Reply::Done, Some("m-2".to_owned())));
+}
+
+#[tokio::test]
+async fn so_many_requests_are_sent_at_the_same_time() {
+    let (components, batches) = given();
+    let long: Vec<_> = (0..=MAX_REQUESTS).map(|_| deliver(&batches, "x".repeat(MAX_BODIES + 1))).collect();
+    settle_down().await;
+    assert_eq!(components.requests().len(), MAX_REQUESTS);
+    components.answers.add_permits(100);
+    for delivered in long {
+        assert_eq!(delivered.await.expect("an answer").0, Reply::Done);
+    }
 }
 
 #[tokio::test]

@@ -117,8 +117,8 @@ group! {
 group! {
     /// How `run` works.
     RUN;
-    BRIDGE_CONCURRENCY: Number<usize> = Number(1..=10_000), Some("64"), "How many messages of each job are processed at the same time.";
-    BRIDGE_PREFETCH: Number<u16> = Number(1..=65_535), Some("128"),
+    BRIDGE_CONCURRENCY: Number<usize> = Number(1..=10_000), Some("128"), "How many messages of each job are processed at the same time.";
+    BRIDGE_PREFETCH: Number<u16> = Number(1..=65_535), Some("256"),
         "How many unacknowledged messages of each job RabbitMQ delivers at most (basic.qos).";
     BRIDGE_GIVE_UP_AFTER: Age = Age, Some("24h"),
         "The age at which a request without a verdict is given up. It ends with an error and is put into the \

@@ -36,7 +36,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(amqp.delays, [1, 5, 15, 30, 60, 120, 300, 600].map(Duration::from_secs));
     let [job] = amqp.jobs.as_slice() else { panic!("{:?}", amqp.jobs) };
     assert_eq!((job.queue.as_str(), &job.routing_key), ("document.authentication.requested", &job.queue));
-    assert_eq!((settings.concurrency, settings.prefetch), (64, 128));
+    assert_eq!((settings.concurrency, settings.prefetch), (128, 256));
     assert_eq!((settings.components_url.as_str(), settings.grace), ("http://components", Duration::from_secs(20)));
     assert_eq!(settings.give_up_after, Duration::from_hours(24));
 }
@@ -222,7 +222,7 @@ fn further_jobs_must_not_repeat_the_first_one() {
 #[test]
 fn help_lists_names_defaults_and_values() {
     let help = table::help(&[table::RUN, table::TRACES]);
-    let entry = "  BRIDGE_PREFETCH (default: 128)\n      How many unacknowledged messages";
+    let entry = "  BRIDGE_PREFETCH (default: 256)\n      How many unacknowledged messages";
     assert!(help.contains(entry) && help.contains("Value: a whole number from 1 to 65535."), "{help}");
     assert!(help.contains("  OTEL_SERVICE_NAME (default: connectivity-bridge)\n"), "{help}");
 }
