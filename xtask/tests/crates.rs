@@ -57,7 +57,7 @@ const RESTRICTED: [(&str, &[&str]); 8] = [
     ("wasmtime-wasi", &["connectivity-host"]),
     ("wasmtime-wasi-http", &["connectivity-host"]),
     ("lapin", &["connectivity-bridge", "connectivity-tests"]),
-    ("rusqlite", &["connectivity-host", MIGRATIONS]),
+    ("rusqlite", &["connectivity-host", MIGRATIONS, "connectivity-tests"]),
     ("mysql_async", &["connectivity-host", MIGRATIONS, TLS, "connectivity-tests"]),
     ("axum", &[EDGE, JOBS, "affiliation", "auth", "ops", "connectivity-bridge", SIMULATOR, "connectivity-tests"]),
     ("jsonwebtoken", &[EDGE, JOBS, "affiliation", "auth", "connectivity-bridge", "host-probe", "connectivity-tests"]),
