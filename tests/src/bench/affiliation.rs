@@ -20,6 +20,10 @@ pub async fn run(options: &Options) {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let registry = Simulator::listen(any, Duration::ZERO, false).await.expect("a simulator");
     let mut subjects = options.start(&servers, &registry.url()).await;
+    for subject in &subjects {
+        // SQLite gets its tables with the first request.
+        load::run(subject.host.address(), 1, &subject.load, Duration::ZERO).await;
+    }
     let mut filled = 0;
     for rows in &options.rows {
         for store in subjects.iter().filter_map(|subject| subject.store.as_ref()) {
