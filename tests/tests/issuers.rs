@@ -4,6 +4,7 @@ use connectivity_tests::backend::On;
 use connectivity_tests::check::Scene;
 use connectivity_tests::client::{sign, token};
 use connectivity_tests::issuer::{ISSUER, Issuer, Key, claims, variables};
+use connectivity_tests::pipeline::until;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
@@ -104,6 +105,8 @@ async fn tokens_are_accepted_as_issuers_write_them() {
         assert_eq!(answer.status.as_u16(), 401, "{cause} {answer:?}");
         assert!(answer.header("www-authenticate").is_some_and(|challenge| challenge.contains(cause)), "{answer:?}");
         let logged = |line: &String| line.contains("access token refused") && line.contains(cause);
+        // The line may arrive after the response.
+        until("the refusal is logged", async || scene.host.log().iter().any(logged)).await;
         assert_eq!(scene.host.log().iter().filter(|line| logged(line)).count(), 1, "{cause} {:?}", scene.host.log());
     }
 }

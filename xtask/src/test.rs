@@ -24,8 +24,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     check_api_and_compile_tests()?;
     finish(services::during(|| {
         announce("tests");
-        let mut tests = native("test", &["--no-fail-fast"]);
-        let (passed, failures) = count_tests(tests.env("RUST_TEST_THREADS", test_threads()))?;
+        let (passed, failures) = count_tests(&mut native("test", &["--no-fail-fast"]))?;
         let (own, own_failures) = count_tests(&mut cargo(&["test", "--release", "-p", "xtask"]))?;
         // Last, because it kills the servers that the tests use.
         bench::run_chaos(&["--requests", "300", "--rounds", "1"])?;
@@ -42,12 +41,6 @@ fn check_api_and_compile_tests() -> Result<(), Failure> {
         let compiled = compiling.join().unwrap_or_else(|_| Err(Failure("compiling the tests panicked".into())));
         checked.and(compiled)
     })
-}
-
-/// Returns the number of tests that run at the same time: twice as many as there are cores, because
-/// most of them wait for servers.
-fn test_threads() -> String {
-    (std::thread::available_parallelism().map_or(1, usize::from) * 2).to_string()
 }
 
 /// Runs the scenarios on Spin instead of the local host.
