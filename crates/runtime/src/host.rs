@@ -10,8 +10,8 @@ thread_local! {
     static HAS_SPAWNED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns whether a task was started since this was last called.
-pub(crate) fn has_spawned() -> bool {
+/// Returns whether a task was started since this was last called, and forgets it.
+pub(crate) fn take_spawned() -> bool {
     HAS_SPAWNED.replace(false)
 }
 

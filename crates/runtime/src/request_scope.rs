@@ -5,7 +5,7 @@
 //! find it without being passed a parameter.
 
 use crate::clock::with_one_time;
-use crate::host::has_spawned;
+use crate::host::take_spawned;
 use crate::request_context::RequestContext;
 use crate::timer::SharedTimer;
 use std::cell::RefCell;
@@ -42,9 +42,10 @@ pub async fn enter<T>(context: &RequestContext, work: impl Future<Output = T>) -
     let mut work = pin!(work);
     poll_fn(|task| {
         let _restore = RestoreOnDrop(CURRENT.replace(Some(Arc::clone(&scope))));
-        has_spawned();
+        // One that another request has started is not this one's.
+        take_spawned();
         let polled = with_one_time(|| work.as_mut().poll(task));
-        if has_spawned() && polled.is_pending() {
+        if take_spawned() && polled.is_pending() {
             // The new task would wait for the next event of this one (see `IdleTask`).
             task.waker().wake_by_ref();
         }

@@ -164,7 +164,7 @@ async fn finish<Q: Question, S: JobStore<Q>>(
 }
 
 /// Returns the record that the store has after a job was finished, unless another instance has taken
-/// it over and is still at it.
+/// it over and has not finished it yet.
 fn finished_by_us<Q: Question>(record: Result<Record<Q>, StoreError>) -> Performed<Q> {
     let record = record.map_err(|StoreError| Unfinished::NotRecorded)?;
     if record.status.is_final() { Ok(record) } else { Err(Unfinished::InProgress(TAKEN_OVER)) }

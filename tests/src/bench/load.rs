@@ -32,7 +32,7 @@ impl Requests {
 #[derive(Clone, Debug)]
 pub struct Load {
     pub requests: Requests,
-    /// The requests take turns in these tokens.
+    /// Each request carries the next one of these tokens, and after the last one the first again.
     pub tokens: Vec<String>,
 }
 

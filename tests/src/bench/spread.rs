@@ -23,7 +23,8 @@ impl Spread {
         Self { median: at(values.len() / 2), lowest: at(0), highest: at(values.len().saturating_sub(1)) }
     }
 
-    /// Returns whether the values differ so much that other work on the machine is likely.
+    /// Returns whether the values differ by more than a quarter of their median. On a machine that does
+    /// nothing else they differ by less.
     pub fn is_noisy(self) -> bool {
         self.highest - self.lowest > self.median * QUIET
     }

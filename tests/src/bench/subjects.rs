@@ -30,7 +30,7 @@ pub struct Options {
     /// gets one citizen in each: it has no such route.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(super) bulk: Option<u8>,
-    /// The number of tokens that the requests take turns in.
+    /// The number of tokens. Each request carries the next one, and after the last one the first again.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) tokens: u32,
     /// The rate limit of the tokens' account, such as `off`. Without it the default limit applies.
